@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* boot.h - the bootloader: decide, swap, revert, verify, and say what to run.
+ *
+ * dfu_boot() is called once per start. Flash is the only state: after a power cut at any point
+ * the next call goes on where the last one stopped, also when that one was MCUboot with the same
+ * slot map. Nothing unverified is ever returned as runnable (validate_primary off is the one
+ * documented exception). No heap, no globals: the state of a boot lies on the stack and in the
+ * caller's buffer. */
+#ifndef DFU_BOOT_H
+#define DFU_BOOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dfu/image.h"
+#include "dfu/slots.h"
+#include "dfu/trailer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One upgrade mode. A mode that no configuration points at is not linked. */
+struct dfu_boot_strategy;
+extern const struct dfu_boot_strategy dfu_boot_swap_move;
+extern const struct dfu_boot_strategy dfu_boot_overwrite;      /* whole slot */
+extern const struct dfu_boot_strategy dfu_boot_overwrite_fast; /* only what the image needs */
+
+/* What happened, as facts; dfu_boot_event_text() turns one into MCUboot's console line. A loader
+ * that prints nothing links no text. */
+enum dfu_boot_event_id {
+    DFU_BOOT_EV_START,             /* Starting bootloader */
+    DFU_BOOT_EV_TRAILER,           /* <text> image: magic, swap_type, copy_done, image_ok */
+    DFU_BOOT_EV_SOURCE,            /* Boot source: <text> */
+    DFU_BOOT_EV_SWAP_TYPE,         /* Image index: a, Swap type: b */
+    DFU_BOOT_EV_SWAP_STARTS,       /* Starting swap using <text> algorithm. */
+    DFU_BOOT_EV_OVERWRITE,         /* Image a upgrade secondary slot -> primary slot */
+    DFU_BOOT_EV_ERASING_PRIMARY,
+    DFU_BOOT_EV_COPYING,           /* a: image, b: bytes */
+    DFU_BOOT_EV_INVALID_SLOT,      /* Image in the <text> slot is not valid! b: enum dfu_image_fault */
+    DFU_BOOT_EV_DOWNGRADE_ERASED,  /* Image a in slot 1 erased due to downgrade prevention */
+    DFU_BOOT_EV_VERSION_TOO_LOW,   /* Insufficient version in secondary slot */
+    DFU_BOOT_EV_STUCK_REVERT,
+    DFU_BOOT_EV_SECONDARY_UNREADABLE,
+    DFU_BOOT_EV_SECTORS_FAILED,
+    DFU_BOOT_EV_HEADERS_FAILED,
+    DFU_BOOT_EV_STATUS_FAILED,
+    DFU_BOOT_EV_INCOMPATIBLE,      /* Cannot upgrade: <text> */
+    DFU_BOOT_EV_NO_ROOM,           /* Not enough free space to run swap upgrade */
+    DFU_BOOT_EV_NO_ROOM_BYTES,     /* required a bytes but only b are available */
+    DFU_BOOT_EV_INCONSISTENT,      /* Detected inconsistent status! */
+    DFU_BOOT_EV_STATUS_WRITE_FAILS,
+    DFU_BOOT_EV_BAD_MAGIC,         /* Bad image magic a; Image=b */
+    DFU_BOOT_EV_AREA_FAILED,
+    DFU_BOOT_EV_PANIC,
+    DFU_BOOT_EV_NO_IMAGE,          /* Unable to find bootable image */
+    DFU_BOOT_EV_CHAINLOAD,         /* Bootloader chainload address offset: a */
+    DFU_BOOT_EV_VERSION,           /* Image version: va.b.c */
+    DFU_BOOT_EV_JUMP,              /* Jumping to the first image slot */
+    DFU_BOOT_EV_COUNT
+};
+
+struct dfu_boot_event {
+    enum dfu_boot_event_id id;
+    uint32_t a, b, c, d;
+    const char *text; /* a word of the line, or NULL */
+};
+
+/* "I: Starting bootloader": level, colon, blank and line, as MCUboot on Zephyr prints it; cut to
+ * cap with its NUL. Returns buf. */
+char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t cap);
+
+struct dfu_boot_config {
+    const struct dfu_slot_map *map;
+    const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
+    struct dfu_image_policy policy;
+    bool validate_primary;  /* verify the primary fully at every start; the sane default */
+    bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
+    bool bootstrap;         /* an empty or broken primary is filled from a valid secondary */
+    uint8_t *buf;           /* scratch for copying and hashing, a multiple of 32, at least 64 */
+    size_t buf_len;
+    void (*event)(void *ctx, const struct dfu_boot_event *event); /* may be NULL */
+    void (*feed_watchdog)(void *ctx);                             /* may be NULL */
+    void *ctx;
+};
+
+struct dfu_boot_result {
+    const struct dfu_area *area; /* what to run: image 0's, verified */
+    uint32_t image_off;          /* of its header in the area */
+    struct dfu_image_header header;
+    enum dfu_swap_type swap[DFU_IMAGES_MAX]; /* what was carried out, per image */
+    bool resumed;                /* an interrupted swap was finished */
+    int update_err;              /* why an update was not carried out; never fatal by itself */
+};
+
+/* 0: run out->area. DFU_ERR_INVAL: the configuration is refused. DFU_ERR_VERIFY: nothing here may
+ * run. DFU_ERR_POWER (simulator): unwound after a cut. */
+int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
+
+/* The same facts and the same pure decision, changing nothing: what the next dfu_boot() would do
+ * with one image pair. */
+struct dfu_boot_outlook {
+    struct dfu_slot_state primary, secondary;
+    enum dfu_slot_fit fit;
+    bool resumes;              /* an interrupted swap will be finished */
+    uint32_t progress_idx;     /* 1-based, as recorded */
+    uint8_t progress_state;
+    enum dfu_swap_type swap;   /* what will be carried out */
+    struct dfu_image_report primary_report, secondary_report;
+};
+int dfu_boot_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

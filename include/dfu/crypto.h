@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* crypto.h - the seam to a crypto library: hashes and signature checks as const tables.
+ *
+ * A scheme that no configuration points at is not linked. src/crypto/ holds one file a backend;
+ * the host's is OpenSSL 3 (the dfu_*_openssl objects below). Nothing here decides trust: that is
+ * the verdict of image.h. */
+#ifndef DFU_CRYPTO_H
+#define DFU_CRYPTO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DFU_HASH_MAX 64u
+
+struct dfu_hash_alg;
+
+/* A running hash. Caller-owned; every start is followed by exactly one finish, also when the
+ * result is no longer wanted (out may then be NULL), because a backend may hold resources. */
+struct dfu_hash {
+    const struct dfu_hash_alg *alg;
+    union {
+        void *handle;
+        uint64_t words[26];
+    } state;
+};
+
+struct dfu_hash_alg {
+    const char *name;  /* "SHA256" */
+    uint16_t tlv_type; /* image TLV that carries it: 0x10, 0x11, 0x12 */
+    uint8_t size;      /* digest bytes */
+    int (*start)(struct dfu_hash *h);
+    int (*update)(struct dfu_hash *h, const void *data, size_t len);
+    int (*finish)(struct dfu_hash *h, uint8_t *out);
+};
+
+/* Random access to bytes: an area from some offset on, or a file in memory. A read outside
+ * [0, size) returns DFU_ERR_RANGE. */
+struct dfu_reader {
+    int (*read)(void *ctx, uint32_t off, void *buf, size_t len);
+    void *ctx;
+    uint32_t size;
+};
+
+/* A public key as images and bootloaders carry it: PKCS#1 DER for RSA, SubjectPublicKeyInfo DER
+ * for the rest (docs: image format, encoded public keys). The bytes are not copied. */
+struct dfu_key {
+    const struct dfu_sig_alg *alg;
+    const uint8_t *der;
+    size_t der_len;
+};
+
+struct dfu_sig_alg {
+    const char *name;  /* "ECDSA-P256" */
+    uint16_t tlv_type; /* 0x20 RSA-2048, 0x22 ECDSA, 0x23 RSA-3072, 0x24 Ed25519 */
+    uint16_t min_len, max_len; /* of the signature TLV */
+    /* Hash types this scheme may sign, by TLV type, 0-terminated; the first is the default. */
+    uint16_t hash_types[3];
+    /* 0 if sig is right for this digest, DFU_ERR_VERIFY if not, another error if it could not be
+     * told. ECDSA signatures are strict DER plus trailing zero bytes. */
+    int (*verify)(const struct dfu_key *key, const uint8_t *digest, size_t digest_len,
+                  const uint8_t *sig, size_t sig_len);
+    /* The same over len bytes of r themselves ("pure" Ed25519); NULL where it does not exist. */
+    int (*verify_message)(const struct dfu_key *key, const struct dfu_reader *r, uint32_t len,
+                          const uint8_t *sig, size_t sig_len);
+};
+
+extern const struct dfu_hash_alg dfu_sha256_openssl, dfu_sha384_openssl, dfu_sha512_openssl;
+extern const struct dfu_sig_alg dfu_rsa2048_openssl, dfu_rsa3072_openssl, dfu_ecdsa_p256_openssl,
+    dfu_ecdsa_p384_openssl, dfu_ed25519_openssl;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
