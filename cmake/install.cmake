@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+#
+# What `cmake --install` lays down, for CMake (find_package(dfukit)) and pkg-config users.
+# dfukit::dfukit is the shared library, dfukit::static the static one.
+
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dfukit)
+set_target_properties(dfukit PROPERTIES EXPORT_NAME static)
+set_target_properties(dfukit_shared PROPERTIES EXPORT_NAME dfukit)
+
+install(TARGETS dfukit dfukit_shared EXPORT dfukit
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT dfukit NAMESPACE dfukit:: FILE dfukitTargets.cmake DESTINATION ${package_dir})
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES ${board_blobs} DESTINATION ${CMAKE_INSTALL_DATADIR}/dfukit/boards)
+file(GLOB man_pages CONFIGURE_DEPENDS man/*.[1-8])
+foreach(page ${man_pages})
+    string(REGEX MATCH "[1-8]$" section ${page})
+    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+configure_package_config_file(cmake/dfukitConfig.cmake.in dfukitConfig.cmake
+    INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(dfukitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+# Relative to where the .pc file lies, so that an installed tree can be moved.
+file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/dfukit.pc.in dfukit.pc @ONLY)
+install(FILES
+    ${CMAKE_CURRENT_BINARY_DIR}/dfukitConfig.cmake
+    ${CMAKE_CURRENT_BINARY_DIR}/dfukitConfigVersion.cmake
+    DESTINATION ${package_dir})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dfukit.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
