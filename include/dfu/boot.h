@@ -32,34 +32,34 @@ extern const struct dfu_boot_strategy dfu_boot_overwrite_fast; /* only what the 
 /* What happened, as facts; dfu_boot_event_text() turns one into MCUboot's console line. A loader
  * that prints nothing links no text. */
 enum dfu_boot_event_id {
-    DFU_BOOT_EV_START,             /* Starting bootloader */
-    DFU_BOOT_EV_TRAILER,           /* <text> image: magic, swap_type, copy_done, image_ok */
-    DFU_BOOT_EV_SOURCE,            /* Boot source: <text> */
-    DFU_BOOT_EV_SWAP_TYPE,         /* Image index: a, Swap type: b */
-    DFU_BOOT_EV_SWAP_STARTS,       /* Starting swap using <text> algorithm. */
-    DFU_BOOT_EV_OVERWRITE,         /* Image a upgrade secondary slot -> primary slot */
+    DFU_BOOT_EV_START,       /* Starting bootloader */
+    DFU_BOOT_EV_TRAILER,     /* <text> image: magic, swap_type, copy_done, image_ok */
+    DFU_BOOT_EV_SOURCE,      /* Boot source: <text> */
+    DFU_BOOT_EV_SWAP_TYPE,   /* Image index: a, Swap type: b */
+    DFU_BOOT_EV_SWAP_STARTS, /* Starting swap using <text> algorithm. */
+    DFU_BOOT_EV_OVERWRITE,   /* Image a upgrade secondary slot -> primary slot */
     DFU_BOOT_EV_ERASING_PRIMARY,
-    DFU_BOOT_EV_COPYING,           /* a: image, b: bytes */
-    DFU_BOOT_EV_INVALID_SLOT,      /* Image in the <text> slot is not valid! b: enum dfu_image_fault */
-    DFU_BOOT_EV_DOWNGRADE_ERASED,  /* Image a in slot 1 erased due to downgrade prevention */
-    DFU_BOOT_EV_VERSION_TOO_LOW,   /* Insufficient version in secondary slot */
+    DFU_BOOT_EV_COPYING,      /* a: image, b: bytes */
+    DFU_BOOT_EV_INVALID_SLOT, /* Image in the <text> slot is not valid! b: enum dfu_image_fault */
+    DFU_BOOT_EV_DOWNGRADE_ERASED, /* Image a in slot 1 erased due to downgrade prevention */
+    DFU_BOOT_EV_VERSION_TOO_LOW,  /* Insufficient version in secondary slot */
     DFU_BOOT_EV_STUCK_REVERT,
     DFU_BOOT_EV_SECONDARY_UNREADABLE,
     DFU_BOOT_EV_SECTORS_FAILED,
     DFU_BOOT_EV_HEADERS_FAILED,
     DFU_BOOT_EV_STATUS_FAILED,
-    DFU_BOOT_EV_INCOMPATIBLE,      /* Cannot upgrade: <text> */
-    DFU_BOOT_EV_NO_ROOM,           /* Not enough free space to run swap upgrade */
-    DFU_BOOT_EV_NO_ROOM_BYTES,     /* required a bytes but only b are available */
-    DFU_BOOT_EV_INCONSISTENT,      /* Detected inconsistent status! */
+    DFU_BOOT_EV_INCOMPATIBLE,  /* Cannot upgrade: <text> */
+    DFU_BOOT_EV_NO_ROOM,       /* Not enough free space to run swap upgrade */
+    DFU_BOOT_EV_NO_ROOM_BYTES, /* required a bytes but only b are available */
+    DFU_BOOT_EV_INCONSISTENT,  /* Detected inconsistent status! */
     DFU_BOOT_EV_STATUS_WRITE_FAILS,
-    DFU_BOOT_EV_BAD_MAGIC,         /* Bad image magic a; Image=b */
+    DFU_BOOT_EV_BAD_MAGIC, /* Bad image magic a; Image=b */
     DFU_BOOT_EV_AREA_FAILED,
     DFU_BOOT_EV_PANIC,
-    DFU_BOOT_EV_NO_IMAGE,          /* Unable to find bootable image */
-    DFU_BOOT_EV_CHAINLOAD,         /* Bootloader chainload address offset: a */
-    DFU_BOOT_EV_VERSION,           /* Image version: va.b.c */
-    DFU_BOOT_EV_JUMP,              /* Jumping to the first image slot */
+    DFU_BOOT_EV_NO_IMAGE,  /* Unable to find bootable image */
+    DFU_BOOT_EV_CHAINLOAD, /* Bootloader chainload address offset: a */
+    DFU_BOOT_EV_VERSION,   /* Image version: va.b.c */
+    DFU_BOOT_EV_JUMP,      /* Jumping to the first image slot */
     DFU_BOOT_EV_COUNT
 };
 
@@ -92,8 +92,8 @@ struct dfu_boot_result {
     uint32_t image_off;          /* of its header in the area */
     struct dfu_image_header header;
     enum dfu_swap_type swap[DFU_IMAGES_MAX]; /* what was carried out, per image */
-    bool resumed;                /* an interrupted swap was finished */
-    int update_err;              /* why an update was not carried out; never fatal by itself */
+    bool resumed;                            /* an interrupted swap was finished */
+    int update_err; /* why an update was not carried out; never fatal by itself */
 };
 
 /* 0: run out->area. DFU_ERR_INVAL: the configuration is refused. DFU_ERR_VERIFY: nothing here may
@@ -105,10 +105,10 @@ int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
 struct dfu_boot_outlook {
     struct dfu_slot_state primary, secondary;
     enum dfu_slot_fit fit;
-    bool resumes;              /* an interrupted swap will be finished */
-    uint32_t progress_idx;     /* 1-based, as recorded */
+    bool resumes;          /* an interrupted swap will be finished */
+    uint32_t progress_idx; /* 1-based, as recorded */
     uint8_t progress_state;
-    enum dfu_swap_type swap;   /* what will be carried out */
+    enum dfu_swap_type swap; /* what will be carried out */
     struct dfu_image_report primary_report, secondary_report;
 };
 int dfu_boot_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out);

@@ -56,8 +56,8 @@ struct dfu_key {
 };
 
 struct dfu_sig_alg {
-    const char *name;  /* "ECDSA-P256" */
-    uint16_t tlv_type; /* 0x20 RSA-2048, 0x22 ECDSA, 0x23 RSA-3072, 0x24 Ed25519 */
+    const char *name;          /* "ECDSA-P256" */
+    uint16_t tlv_type;         /* 0x20 RSA-2048, 0x22 ECDSA, 0x23 RSA-3072, 0x24 Ed25519 */
     uint16_t min_len, max_len; /* of the signature TLV */
     /* Hash types this scheme may sign, by TLV type, 0-terminated; the first is the default. */
     uint16_t hash_types[3];

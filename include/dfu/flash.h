@@ -37,13 +37,13 @@ struct dfu_sector_run {
 struct dfu_area {
     const struct dfu_flash_ops *ops;
     void *ctx;
-    const char *label;                  /* devicetree label, for messages: "slot0_partition" */
-    uint32_t base;                      /* where the area starts on its device */
-    uint32_t size;                      /* the sum of its sectors */
-    const struct dfu_sector_run *runs;  /* the sectors, lowest first */
+    const char *label;                 /* devicetree label, for messages: "slot0_partition" */
+    uint32_t base;                     /* where the area starts on its device */
+    uint32_t size;                     /* the sum of its sectors */
+    const struct dfu_sector_run *runs; /* the sectors, lowest first */
     uint8_t run_count;
-    uint8_t write_size;                 /* smallest program unit: 1, 2, 4, ... 32 */
-    uint8_t erased;                     /* what an erased byte reads as: 0xff or 0x00 */
+    uint8_t write_size; /* smallest program unit: 1, 2, 4, ... 32 */
+    uint8_t erased;     /* what an erased byte reads as: 0xff or 0x00 */
 };
 
 struct dfu_sector {

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define DFU_IMAGE_MAGIC 0x96f3b83du
+#define DFU_IMAGE_MAGIC       0x96f3b83du
 #define DFU_IMAGE_HEADER_SIZE 32u
 
 enum dfu_image_flag {
@@ -93,9 +93,9 @@ struct dfu_image_dependency {
 /* What is wrong with an image, by the rule that refused it (image format, verification rules). */
 enum dfu_image_fault {
     DFU_IMAGE_FINE = 0,
-    DFU_IMAGE_TRUNCATED,       /* ends before its own lengths do */
-    DFU_IMAGE_BAD_MAGIC,       /* not an image (or an erased slot) */
-    DFU_IMAGE_BAD_HEADER,      /* header size below 32 */
+    DFU_IMAGE_TRUNCATED,  /* ends before its own lengths do */
+    DFU_IMAGE_BAD_MAGIC,  /* not an image (or an erased slot) */
+    DFU_IMAGE_BAD_HEADER, /* header size below 32 */
     DFU_IMAGE_BAD_TLV_MAGIC,
     DFU_IMAGE_SIZE_OVERFLOW,   /* sizes that do not fit 32 bits */
     DFU_IMAGE_TOO_LARGE,       /* fits the file but not the slot's usable size */
@@ -106,13 +106,13 @@ enum dfu_image_fault {
     DFU_IMAGE_HASH_MISSING,
     DFU_IMAGE_HASH_LENGTH,
     DFU_IMAGE_HASH_MISMATCH,
-    DFU_IMAGE_KEY_UNKNOWN,     /* signed, but by none of the keys */
+    DFU_IMAGE_KEY_UNKNOWN, /* signed, but by none of the keys */
     DFU_IMAGE_SIG_MISSING,
     DFU_IMAGE_SIG_LENGTH,
     DFU_IMAGE_SIG_INVALID,
-    DFU_IMAGE_BAD_PURE,        /* malformed pure-signature marker */
-    DFU_IMAGE_NOT_SUPPORTED,   /* encrypted or compressed, and this build cannot check that */
-    DFU_IMAGE_UNREADABLE,      /* the reader failed */
+    DFU_IMAGE_BAD_PURE,      /* malformed pure-signature marker */
+    DFU_IMAGE_NOT_SUPPORTED, /* encrypted or compressed, and this build cannot check that */
+    DFU_IMAGE_UNREADABLE,    /* the reader failed */
 };
 
 /* A short phrase for a fault, for messages: "hash does not match". Never NULL. */
@@ -122,9 +122,9 @@ const char *dfu_image_fault_text(enum dfu_image_fault fault);
 struct dfu_image {
     const struct dfu_reader *reader;
     struct dfu_image_header header;
-    uint32_t tlv_off;   /* start of the first TLV area */
-    uint32_t prot_end;  /* end of the protected area; equals tlv_off where there is none */
-    uint32_t end;       /* end of the unprotected area: the image's size, all TLVs included */
+    uint32_t tlv_off;  /* start of the first TLV area */
+    uint32_t prot_end; /* end of the protected area; equals tlv_off where there is none */
+    uint32_t end;      /* end of the unprotected area: the image's size, all TLVs included */
 };
 
 /* The verdict on an image. Two words that must agree, so that neither a flipped bit nor a
@@ -153,7 +153,7 @@ struct dfu_image_report {
     uint8_t digest[DFU_HASH_MAX];    /* computed over header, payload and protected TLVs */
     int key_index;                   /* into policy->keys, or -1 */
     bool is_pure;
-    uint32_t size;                   /* the image's size, all TLVs included; 0 if not known */
+    uint32_t size; /* the image's size, all TLVs included; 0 if not known */
 };
 
 /* Parse 32 raw bytes. DFU_IMAGE_BAD_MAGIC or DFU_IMAGE_BAD_HEADER leave *out unspecified. */

@@ -28,10 +28,10 @@ struct dfu_sim_timing {
     const char *name;
     uint32_t erase_sector_us; /* for sector_size */
     uint32_t sector_size;
-    uint32_t program_us;      /* for program_size bytes, a part of it costs the whole */
+    uint32_t program_us; /* for program_size bytes, a part of it costs the whole */
     uint32_t program_size;
     uint32_t read_byte_ns;
-    uint32_t endurance;       /* erase cycles a sector is good for */
+    uint32_t endurance; /* erase cycles a sector is good for */
 };
 
 extern const struct dfu_sim_timing dfu_sim_nrf52840, dfu_sim_w25q;
@@ -53,10 +53,10 @@ enum dfu_sim_cut_when {
 };
 
 struct dfu_sim_flash {
-    uint8_t *mem;         /* size bytes */
-    uint8_t *programmed;  /* one bit per write unit, (size / write_size + 7) / 8 bytes; or NULL:
+    uint8_t *mem;        /* size bytes */
+    uint8_t *programmed; /* one bit per write unit, (size / write_size + 7) / 8 bytes; or NULL:
                              then a second program is refused only where it would change bits back */
-    uint32_t *wear;       /* erases per sector in order, or NULL */
+    uint32_t *wear;      /* erases per sector in order, or NULL */
     uint32_t size;
     uint8_t write_size, erased;
     const struct dfu_sector_run *runs;
@@ -70,10 +70,10 @@ struct dfu_sim_flash {
     enum dfu_sim_cut_when cut_when;
     uint32_t cut_op;
     uint64_t seed;
-    uint32_t ops;          /* writes and erases since power on */
+    uint32_t ops; /* writes and erases since power on */
     bool is_off;
-    bool allow_reprogram;  /* parts that tolerate programming a unit twice */
-    uint64_t elapsed_us;   /* by the timing model, never wall-clock */
+    bool allow_reprogram; /* parts that tolerate programming a unit twice */
+    uint64_t elapsed_us;  /* by the timing model, never wall-clock */
     uint64_t bytes_written, bytes_read;
     uint32_t erases, writes, double_programs; /* refused second programs */
 };

@@ -76,11 +76,11 @@ uint32_t dfu_slot_max_image(const struct dfu_slot_map *map, uint8_t image);
 enum dfu_slot_fit {
     DFU_SLOTS_FIT = 0,
     DFU_SLOTS_TOO_MANY_SECTORS,
-    DFU_SLOTS_SECTORS_DIFFER,      /* "slots have non-compatible sectors" */
+    DFU_SLOTS_SECTORS_DIFFER, /* "slots have non-compatible sectors" */
     DFU_SLOTS_SCRATCH_TOO_SMALL,
-    DFU_SLOTS_SIZES_DIFFER,        /* "slots are not compatible" */
-    DFU_SLOTS_COUNT_DIFFERS,       /* "not a compatible amount of sectors" */
-    DFU_SLOTS_LAYOUT_DIFFERS,      /* "not same sector layout" */
+    DFU_SLOTS_SIZES_DIFFER,   /* "slots are not compatible" */
+    DFU_SLOTS_COUNT_DIFFERS,  /* "not a compatible amount of sectors" */
+    DFU_SLOTS_LAYOUT_DIFFERS, /* "not same sector layout" */
 };
 enum dfu_slot_fit dfu_slot_compatible(const struct dfu_slot_map *map, uint8_t image);
 const char *dfu_slot_fit_text(enum dfu_slot_fit fit);
