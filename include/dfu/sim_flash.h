@@ -76,6 +76,7 @@ struct dfu_sim_flash {
     uint64_t elapsed_us;  /* by the timing model, never wall-clock */
     uint64_t bytes_written, bytes_read;
     uint32_t erases, writes, double_programs; /* refused second programs */
+    struct dfu_sim_op last; /* the operation last begun, also when the power cut it; data is NULL */
 };
 
 /* Set geometry and buffers in the struct, then: erase everything, forget wear, power on. */

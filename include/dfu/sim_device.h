@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* sim_device.h - a virtual device: flash, the real bootloader, and an application that is the
+ * SMP server.
+ *
+ * It does no I/O. Packets, the clock and power come in through calls; console lines and answers
+ * go out through two callbacks. All that must survive a reset lies in the flash. One struct is
+ * one device, any number may live in a process.
+ *
+ * How the application behaves is told by the payload of the image that runs, so that bad
+ * firmware can be shown. The payload then starts with lines of text, ended by an empty line, a
+ * zero byte or the payload's end:
+ *
+ *     dfukit-app
+ *     name=blinky
+ *     confirm=client|self|never
+ *     start=run|crash|hang
+ *
+ * confirm: client (default) waits for a confirm command, self confirms at start, never refuses
+ * the command. start: run (default), crash (a fault resets it at once), hang (never answers; the
+ * watchdog resets it). An image without these lines runs and waits for a client to confirm. */
+#ifndef DFU_SIM_DEVICE_H
+#define DFU_SIM_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dfu/boot.h"
+#include "dfu/sim_flash.h"
+#include "dfu/slots.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DFU_SIM_RESET_DELAY_MS 250u  /* from the answer to a reset command to the reset */
+#define DFU_SIM_CRASH_DELAY_MS 20u   /* from start to the fault of start=crash */
+#define DFU_SIM_WATCHDOG_MS    4000u /* from start to the watchdog of start=hang */
+
+enum dfu_sim_device_state {
+    DFU_SIM_OFF,        /* no power: switched off, or a cut */
+    DFU_SIM_RUNNING,    /* the application answers */
+    DFU_SIM_STUCK,      /* the application crashed or hangs; a reset will follow */
+    DFU_SIM_UNBOOTABLE, /* the bootloader found nothing that may run; it stays there */
+};
+
+enum dfu_sim_reset_cause { DFU_SIM_BY_POWER, DFU_SIM_BY_SOFTWARE, DFU_SIM_BY_WATCHDOG };
+
+enum dfu_sim_confirm { DFU_SIM_CONFIRM_BY_CLIENT, DFU_SIM_CONFIRM_SELF, DFU_SIM_CONFIRM_NEVER };
+enum dfu_sim_start { DFU_SIM_START_RUN, DFU_SIM_START_CRASH, DFU_SIM_START_HANG };
+
+/* What the text in front of a payload says. */
+struct dfu_sim_app {
+    char name[32];
+    enum dfu_sim_confirm confirm;
+    enum dfu_sim_start start;
+};
+
+/* Read the text; an unknown line, word or missing text leaves the defaults. */
+void dfu_sim_app_parse(struct dfu_sim_app *app, const uint8_t *payload, size_t len);
+
+struct dfu_sim_device_config {
+    const struct dfu_slot_map *map; /* its areas lie on the flashes below */
+    const struct dfu_boot_strategy *strategy;
+    struct dfu_image_policy policy;
+    bool prevent_downgrade;
+    const char *board;                    /* what the device calls its hardware */
+    struct dfu_sim_flash *const *flashes; /* their on_op belongs to the device */
+    uint8_t flash_count;
+
+    /* One line of the console, without its newline. */
+    void (*line)(void *ctx, const char *text);
+    /* One SMP packet out, an answer to what came in on this link. */
+    void (*frame)(void *ctx, uint32_t link, const uint8_t *packet, size_t len);
+    void *ctx;
+};
+
+/* What one start cost, by the flash's own books. */
+struct dfu_sim_boot_cost {
+    uint32_t erases, writes;
+    uint64_t bytes_written, flash_us; /* flash_us is predicted by the timing model */
+};
+
+/* The operation during which, before or after which the power went. */
+struct dfu_sim_power_cut {
+    enum dfu_sim_cut_when when; /* DFU_SIM_NO_CUT: none happened since the last power on */
+    uint32_t op;
+    enum dfu_sim_op_kind kind;
+    const struct dfu_area *area;
+    uint32_t off; /* from the start of the area */
+};
+
+struct dfu_sim_device {
+    const struct dfu_sim_device_config *cfg;
+    enum dfu_sim_device_state state;
+    enum dfu_sim_reset_cause reset_cause;
+    struct dfu_boot_result boot; /* of the last start that found an image */
+    struct dfu_sim_boot_cost cost;
+    struct dfu_sim_power_cut cut; /* the last one */
+    struct dfu_sim_app app;
+
+    /* the device's own */
+    enum dfu_sim_cut_when armed_when;
+    uint32_t armed_op, boot_ops;
+    uint64_t armed_seed;
+    bool is_booting;
+    uint64_t reset_due_ms;
+    enum dfu_sim_reset_cause next_cause;
+    int64_t rtc_offset_ms; /* device time minus the caller's clock */
+    bool is_rtc_set;
+    uint8_t buf[4096];
+};
+
+/* cfg must outlive the device. Nothing is printed and nothing runs until power_on. */
+void dfu_sim_device_init(struct dfu_sim_device *dev, const struct dfu_sim_device_config *cfg);
+
+/* Cut the power at operation op (from 1, over all flashes) of the first boot that gets so far. */
+void dfu_sim_device_cut(struct dfu_sim_device *dev, enum dfu_sim_cut_when when, uint32_t op,
+                        uint64_t seed);
+
+/* Start the bootloader and whatever it finds. now_ms is any monotonic clock. */
+enum dfu_sim_device_state dfu_sim_device_power_on(struct dfu_sim_device *dev, uint64_t now_ms);
+void dfu_sim_device_power_off(struct dfu_sim_device *dev);
+
+/* One SMP packet from a link; the answers come through cfg->frame before this returns. */
+void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
+                            size_t len, uint64_t now_ms);
+
+/* Do what is due (a delayed reset, the watchdog). */
+void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms);
+
+/* When poll has something to do, or UINT64_MAX. */
+uint64_t dfu_sim_device_due_ms(const struct dfu_sim_device *dev);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
