@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The trailer as bytes: decode, the decision table, and the one-way writes. */
+#include "dfu/trailer.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dfu/err.h"
+
+#define FLAG_SET_BYTE 0x01u
+
+/* MCUboot's magic where the maximum alignment is 8; elsewhere the alignment comes first. */
+static const uint8_t magic_of_8[DFU_TRAILER_MAGIC_SIZE] = {
+    0x77, 0xc2, 0x95, 0xf3, 0x60, 0xd2, 0xef, 0x7f, 0x35, 0x52, 0x50, 0x0f, 0x2c, 0xb6, 0x79, 0x80,
+};
+static const uint8_t magic_tail[DFU_TRAILER_MAGIC_SIZE - 2] = {
+    0x2d, 0xe1, 0x5d, 0x29, 0x41, 0x0b, 0x8d, 0x77, 0x67, 0x9c, 0x11, 0x0f, 0x1f, 0x8a,
+};
+
+static void magic_of(uint8_t max_align, uint8_t out[DFU_TRAILER_MAGIC_SIZE])
+{
+    if (max_align == 8) {
+        memcpy(out, magic_of_8, sizeof magic_of_8);
+        return;
+    }
+    put_le16(out, max_align);
+    memcpy(out + 2, magic_tail, sizeof magic_tail);
+}
+
+static enum dfu_magic decode_magic(const struct dfu_slot_map *map, uint8_t erased,
+                                   const uint8_t raw[DFU_TRAILER_MAGIC_SIZE])
+{
+    uint8_t good[DFU_TRAILER_MAGIC_SIZE];
+    uint8_t unset[DFU_TRAILER_MAGIC_SIZE];
+
+    magic_of(map->max_align, good);
+    if (memcmp(raw, good, sizeof good) == 0) {
+        return DFU_MAGIC_GOOD;
+    }
+    memset(unset, erased, sizeof unset);
+    return memcmp(raw, unset, sizeof unset) == 0 ? DFU_MAGIC_UNSET : DFU_MAGIC_BAD;
+}
+
+static enum dfu_flag decode_flag(uint8_t erased, uint8_t raw)
+{
+    if (raw == erased) {
+        return DFU_FLAG_UNSET;
+    }
+    return raw == FLAG_SET_BYTE ? DFU_FLAG_SET : DFU_FLAG_BAD;
+}
+
+static void decode_swap_info(uint8_t erased, uint8_t raw, struct dfu_slot_state *out)
+{
+    uint8_t type = raw & 0x0fu;
+
+    out->swap_type = DFU_SWAP_NONE;
+    out->image_num = 0;
+    if (raw != erased && type >= DFU_SWAP_NONE && type <= DFU_SWAP_REVERT) {
+        out->swap_type = (enum dfu_swap_type)type;
+        out->image_num = raw >> 4;
+    }
+}
+
+/* Write one field into units that are still erased: a unit is never programmed twice. */
+static int write_field(const struct dfu_area *area, uint32_t off, const void *value, size_t len)
+{
+    int erased = dfu_area_is_erased(area, off, round_up((uint32_t)len, area->write_size));
+
+    if (erased < 0) {
+        return erased;
+    }
+    return erased ? dfu_area_write_padded(area, off, value, len) : DFU_ERR_STATE;
+}
+
+static int write_byte(const struct dfu_area *area, uint32_t off, uint8_t value)
+{
+    return write_field(area, off, &value, sizeof value);
+}
+
+int dfu_slot_state_read(const struct dfu_slot_map *map, const struct dfu_area *area,
+                        struct dfu_slot_state *out)
+{
+    uint8_t magic[DFU_TRAILER_MAGIC_SIZE];
+    uint8_t image_ok, copy_done, swap_info;
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(map, area, &at);
+
+    if (!err) {
+        err = dfu_area_read(area, at.magic, magic, sizeof magic);
+    }
+    if (!err) {
+        err = dfu_area_read(area, at.image_ok, &image_ok, 1);
+    }
+    if (!err) {
+        err = dfu_area_read(area, at.copy_done, &copy_done, 1);
+    }
+    if (!err) {
+        err = dfu_area_read(area, at.swap_info, &swap_info, 1);
+    }
+    if (err) {
+        return err;
+    }
+    out->magic = decode_magic(map, area->erased, magic);
+    out->image_ok = decode_flag(area->erased, image_ok);
+    out->copy_done = decode_flag(area->erased, copy_done);
+    decode_swap_info(area->erased, swap_info, out);
+    return DFU_OK;
+}
+
+/* MCUboot reads a torn copy_done as neither set nor unset, which makes a trial image permanent.
+ * Only the last write of a recorded swap can have left it: the swap is complete. */
+static bool is_copy_done(const struct dfu_slot_state *primary)
+{
+    return primary->copy_done == DFU_FLAG_SET ||
+           (primary->copy_done == DFU_FLAG_BAD && primary->swap_type != DFU_SWAP_NONE);
+}
+
+enum dfu_swap_type dfu_swap_type_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
+                                    const struct dfu_slot_state *secondary)
+{
+    if (secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok == DFU_FLAG_UNSET) {
+        bool is_offset_revert =
+            mode == DFU_MODE_SWAP_OFFSET && secondary->copy_done == DFU_FLAG_SET;
+
+        return is_offset_revert ? DFU_SWAP_REVERT : DFU_SWAP_TEST;
+    }
+    if (secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok == DFU_FLAG_SET) {
+        return DFU_SWAP_PERM;
+    }
+    if (primary->magic == DFU_MAGIC_GOOD && primary->image_ok == DFU_FLAG_UNSET &&
+        is_copy_done(primary)) {
+        return DFU_SWAP_REVERT;
+    }
+    return DFU_SWAP_NONE;
+}
+
+int dfu_trailer_write_magic(const struct dfu_slot_map *map, const struct dfu_area *area)
+{
+    uint8_t value[DFU_FLASH_WRITE_SIZE_MAX];
+    uint32_t len = round_up(DFU_TRAILER_MAGIC_SIZE, map->max_align);
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(map, area, &at);
+
+    if (err) {
+        return err;
+    }
+    if (len > sizeof value || len > area->size) {
+        return DFU_ERR_INVAL;
+    }
+    memset(value, area->erased, sizeof value);
+    magic_of(map->max_align, value + len - DFU_TRAILER_MAGIC_SIZE);
+    return write_field(area, area->size - len, value, len);
+}
+
+int dfu_trailer_write_image_ok(const struct dfu_slot_map *map, const struct dfu_area *area)
+{
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(map, area, &at);
+
+    return err ? err : write_byte(area, at.image_ok, FLAG_SET_BYTE);
+}
+
+int dfu_trailer_write_copy_done(const struct dfu_slot_map *map, const struct dfu_area *area)
+{
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(map, area, &at);
+
+    return err ? err : write_byte(area, at.copy_done, FLAG_SET_BYTE);
+}
+
+int dfu_trailer_write_swap_info(const struct dfu_slot_map *map, const struct dfu_area *area,
+                                enum dfu_swap_type type, uint8_t image)
+{
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(map, area, &at);
+
+    if (err) {
+        return err;
+    }
+    if (type < DFU_SWAP_NONE || type > DFU_SWAP_FAIL || image > 0x0f) {
+        return DFU_ERR_INVAL;
+    }
+    return write_byte(area, at.swap_info, (uint8_t)(image << 4 | (uint8_t)type));
+}
+
+const char *dfu_swap_type_text(enum dfu_swap_type type)
+{
+    switch (type) {
+    case DFU_SWAP_NONE:
+        return "none";
+    case DFU_SWAP_TEST:
+        return "test";
+    case DFU_SWAP_PERM:
+        return "perm";
+    case DFU_SWAP_REVERT:
+        return "revert";
+    case DFU_SWAP_FAIL:
+        return "fail";
+    case DFU_SWAP_PANIC:
+        break;
+    }
+    return "panic";
+}
