@@ -49,7 +49,7 @@ enum dfu_sim_cut_when {
     DFU_SIM_NO_CUT = 0,
     DFU_SIM_CUT_BEFORE, /* operation number cut_op does not happen */
     DFU_SIM_CUT_INSIDE, /* it is torn */
-    DFU_SIM_CUT_AFTER,  /* it is complete, the next does not happen */
+    DFU_SIM_CUT_AFTER,  /* it is complete, yet returns DFU_ERR_POWER */
 };
 
 struct dfu_sim_flash {
@@ -74,8 +74,9 @@ struct dfu_sim_flash {
     bool is_off;
     bool allow_reprogram; /* parts that tolerate programming a unit twice */
     uint64_t elapsed_us;  /* by the timing model, never wall-clock */
+    uint32_t elapsed_rest_ns;
     uint64_t bytes_written, bytes_read;
-    uint32_t erases, writes, double_programs; /* refused second programs */
+    uint32_t erases, writes, double_programs; /* second programs of a unit, refused or not */
     struct dfu_sim_op last; /* the operation last begun, also when the power cut it; data is NULL */
 };
 

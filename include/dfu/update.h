@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* update.h - what an application calls: write an image into the free slot, ask for it to be
+ * tested or made permanent, confirm it. Zephyr's names and rules behind the prefix (its
+ * dfu/flash_img.h and dfu/mcuboot.h); zephyr.h offers the unprefixed spellings.
+ *
+ * Contexts are the caller's. All calls return 0 or a negative enum dfu_err. Every write is one
+ * that a power cut may interrupt: until the request is written the old image boots. */
+#ifndef DFU_UPDATE_H
+#define DFU_UPDATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dfu/image.h"
+#include "dfu/slots.h"
+#include "dfu/stream.h"
+#include "dfu/trailer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Image state ---- */
+
+/* What the next boot will do with an image pair (enum dfu_swap_type), or a negative error.
+ * DFU_SWAP_NONE where the map has no secondary. */
+int dfu_mcuboot_swap_type(const struct dfu_slot_map *map, uint8_t image);
+
+/* Ask for the secondary image: once (test) or for good. Already requested is success and changes
+ * nothing: a pending test does not become permanent. DFU_ERR_STATE on a damaged trailer. */
+int dfu_boot_request_upgrade(const struct dfu_slot_map *map, uint8_t image, bool permanent);
+
+/* Keep the running image. A primary without a trailer needs no confirmation: success. */
+int dfu_boot_write_img_confirmed(const struct dfu_slot_map *map, uint8_t image);
+
+/* True without a trailer, else whether image_ok is set; false on any error. */
+bool dfu_boot_is_img_confirmed(const struct dfu_slot_map *map, uint8_t image);
+
+struct dfu_mcuboot_img_header {
+    uint32_t image_size; /* payload only */
+    struct dfu_image_version version;
+};
+
+/* DFU_ERR_FORMAT if there is no image. off: 0, or dfu_slot_upload_offset() for a secondary. */
+int dfu_boot_read_bank_header(const struct dfu_area *area, uint32_t off,
+                              struct dfu_mcuboot_img_header *out);
+
+/* Erase a whole slot. The caller sees to it that it is not the running one. */
+int dfu_boot_erase_img_bank(const struct dfu_area *area);
+
+/* Where the header of the image in this slot lies (swap-using-offset: not 0). */
+uint32_t dfu_boot_get_image_start_offset(const struct dfu_slot_map *map,
+                                         const struct dfu_area *area);
+
+/* ---- Staged image writer (Zephyr's flash_img) ---- */
+
+#define DFU_IMG_BLOCK_BUF_SIZE 512u
+
+struct dfu_flash_img {
+    struct dfu_stream stream;
+    const struct dfu_area *area;
+    uint32_t trailer_off; /* erased before the first byte is written */
+    bool is_trailer_clear;
+    bool erase_progressively;
+    uint8_t buf[DFU_IMG_BLOCK_BUF_SIZE];
+};
+
+/* Begin an image of size bytes in the secondary (or any slot) of the map. size 0: not known yet.
+ * DFU_ERR_NOSPACE if it can't fit under the loader's own geometry, before anything is erased.
+ * With erase_progressively sectors are erased just ahead of the data and the old trailer first
+ * of all; without, the caller has erased the slot. */
+int dfu_flash_img_init(struct dfu_flash_img *img, const struct dfu_slot_map *map,
+                       const struct dfu_area *area, uint32_t size, bool erase_progressively);
+
+/* Collects into blocks and writes them; flush at the end. */
+int dfu_flash_img_buffered_write(struct dfu_flash_img *img, const void *data, size_t len,
+                                 bool flush);
+
+/* Payload bytes programmed so far (not those still buffered). */
+uint32_t dfu_flash_img_bytes_written(const struct dfu_flash_img *img);
+
+/* Hash len bytes from the image start and compare with match (32 bytes, SHA-256 by alg).
+ * DFU_ERR_VERIFY if different. */
+int dfu_flash_img_check(struct dfu_flash_img *img, const struct dfu_hash_alg *alg, uint32_t len,
+                        const uint8_t *match);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
