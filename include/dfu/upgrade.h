@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* upgrade.h - a whole firmware upgrade as resumable steps that do no I/O.
+ *
+ * parameters -> bootloader and slots -> what runs -> upload -> test -> reset -> wait for the
+ * device -> compare what runs -> confirm. The device is the truth: a client that starts again
+ * reads its state and goes on where the last one stopped. What cannot work is refused before the
+ * first byte is sent. A device that comes back with its old image is reported as reverted. */
+#ifndef DFU_UPGRADE_H
+#define DFU_UPGRADE_H
+
+#include "dfu/image.h"
+#include "dfu/upload.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a file says about itself, checked before anything is sent. */
+struct dfu_firmware {
+    enum dfu_image_fault fault; /* DFU_IMAGE_FINE, or nothing below but size and sha is valid */
+    struct dfu_image_header header;
+    uint32_t size; /* of the image, all TLVs included; padding after it is not sent */
+    uint8_t hash[DFU_HASH_MAX];
+    size_t hash_len;
+    uint8_t sha[32]; /* SHA-256 of the size bytes: the upload's identity */
+};
+
+/* hashes is NULL-terminated and holds SHA-256. buf is scratch, at least 64 bytes. Encrypted and
+ * compressed images pass unchecked: only the device can look inside. Fails as the reader does. */
+int dfu_firmware_inspect(const struct dfu_reader *file, const struct dfu_hash_alg *const *hashes,
+                         uint8_t *buf, size_t buf_len, struct dfu_firmware *out);
+
+enum dfu_upgrade_step {
+    DFU_UPGRADE_PARAMS,
+    DFU_UPGRADE_BOOTINFO,
+    DFU_UPGRADE_SLOTS,
+    DFU_UPGRADE_STATE,
+    DFU_UPGRADE_UPLOAD,
+    DFU_UPGRADE_TEST,
+    DFU_UPGRADE_RESET,
+    DFU_UPGRADE_WAIT, /* the device restarts and swaps */
+    DFU_UPGRADE_CONFIRM,
+    DFU_UPGRADE_OVER,
+};
+
+enum dfu_upgrade_outcome {
+    DFU_UPGRADE_UNFINISHED = 0,
+    DFU_UPGRADE_CONFIRMED,       /* runs and is confirmed */
+    DFU_UPGRADE_ALREADY_RUNNING, /* nothing to do */
+    DFU_UPGRADE_ON_TEST,         /* runs, unconfirmed as asked */
+    DFU_UPGRADE_STAGED,          /* uploaded and marked, not reset as asked */
+    DFU_UPGRADE_REVERTED,        /* the device came back with its old image */
+    DFU_UPGRADE_NOT_RESTARTED,   /* answered until the limit, but never restarted */
+    DFU_UPGRADE_GONE,            /* no answer after the reset until the limit */
+    DFU_UPGRADE_TOO_LARGE,       /* does not fit: see limit */
+    DFU_UPGRADE_FAILED,          /* see err and refusal */
+};
+
+struct dfu_upgrade_config {
+    struct dfu_reader file;
+    struct dfu_firmware firmware; /* inspected, fault DFU_IMAGE_FINE */
+    uint32_t image_number;
+    bool permanent;      /* no test: mark permanent before the reset */
+    bool test_only;      /* leave it unconfirmed: the next reset reverts it */
+    bool no_reset;       /* stop when it is marked */
+    bool upgrade_only;   /* the device is to refuse a version that is not newer */
+    uint32_t link_max;   /* largest frame the link carries */
+    uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
+    uint32_t silence_ms; /* how long the device may stay silent; 0: 20000 */
+    uint32_t erase_ms;   /* the same for the first chunk; 0: 60000 */
+    uint32_t boot_ms;    /* from the reset until it answers again; 0: 300000 */
+};
+
+struct dfu_upgrade {
+    struct dfu_upgrade_config config;
+    enum dfu_upgrade_step step;
+    enum dfu_upgrade_outcome outcome;
+    int err;                    /* of DFU_UPGRADE_FAILED */
+    struct dfu_refusal refusal; /* of err DFU_ERR_PERM */
+    bool wants_reconnect;       /* close and open the link, then clear this */
+    bool was_uploaded;          /* false where the device already held the image */
+    uint32_t limit;             /* of DFU_UPGRADE_TOO_LARGE: the largest image */
+    struct dfu_client_params params;
+    bool has_params;
+    int32_t mode;                         /* enum dfu_boot_mode, -1 unknown */
+    struct dfu_client_slot before, after; /* the active slot; hash_len 0: not told */
+    struct dfu_upload upload;
+
+    struct dfu_exchange exchange;
+    uint8_t version, seq;
+    uint8_t frame[256];
+    bool is_asking;
+    uint64_t quiet_until_ms, boot_limit_ms;
+    uint32_t poll_ms;
+    bool heard_old;
+};
+
+void dfu_upgrade_start(struct dfu_upgrade *g, const struct dfu_upgrade_config *config);
+
+/* As for an upload: what to send, what came back, when to look again. It is over when g->step is
+ * DFU_UPGRADE_OVER; g->outcome then says how. */
+size_t dfu_upgrade_next(struct dfu_upgrade *g, uint64_t now_ms, uint8_t *frame, size_t cap);
+void dfu_upgrade_answer(struct dfu_upgrade *g, uint64_t now_ms, const uint8_t *frame, size_t len);
+uint64_t dfu_upgrade_deadline(const struct dfu_upgrade *g);
+
+/* The link was lost and is back. */
+void dfu_upgrade_link_back(struct dfu_upgrade *g, uint64_t now_ms);
+
+/* Short words: "upload", "test", ... */
+const char *dfu_upgrade_step_text(enum dfu_upgrade_step step);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* upload.h - the adaptive image upload, as steps that do no I/O.
+ *
+ * The server takes chunks strictly in order and answers each with the offset it expects next; the
+ * client always continues from there. The first chunk travels alone, because it may erase a slot
+ * or find a transfer to resume (by the file's SHA-256). After it several chunks are kept in
+ * flight: the window grows while answers come in time and halves on loss; repeats are timed from
+ * the measured round trip. Every answer advances, or is counted, or time runs: an upload ends.
+ *
+ * The caller owns the struct and the image; a killed client starts again with a new struct. */
+#ifndef DFU_UPLOAD_H
+#define DFU_UPLOAD_H
+
+#include "dfu/client.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DFU_UPLOAD_WINDOW_MAX 16u
+#define DFU_UPLOAD_FRAME_MIN  128u /* smaller frames cannot carry the first chunk */
+
+struct dfu_upload_config {
+    struct dfu_reader image;
+    uint8_t sha[32];            /* SHA-256 of the whole file: the transfer's identity */
+    uint8_t hash[DFU_HASH_MAX]; /* the image's own hash TLV, to look for if the last answer is */
+    size_t hash_len;            /* lost; 0: not known */
+    uint32_t image_number;
+    bool upgrade_only;   /* ask the device to refuse a version that is not newer */
+    uint8_t version;     /* header bits, as in struct dfu_call */
+    uint32_t frame_max;  /* largest request: the device's buf_size and the link's limit */
+    uint32_t window_max; /* most requests in flight: the device's buf_count - 1; 0 is 1 */
+    uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
+    uint32_t first_ms;   /* how long the first chunk may take, erase included; 0: 60000 */
+    uint32_t silence_ms; /* how long nothing may advance; 0: 20000 */
+};
+
+struct dfu_upload_chunk {
+    uint8_t state; /* free, in flight, or given up for lost */
+    uint8_t seq;
+    uint32_t off, len;
+    uint64_t sent_ms;
+};
+
+struct dfu_upload {
+    struct dfu_upload_config config;
+    uint8_t state;
+    int result; /* DFU_CLIENT_RUNNING, 0, or why it ended: PERM (see refusal), VERIFY (the device's
+                 * copy differs), TIMEOUT, STATE (no advance), IO (image), FORMAT (answers) */
+    struct dfu_refusal refusal;
+    bool matched;        /* the device compared the digest itself */
+    uint32_t acked;      /* the device's offset: what it has */
+    uint32_t resumed_at; /* where the first answer put us */
+
+    uint8_t seq;
+    uint32_t next, best;
+    uint32_t window, window_peak, credit;
+    struct dfu_upload_chunk chunks[DFU_UPLOAD_WINDOW_MAX * 2];
+    uint32_t srtt_ms, rttvar_ms, rto_ms; /* srtt in eighths, rttvar in quarters */
+    uint64_t advanced_ms, hold_until_ms;
+    uint8_t stalls, restarts, broken, backoff;
+    bool has_rtt, is_started, is_tail_sent;
+    uint32_t sent, repeated, ignored; /* counts: frames, bytes sent again are not new, answers */
+};
+
+/* DFU_ERR_INVAL: no image or a frame_max below DFU_UPLOAD_FRAME_MIN. */
+int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *config);
+
+/* What to send: the length of a request now in frame, or 0 (wait, or over: see u->result). Call it
+ * until it returns 0. */
+size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap);
+
+/* What came back. Returns u->result. */
+int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len);
+
+/* When to call dfu_upload_next again if nothing comes in. */
+uint64_t dfu_upload_deadline(const struct dfu_upload *u);
+
+/* The link was lost and is back: everything in flight is sent again at once. */
+void dfu_upload_link_back(struct dfu_upload *u, uint64_t now_ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
