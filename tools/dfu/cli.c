@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The command line: global options, the command, its options and arguments; then run it.
+ * getopt_long does the work; what it is made to do besides: an abbreviated long option is
+ * refused, an option may take two words, and every message is one sentence of ours. */
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define OPTIONS_MAX 96
+#define LONG_BASE   0x100 /* above any letter */
+#define TIMEOUT_MAX 86400.0
+
+const struct cli_option cli_globals[] = {
+    { "device", 'd', "TARGET", 1,
+      "serial:PORT[,baud=N][,raw], udp:HOST[:PORT] or ble:NAME (or set DFU_TARGET)", NULL,
+      CLI_G_DEVICE },
+    { "json", 0, NULL, 0, "print facts and errors as JSON on standard output", NULL, CLI_G_JSON },
+    { "quiet", 'q', NULL, 0, "no progress and no notes", NULL, CLI_G_QUIET },
+    { "verbose", 'v', NULL, 0, "say what happens; twice: every frame", NULL, CLI_G_VERBOSE },
+    { "timeout", 0, "SECONDS", 1, "how long to wait for an answer", NULL, CLI_G_TIMEOUT },
+    { "help", 'h', NULL, 0, "this text", NULL, CLI_G_HELP },
+    { "version", 0, NULL, 0, "print the version", NULL, CLI_G_VERSION },
+    { 0 },
+};
+
+struct grammar {
+    const struct cli_option *options[OPTIONS_MAX];
+    struct option longs[OPTIONS_MAX + 1];
+    char shorts[2 * OPTIONS_MAX + 3];
+    size_t count, long_count, short_len;
+};
+
+static const struct cli_option *by_letter(const struct grammar *g, int letter)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        if (letter != 0 && g->options[i]->letter == letter) {
+            return g->options[i];
+        }
+    }
+    return NULL;
+}
+
+static bool has_name(const struct grammar *g, const char *name)
+{
+    for (size_t i = 0; i < g->long_count; i++) {
+        if (strcmp(g->longs[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name or letter that the grammar already has wins over the new one. */
+static void grammar_add(struct grammar *g, const struct cli_option *option, bool with_letter)
+{
+    assert(g->count < OPTIONS_MAX);
+    if (option->name && !has_name(g, option->name)) {
+        g->longs[g->long_count++] = (struct option){
+            .name = option->name,
+            .has_arg = option->arg ? required_argument : no_argument,
+            .val = LONG_BASE + (int)g->count,
+        };
+    }
+    if (with_letter && option->letter && !by_letter(g, option->letter)) {
+        g->shorts[g->short_len++] = option->letter;
+        if (option->arg) {
+            g->shorts[g->short_len++] = ':';
+        }
+    }
+    g->options[g->count++] = option;
+}
+
+static void grammar_of_globals(struct grammar *g)
+{
+    *g = (struct grammar){ .shorts = "+:", .short_len = 2 };
+    for (const struct cli_option *o = cli_globals; o->id; o++) {
+        grammar_add(g, o, true);
+    }
+}
+
+static void grammar_of_command(struct grammar *g, const struct cli_command *command)
+{
+    *g = (struct grammar){ .shorts = ":", .short_len = 1 };
+    for (const struct cli_option *o = command->options; o && o->id; o++) {
+        grammar_add(g, o, true);
+    }
+    for (const struct cli_option *o = cli_globals; o->id; o++) {
+        bool is_for_devices = o->id == CLI_G_DEVICE || o->id == CLI_G_TIMEOUT;
+
+        if (o->id != CLI_G_VERSION && (command->needs_target || !is_for_devices)) {
+            grammar_add(g, o, o->id == CLI_G_HELP);
+        }
+    }
+}
+
+/* getopt_long accepts any unique beginning of a name; scripts must not come to rely on that. */
+static bool is_spelled_out(const struct cli_option *option, char **argv)
+{
+    const char *word = argv[optind - 1];
+    size_t len = strlen(option->name);
+
+    if (option->arg && optarg == word) {
+        word = argv[optind - 2];
+    }
+    return strncmp(word + 2, option->name, len) == 0 &&
+           (word[2 + len] == 0 || word[2 + len] == '=');
+}
+
+static const char *of_command(const struct cli *cli, char *buf, size_t cap)
+{
+    if (!cli->command) {
+        return "dfu help";
+    }
+    snprintf(buf, cap, "dfu %s --help", cli->command->name);
+    return buf;
+}
+
+static int fail_option(struct cli *cli, const struct grammar *g, int code, char **argv)
+{
+    char see[80], letter[3] = { '-', (char)optopt, 0 };
+    const char *word = optopt > 0 && optopt < LONG_BASE ? letter : argv[optind - 1];
+
+    of_command(cli, see, sizeof(see));
+    if (code == ':') {
+        const struct cli_option *o =
+            optopt >= LONG_BASE ? g->options[optopt - LONG_BASE] : by_letter(g, optopt);
+
+        return cli_fail(cli, CLI_USAGE, "option %s needs a value (%s); see %s", word,
+                        o ? o->arg : "VALUE", of_command(cli, see, sizeof(see)));
+    }
+    if (optopt >= LONG_BASE) {
+        return cli_fail(cli, CLI_USAGE, "option --%s takes no value; see %s",
+                        g->options[optopt - LONG_BASE]->name, of_command(cli, see, sizeof(see)));
+    }
+    return cli_fail(cli, CLI_USAGE, "there is no option %s; see %s", word,
+                    of_command(cli, see, sizeof(see)));
+}
+
+static int set_timeout(struct cli *cli, const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != 0 || !(seconds > 0 && seconds <= TIMEOUT_MAX)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--timeout %s is not a number of seconds above 0 and up to %.0f", text,
+                        TIMEOUT_MAX);
+    }
+    cli->timeout_ms = (uint32_t)(seconds * 1000 + 0.5);
+    cli->timeout_ms = cli->timeout_ms ? cli->timeout_ms : 1;
+    return CLI_DONE;
+}
+
+static int take_global(struct cli *cli, const struct cli_option *option, bool *wants_help,
+                       bool *wants_version)
+{
+    switch (option->id) {
+    case CLI_G_DEVICE: cli->target = optarg; break;
+    case CLI_G_JSON: cli->json = true; break;
+    case CLI_G_QUIET: cli->quiet = true; break;
+    case CLI_G_VERBOSE: cli->verbose++; break;
+    case CLI_G_TIMEOUT: return set_timeout(cli, optarg);
+    case CLI_G_HELP: *wants_help = true; break;
+    default: *wants_version = true; break;
+    }
+    return CLI_DONE;
+}
+
+static int take_given(struct cli *cli, const struct cli_option *option, int argc, char **argv)
+{
+    struct cli_given *given = &cli->given[cli->given_count++];
+
+    given->option = option;
+    given->values[0] = optarg;
+    if (option->nargs == 2) {
+        if (optind >= argc) {
+            return cli_fail(cli, CLI_USAGE, "option %s needs two values (%s); see dfu %s --help",
+                            cli_option_text(cli, option->id), option->arg, cli->command->name);
+        }
+        given->values[1] = argv[optind++];
+    }
+    return CLI_DONE;
+}
+
+static int parse(struct cli *cli, const struct grammar *g, int argc, char **argv, bool *wants_help,
+                 bool *wants_version)
+{
+    opterr = 0;
+    optind = 0; /* glibc: start afresh */
+    for (;;) {
+        const struct cli_option *option;
+        int code = getopt_long(argc, argv, g->shorts, g->longs, NULL);
+
+        if (code == -1) {
+            return CLI_DONE;
+        }
+        if (code == '?' || code == ':') {
+            return fail_option(cli, g, code, argv);
+        }
+        option = code >= LONG_BASE ? g->options[code - LONG_BASE] : by_letter(g, code);
+        if (code >= LONG_BASE && !is_spelled_out(option, argv)) {
+            return cli_fail(cli, CLI_USAGE, "options are not abbreviated; write --%s in full",
+                            option->name);
+        }
+        int exit_code = option->id < 0 ? take_global(cli, option, wants_help, wants_version)
+                                       : take_given(cli, option, argc, argv);
+        if (exit_code) {
+            return exit_code;
+        }
+    }
+}
+
+/* Commands are one or two words. Returns how many were taken, or 0. */
+static int find_command(struct cli *cli, int argc, char **argv)
+{
+    char two[64] = "";
+
+    if (argc > 1) {
+        snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]);
+    }
+    for (const struct cli_command *const *c = cli_commands; *c; c++) {
+        if (strcmp((*c)->name, two) == 0) {
+            cli->command = *c;
+            return 2;
+        }
+    }
+    for (const struct cli_command *const *c = cli_commands; *c; c++) {
+        if (strcmp((*c)->name, argv[0]) == 0) {
+            cli->command = *c;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int fail_command(struct cli *cli, int argc, char **argv)
+{
+    char typed[64], group[512] = "";
+    const char *nearest;
+    size_t len = strlen(argv[0]);
+
+    for (const struct cli_command *const *c = cli_commands; *c; c++) {
+        if (strncmp((*c)->name, argv[0], len) == 0 && (*c)->name[len] == ' ') {
+            size_t used = strlen(group);
+
+            snprintf(group + used, sizeof(group) - used, "%s%s", used ? ", " : "",
+                     (*c)->name + len + 1);
+        }
+    }
+    if (group[0]) {
+        return cli_fail(cli, CLI_USAGE, "dfu %s needs one of: %s", argv[0], group);
+    }
+    nearest = cli_nearest(argv[0]);
+    if (!nearest && argc > 1) {
+        snprintf(typed, sizeof(typed), "%s %s", argv[0], argv[1]);
+        nearest = cli_nearest(typed);
+    }
+    if (nearest) {
+        return cli_fail(cli, CLI_USAGE, "there is no command %s; did you mean %s?", argv[0],
+                        nearest);
+    }
+    return cli_fail(cli, CLI_USAGE, "there is no command %s; dfu help lists them", argv[0]);
+}
+
+/* args reads like "INFILE OUTFILE", "[NAME]", "FILE...". */
+static int check_args(struct cli *cli)
+{
+    const char *p = cli->command->args ? cli->command->args : "";
+    int have = 0;
+
+    while (*p) {
+        size_t len = strcspn(p, " ");
+        bool is_optional = p[0] == '[';
+        bool is_open = len > 3 && memmem(p, len, "...", 3) != NULL;
+
+        if (have >= cli->argc && !is_optional) {
+            return cli_fail(cli, CLI_USAGE, "%.*s is missing; usage: dfu %s [OPTIONS] %s",
+                            (int)(is_open ? len - 3 : len), p, cli->command->name,
+                            cli->command->args);
+        }
+        have = is_open ? cli->argc : have + 1;
+        p += len;
+        p += strspn(p, " ");
+    }
+    if (cli->argc > have) {
+        return cli_fail(cli, CLI_USAGE, "%s is one argument too many; usage: dfu %s [OPTIONS] %s",
+                        cli->argv[have], cli->command->name,
+                        cli->command->args ? cli->command->args : "");
+    }
+    return CLI_DONE;
+}
+
+static int run_command(struct cli *cli, int argc, char **argv)
+{
+    struct grammar g;
+    bool wants_help = false, wants_version = false;
+    int exit_code;
+
+    grammar_of_command(&g, cli->command);
+    cli->given = calloc((size_t)argc + 1, sizeof(*cli->given));
+    if (!cli->given) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    exit_code = parse(cli, &g, argc, argv, &wants_help, &wants_version);
+    if (!exit_code && wants_help) {
+        cli_help_command(cli->command);
+        return CLI_DONE;
+    }
+    cli->argv = argv + optind;
+    cli->argc = argc - optind;
+    if (!exit_code) {
+        exit_code = check_args(cli);
+    }
+    if (!exit_code && cli->command->needs_target && (!cli->target || !cli->target[0])) {
+        exit_code = cli_fail(cli, CLI_USAGE,
+                             "dfu %s needs a device; name one with -d (serial:/dev/ttyACM0, "
+                             "udp:HOST) or in DFU_TARGET",
+                             cli->command->name);
+    }
+    return exit_code ? exit_code : cli->command->run(cli);
+}
+
+static int help(struct cli *cli, int argc, char **argv)
+{
+    if (argc == 0) {
+        cli_help();
+        return CLI_DONE;
+    }
+    if (!find_command(cli, argc, argv)) {
+        return fail_command(cli, argc, argv);
+    }
+    cli_help_command(cli->command);
+    return CLI_DONE;
+}
+
+static int dispatch(struct cli *cli, int argc, char **argv)
+{
+    struct grammar g;
+    bool wants_help = false, wants_version = false;
+    int words, exit_code;
+
+    grammar_of_globals(&g);
+    exit_code = parse(cli, &g, argc, argv, &wants_help, &wants_version);
+    if (exit_code) {
+        return exit_code;
+    }
+    if (wants_version) {
+        printf("%s\n", DFUKIT_VERSION);
+        return CLI_DONE;
+    }
+    argc -= optind;
+    argv += optind;
+    if (wants_help || (argc > 0 && strcmp(argv[0], "help") == 0)) {
+        return help(cli, wants_help ? argc : argc - 1, wants_help ? argv : argv + 1);
+    }
+    if (argc == 0) {
+        cli_help();
+        return CLI_USAGE;
+    }
+    words = find_command(cli, argc, argv);
+    if (words == 0) {
+        return fail_command(cli, argc, argv);
+    }
+    return run_command(cli, argc - (words - 1), argv + (words - 1));
+}
+
+int cli_main(int argc, char **argv)
+{
+    struct cli cli = { .target = getenv("DFU_TARGET") };
+    int exit_code;
+
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
+    exit_code = dispatch(&cli, argc, argv);
+
+    free(cli.given);
+    if (fflush(stdout) || ferror(stdout)) {
+        cli.json = false; /* stdout is what failed */
+        cli.failed = false;
+        return cli_fail(&cli, CLI_USAGE, "cannot write to standard output: %s", strerror(errno));
+    }
+    return exit_code;
+}

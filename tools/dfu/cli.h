@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* cli.h - what every command of the tool shares: options, messages, exit codes, files.
+ *
+ * A command is one const struct cli_command in a cmd_*.c file, declared in commands.h and listed
+ * in main.c. The frame parses its options, checks the number of its arguments and prints its
+ * help from that table; run() does the work and returns an exit code. */
+#ifndef DFU_CLI_H
+#define DFU_CLI_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_REFUSED = 1,   /* by the device, or verification failed */
+    CLI_USAGE = 2,     /* a wrong command line, or a file that cannot be read or written */
+    CLI_NO_DEVICE = 3, /* not there, or the connection failed */
+    CLI_NO_ANSWER = 4, /* in time */
+    CLI_REVERTED = 5,  /* upgraded, but the device came back with the old image */
+    CLI_INTERNAL = 6,
+};
+
+/* letter may be 0, name may be NULL (not both). An option without arg is a flag; one with
+ * nargs = 2 takes the word after its value, too. id is the command's own number for it, 1 or
+ * more; fallback is what cli_value answers when it was not given. A list ends with {0}. */
+struct cli_option {
+    const char *name;
+    char letter;
+    const char *arg; /* as help shows it: "FILE"; NULL: a flag */
+    uint8_t nargs;   /* 0 counts as 1 where arg is set */
+    const char *help;
+    const char *fallback;
+    int id;
+};
+
+struct cli;
+
+struct cli_command {
+    const char *name;    /* "sign", "image upload" */
+    const char *args;    /* "INFILE OUTFILE", "[NAME]", "FILE..."; NULL or "": none */
+    const char *summary; /* one line of the list of commands */
+    const char *details; /* paragraphs for its own help, or NULL */
+    const struct cli_option *options;
+    const char *const *examples; /* NULL-terminated, or NULL */
+    bool needs_target;
+    int (*run)(struct cli *cli);
+};
+
+struct cli_given {
+    const struct cli_option *option;
+    const char *values[2];
+};
+
+/* Global options, then what belongs to the command. Read freely, change nothing. */
+struct cli {
+    const char *target; /* -d or DFU_TARGET; never NULL where needs_target */
+    bool json;
+    bool quiet;
+    int verbose;         /* how often -v was said */
+    uint32_t timeout_ms; /* 0: not given */
+    const struct cli_command *command;
+    bool failed; /* cli_fail has spoken */
+
+    struct cli_given *given;
+    size_t given_count;
+    char **argv;
+    int argc;
+};
+
+/* Whether an option was given; its last value (or the fallback, or NULL); how many values it
+ * got in all and the n-th of them, in the order of the command line (an option with two
+ * arguments has two values each time). */
+bool cli_has(const struct cli *cli, int id);
+const char *cli_value(const struct cli *cli, int id);
+size_t cli_count(const struct cli *cli, int id);
+const char *cli_value_n(const struct cli *cli, int id, size_t n);
+
+/* The arguments that are not options. cli_arg(n) is NULL where there are fewer. */
+int cli_argc(const struct cli *cli);
+const char *cli_arg(const struct cli *cli, int n);
+
+/* Say in one sentence what went wrong, why, and what to do next (no full stop, no newline), and
+ * return exit_code: `return cli_fail(cli, CLI_USAGE, "cannot read %s: %s", path, why);`. With
+ * --json it becomes an object on stdout. Said once: a second call is ignored. */
+int cli_fail(struct cli *cli, int exit_code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Something the user should know that is no failure; on stderr, not with --quiet. */
+void cli_note(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print one JSON document on stdout and release it. Returns CLI_DONE or CLI_INTERNAL. */
+int cli_json_print(struct cli *cli, cJSON *json);
+
+/* An option's value as a number within [min, max]: decimal, 0x, 0o or 0b, with _ between digits.
+ * 0, or an exit code after saying what is wrong. An absent option gives its fallback; without
+ * one *out is left alone. */
+int cli_number(struct cli *cli, int id, uint64_t min, uint64_t max, uint64_t *out);
+
+/* The same for text from elsewhere; false if it is no such number or exceeds 64 bits. */
+bool cli_parse_number(const char *text, uint64_t *out);
+
+/* The index of an option's value in a NULL-terminated list; 0, or an exit code after naming
+ * what is allowed. An absent option without fallback leaves *out alone. */
+int cli_choice(struct cli *cli, int id, const char *const *names, size_t *out);
+
+/* "-k/--key", as messages name an option of the running command. */
+const char *cli_option_text(const struct cli *cli, int id);
+
+/* Read a whole file of at most limit bytes into memory that the caller frees. 0 or CLI_USAGE
+ * after saying why. *data is never NULL on success and ends with an extra NUL byte. */
+int cli_read_file(struct cli *cli, const char *path, size_t limit, uint8_t **data, size_t *len);
+
+enum cli_file_kind { CLI_FILE_PLAIN, CLI_FILE_SECRET /* readable by its owner only */ };
+
+/* Write a file so that either all of it or nothing appears under its name: a temporary file
+ * beside it, synced, then renamed. Devices and pipes are written directly. */
+int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
+                   size_t len);
+
+/* The frame's own parts. */
+extern const struct cli_command *const cli_commands[];
+extern const struct cli_option cli_globals[];
+enum cli_global {
+    CLI_G_DEVICE = -1,
+    CLI_G_JSON = -2,
+    CLI_G_QUIET = -3,
+    CLI_G_VERBOSE = -4,
+    CLI_G_TIMEOUT = -5,
+    CLI_G_HELP = -6,
+    CLI_G_VERSION = -7
+};
+int cli_main(int argc, char **argv);
+void cli_help(void);
+void cli_help_command(const struct cli_command *command);
+/* The command whose name is nearest to what was typed, or NULL if none is near. */
+const char *cli_nearest(const char *typed);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Files in whole: read with a limit, write so that a crash or a full disk leaves no half file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int fail_read(struct cli *cli, const char *path, const char *why)
+{
+    return cli_fail(cli, CLI_USAGE, "cannot read %s: %s", path, why);
+}
+
+/* Reads on to the end, growing as it goes: pipes have no size. */
+static int read_all(struct cli *cli, const char *path, int fd, size_t limit, uint8_t **data,
+                    size_t *len)
+{
+    size_t cap = 0, used = 0;
+    uint8_t *buf = NULL;
+
+    for (;;) {
+        ssize_t got;
+
+        if (used + 1 >= cap) {
+            size_t more = cap ? cap * 2 : 65536;
+            uint8_t *grown = realloc(buf, more);
+
+            if (!grown) {
+                free(buf);
+                return cli_fail(cli, CLI_INTERNAL, "out of memory reading %s", path);
+            }
+            buf = grown;
+            cap = more;
+        }
+        got = read(fd, buf + used, cap - used - 1);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            free(buf);
+            return fail_read(cli, path, strerror(errno));
+        }
+        if (got == 0) {
+            buf[used] = 0;
+            *data = buf;
+            *len = used;
+            return CLI_DONE;
+        }
+        used += (size_t)got;
+        if (used > limit) {
+            free(buf);
+            return cli_fail(cli, CLI_USAGE, "%s is larger than the %zu bytes that make sense here",
+                            path, limit);
+        }
+    }
+}
+
+int cli_read_file(struct cli *cli, const char *path, size_t limit, uint8_t **data, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int exit_code;
+
+    if (fd < 0) {
+        return fail_read(cli, path, strerror(errno));
+    }
+    exit_code = read_all(cli, path, fd, limit, data, len);
+    close(fd);
+    return exit_code;
+}
+
+/* 0 or an errno. */
+static int write_all(int fd, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(fd, data, len);
+
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put < 0) {
+            return errno;
+        }
+        data += put;
+        len -= (size_t)put;
+    }
+    return 0;
+}
+
+static mode_t mode_for(enum cli_file_kind kind, const struct stat *old)
+{
+    mode_t mask = umask(0);
+
+    umask(mask);
+    if (kind == CLI_FILE_SECRET) {
+        return 0600;
+    }
+    return old ? old->st_mode & 07777 : 0666 & ~mask;
+}
+
+static int write_beside(const char *path, mode_t mode, const uint8_t *data, size_t len)
+{
+    size_t size = strlen(path) + sizeof(".XXXXXX");
+    char *temporary = malloc(size);
+    int fd, err;
+
+    if (!temporary) {
+        return ENOMEM;
+    }
+    snprintf(temporary, size, "%s.XXXXXX", path);
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) {
+        err = errno;
+        free(temporary);
+        return err;
+    }
+    err = write_all(fd, data, len);
+    if (!err && (fchmod(fd, mode) || fsync(fd))) {
+        err = errno;
+    }
+    if (close(fd) && !err) {
+        err = errno;
+    }
+    if (!err && rename(temporary, path)) {
+        err = errno;
+    }
+    if (err) {
+        unlink(temporary);
+    }
+    free(temporary);
+    return err;
+}
+
+static int write_through(const char *path, const uint8_t *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int err;
+
+    if (fd < 0) {
+        return errno;
+    }
+    err = write_all(fd, data, len);
+    if (close(fd) && !err) {
+        err = errno;
+    }
+    return err;
+}
+
+int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
+                   size_t len)
+{
+    struct stat old;
+    bool exists = stat(path, &old) == 0;
+    int err;
+
+    if (exists && !S_ISREG(old.st_mode)) {
+        err = S_ISDIR(old.st_mode) ? EISDIR : write_through(path, data, len);
+    } else {
+        /* Through a symbolic link to what it names: the link itself stays. */
+        char *target = exists ? realpath(path, NULL) : NULL;
+
+        err = write_beside(target ? target : path, mode_for(kind, exists ? &old : NULL), data, len);
+        free(target);
+    }
+    if (err) {
+        return cli_fail(cli, CLI_USAGE, "cannot write %s: %s", path, strerror(err));
+    }
+    return CLI_DONE;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include <stdio.h>
+
+#include "commands.h"
+
+static int version_run(struct cli *cli)
+{
+    if (cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(json, "version", DFUKIT_VERSION);
+        return cli_json_print(cli, json);
+    }
+    printf("%s\n", DFUKIT_VERSION);
+    return CLI_DONE;
+}
+
+const struct cli_command cmd_version = {
+    .name = "version",
+    .summary = "Print the version of this tool",
+    .run = version_run,
+};
