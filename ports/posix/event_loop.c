@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "event_loop.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <time.h>
+
+/* The one thing a signal handler may touch. */
+static volatile sig_atomic_t is_stop_asked;
+
+static void ask_to_stop(int signal_number)
+{
+    (void)signal_number;
+    is_stop_asked = 1;
+}
+
+uint64_t dfu_loop_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+void dfu_loop_init(struct dfu_loop *loop)
+{
+    struct sigaction action = { .sa_handler = ask_to_stop };
+    sigset_t stop_signals;
+
+    *loop = (struct dfu_loop){ .count = 0 };
+    sigemptyset(&stop_signals);
+    sigaddset(&stop_signals, SIGINT);
+    sigaddset(&stop_signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop_signals, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+bool dfu_loop_add(struct dfu_loop *loop, struct dfu_loop_file *file)
+{
+    if (loop->count == DFU_LOOP_FILES_MAX) {
+        return false;
+    }
+    loop->files[loop->count++] = file;
+    return true;
+}
+
+/* NULL: no end. */
+static const struct timespec *time_until(uint64_t due_ms, struct timespec *out)
+{
+    uint64_t now = dfu_loop_now_ms();
+    uint64_t left = due_ms > now ? due_ms - now : 0;
+
+    if (due_ms == UINT64_MAX) {
+        return NULL;
+    }
+    out->tv_sec = (time_t)(left / 1000u);
+    out->tv_nsec = (long)(left % 1000u) * 1000000L;
+    return out;
+}
+
+enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms)
+{
+    struct pollfd fds[DFU_LOOP_FILES_MAX] = { 0 };
+    struct timespec left;
+    sigset_t none;
+
+    for (unsigned i = 0; i < loop->count; i++) {
+        fds[i].fd = loop->files[i]->fd;
+        fds[i].events = (short)(loop->files[i]->wants_write ? POLLIN | POLLOUT : POLLIN);
+    }
+    sigemptyset(&none);
+    if (ppoll(fds, loop->count, time_until(due_ms, &left), &none) > 0) {
+        for (unsigned i = 0; i < loop->count; i++) {
+            if (fds[i].revents) {
+                loop->files[i]->ready(loop->files[i]->ctx);
+            }
+        }
+    }
+    return is_stop_asked ? DFU_LOOP_STOP : DFU_LOOP_GO_ON;
+}
