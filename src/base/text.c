@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "base/text.h"
+
+static const char digits[] = "0123456789abcdef";
+
+struct text text_in(char *buf, size_t cap)
+{
+    buf[0] = '\0';
+    return (struct text){ buf, cap, 0 };
+}
+
+static void add_char(struct text *t, char c)
+{
+    if (t->len + 1 < t->cap) {
+        t->buf[t->len++] = c;
+        t->buf[t->len] = '\0';
+    }
+}
+
+static void add_number(struct text *t, uint64_t value, uint32_t base)
+{
+    char reversed[20]; /* as many digits as UINT64_MAX has */
+    size_t n = 0;
+
+    do {
+        reversed[n++] = digits[value % base];
+        value /= base;
+    } while (value != 0);
+    while (n > 0) {
+        add_char(t, reversed[--n]);
+    }
+}
+
+void text_add(struct text *t, const char *word)
+{
+    while (*word) {
+        add_char(t, *word++);
+    }
+}
+
+void text_add_dec(struct text *t, uint64_t value)
+{
+    add_number(t, value, 10);
+}
+
+void text_add_hex(struct text *t, uint32_t value)
+{
+    add_number(t, value, 16);
+}
+
+void text_add_bytes(struct text *t, const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        add_char(t, digits[data[i] >> 4]);
+        add_char(t, digits[data[i] & 15u]);
+    }
+}
+
+void text_add_tenths(struct text *t, uint64_t value, uint32_t of)
+{
+    uint64_t tenths = value / of * 10 + (value % of * 10 + of / 2) / of;
+
+    text_add_dec(t, tenths / 10);
+    add_char(t, '.');
+    text_add_dec(t, tenths % 10);
+}
