@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+#
+# size.sh BUILD_DIR: bytes per folder of src/, of the host build and of a Cortex-M0 build (-Os, made
+# here with clang; every object counts, also what a real bootloader would not link).
+set -euo pipefail
+
+build=$1
+bare=$build/size
+mcu_folders=(base flash image boot update smp)
+
+sizes_of() { # TITLE OBJECTS_DIR FOLDER...
+    local title=$1 objects=$2 folder
+    shift 2
+    echo "$title"
+    printf '  %-12s %9s %9s %9s\n' folder code data zeroed
+    for folder in "$@"; do
+        find "$objects/src/$folder" -name '*.o' -exec size {} + 2>/dev/null |
+            awk -v folder="$folder" '
+                $1 ~ /^[0-9]+$/ && $NF !~ /TOTALS/ { code += $1; data += $2; zeroed += $3; n++ }
+                END { if (n) printf "  src/%-8s %9d %9d %9d\n", folder, code, data, zeroed }'
+    done
+}
+
+compile_for_mcu() { # FOLDER: false if a file of it does not compile
+    local source object
+    local -a flags=(--target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -Os -std=c11 -ffreestanding
+        -ffunction-sections -fdata-sections -fno-unwind-tables -w
+        -nostdlibinc -isystem tools/dev/bare -isystem "$zcbor/include" -Iinclude -Isrc)
+    [ -d "src/$1" ] || return 0
+    while read -r source; do
+        object=$bare/$source.o
+        mkdir -p "$(dirname "$object")"
+        clang-14 "${flags[@]}" -c "$source" -o "$object" || return 1
+    done < <(find "src/$1" -name '*.c' | sort)
+}
+
+zcbor=$(echo build/venv/lib/python3*/site-packages/zcbor)
+rm -rf "$bare"
+mapfile -t folders < <(cd src && find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
+sizes_of "host ($(uname -m), as built in $build)" "$build/CMakeFiles/dfukit_objects.dir" \
+    "${folders[@]}"
+
+status=0
+for folder in "${mcu_folders[@]}"; do
+    compile_for_mcu "$folder" || status=1
+done
+sizes_of "Cortex-M0 (clang -Os -mthumb)" "$bare" "${mcu_folders[@]}"
+[ $status -eq 0 ] || echo "some files do not compile for a machine without an operating system" >&2
+exit $status
