@@ -187,18 +187,12 @@ int dfu_trailer_write_swap_info(const struct dfu_slot_map *map, const struct dfu
 const char *dfu_swap_type_text(enum dfu_swap_type type)
 {
     switch (type) {
-    case DFU_SWAP_NONE:
-        return "none";
-    case DFU_SWAP_TEST:
-        return "test";
-    case DFU_SWAP_PERM:
-        return "perm";
-    case DFU_SWAP_REVERT:
-        return "revert";
-    case DFU_SWAP_FAIL:
-        return "fail";
-    case DFU_SWAP_PANIC:
-        break;
+    case DFU_SWAP_NONE: return "none";
+    case DFU_SWAP_TEST: return "test";
+    case DFU_SWAP_PERM: return "perm";
+    case DFU_SWAP_REVERT: return "revert";
+    case DFU_SWAP_FAIL: return "fail";
+    case DFU_SWAP_PANIC: break;
     }
     return "panic";
 }
