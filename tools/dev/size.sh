@@ -10,15 +10,19 @@ build=$1
 bare=$build/size
 mcu_folders=(base flash image boot update smp)
 
+sources_of() { # FOLDER
+    [ ! -d "src/$1" ] || find "src/$1" -name '*.c' | sort
+}
+
 sizes_of() { # TITLE OBJECTS_DIR FOLDER...
     local title=$1 objects=$2 folder
     shift 2
     echo "$title"
     printf '  %-12s %9s %9s %9s\n' folder code data zeroed
     for folder in "$@"; do
-        find "$objects/src/$folder" -name '*.o' -exec size {} + 2>/dev/null |
+        sources_of "$folder" | sed "s|^|$objects/|; s|$|.o|" | xargs -r size |
             awk -v folder="$folder" '
-                $1 ~ /^[0-9]+$/ && $NF !~ /TOTALS/ { code += $1; data += $2; zeroed += $3; n++ }
+                $1 ~ /^[0-9]+$/ { code += $1; data += $2; zeroed += $3; n++ }
                 END { if (n) printf "  src/%-8s %9d %9d %9d\n", folder, code, data, zeroed }'
     done
 }
@@ -28,12 +32,11 @@ compile_for_mcu() { # FOLDER: false if a file of it does not compile
     local -a flags=(--target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -Os -std=c11 -ffreestanding
         -ffunction-sections -fdata-sections -fno-unwind-tables -w
         -nostdlibinc -isystem tools/dev/bare -isystem "$zcbor/include" -Iinclude -Isrc)
-    [ -d "src/$1" ] || return 0
     while read -r source; do
         object=$bare/$source.o
         mkdir -p "$(dirname "$object")"
         clang-14 "${flags[@]}" -c "$source" -o "$object" || return 1
-    done < <(find "src/$1" -name '*.c' | sort)
+    done < <(sources_of "$1")
 }
 
 zcbor=$(echo build/venv/lib/python3*/site-packages/zcbor)
@@ -42,10 +45,15 @@ mapfile -t folders < <(cd src && find . -mindepth 1 -maxdepth 1 -type d -printf 
 sizes_of "host ($(uname -m), as built in $build)" "$build/CMakeFiles/dfukit_objects.dir" \
     "${folders[@]}"
 
+compiled=()
 status=0
 for folder in "${mcu_folders[@]}"; do
-    compile_for_mcu "$folder" || status=1
+    if compile_for_mcu "$folder"; then
+        compiled+=("$folder")
+    else
+        echo "src/$folder does not compile for a machine without an operating system" >&2
+        status=1
+    fi
 done
-sizes_of "Cortex-M0 (clang -Os -mthumb)" "$bare" "${mcu_folders[@]}"
-[ $status -eq 0 ] || echo "some files do not compile for a machine without an operating system" >&2
+sizes_of "Cortex-M0 (clang -Os -mthumb)" "$bare" "${compiled[@]}"
 exit $status
