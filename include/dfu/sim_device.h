@@ -30,14 +30,21 @@
 #include "dfu/boot.h"
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
+#include "dfu/smp_img.h"
+#include "dfu/smp_os.h"
+#include "dfu/stream.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DFU_SIM_RESET_DELAY_MS 250u  /* from the answer to a reset command to the reset */
-#define DFU_SIM_CRASH_DELAY_MS 20u   /* from start to the fault of start=crash */
+#define DFU_SIM_CRASH_DELAY_MS 100u  /* from start to the fault of start=crash */
 #define DFU_SIM_WATCHDOG_MS    4000u /* from start to the watchdog of start=hang */
+
+#define DFU_SIM_SMP_BUF_SIZE  2048u
+#define DFU_SIM_SMP_BUF_COUNT 4u
+#define DFU_SIM_SMP_BUF_MAX   4096u
 
 enum dfu_sim_device_state {
     DFU_SIM_OFF,        /* no power: switched off, or a cut */
@@ -67,8 +74,11 @@ struct dfu_sim_device_config {
     struct dfu_image_policy policy;
     bool prevent_downgrade;
     const char *board;                    /* what the device calls its hardware */
+    const char *version;                  /* of this software, for the banner; or NULL */
     struct dfu_sim_flash *const *flashes; /* their on_op belongs to the device */
     uint8_t flash_count;
+    const struct dfu_stream_store *progress; /* keeps an upload over a reset; or NULL: lost */
+    uint32_t smp_buf_size, smp_buf_count;    /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
 
     /* One line of the console, without its newline. */
     void (*line)(void *ctx, const char *text);
@@ -88,8 +98,22 @@ struct dfu_sim_power_cut {
     enum dfu_sim_cut_when when; /* DFU_SIM_NO_CUT: none happened since the last power on */
     uint32_t op;
     enum dfu_sim_op_kind kind;
-    const struct dfu_area *area;
-    uint32_t off; /* from the start of the area */
+    uint32_t len;
+    const struct dfu_area *area; /* NULL: outside the slots */
+    uint32_t off;                /* from the start of the area, or else of the flash */
+};
+
+/* The application's server. Its pointers lead into the device, which must stay where it is. */
+struct dfu_sim_server {
+    struct dfu_smp_server smp;
+    struct dfu_smp_binding bindings[2];
+    struct dfu_smp_hook hook;
+    struct dfu_smp_os os;
+    struct dfu_smp_img img;
+    struct dfu_smp_link link;
+    uint32_t asker;
+    uint64_t now_ms;
+    uint8_t response[DFU_SIM_SMP_BUF_MAX];
 };
 
 struct dfu_sim_device {
@@ -110,6 +134,7 @@ struct dfu_sim_device {
     enum dfu_sim_reset_cause next_cause;
     int64_t rtc_offset_ms; /* device time minus the caller's clock */
     bool is_rtc_set;
+    struct dfu_sim_server server;
     uint8_t buf[4096];
 };
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The virtual device's application: an SMP server with the OS and image groups, whose RAM is
+ * gone after every reset. */
+#include <string.h>
+
+#include "dfu/err.h"
+#include "dfu/sim_device.h"
+#include "sim/device_parts.h"
+
+#define MS_A_DAY 86400000
+
+/* ---- Clock: proleptic Gregorian days since 1970-01-01 ---- */
+
+/* The year begins in March, so that the leap day is its last. */
+static int64_t days_of(const struct dfu_smp_time *time)
+{
+    int64_t year = time->year - (time->month <= 2 ? 1 : 0);
+    int64_t month = (time->month + 9) % 12;
+
+    return year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + time->day -
+           719469;
+}
+
+static void date_of(int64_t days, struct dfu_smp_time *time)
+{
+    struct dfu_smp_time first = { .month = 1, .day = 1 };
+    static const uint8_t month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    bool is_leap;
+
+    /* Never too late; at most a few years early. */
+    first.year = (uint16_t)(1970 + (days >= 0 ? days / 366 : days / 365 - 1));
+    for (;;) {
+        struct dfu_smp_time next = { .year = (uint16_t)(first.year + 1), .month = 1, .day = 1 };
+
+        if (days_of(&next) > days) {
+            break;
+        }
+        first = next;
+    }
+    is_leap = (first.year % 4 == 0 && first.year % 100 != 0) || first.year % 400 == 0;
+    days -= days_of(&first);
+    time->year = first.year;
+    time->month = 1;
+    for (;; time->month++) {
+        int length = month_days[time->month - 1] + (time->month == 2 && is_leap ? 1 : 0);
+
+        if (days < length) {
+            break;
+        }
+        days -= length;
+    }
+    time->day = (uint8_t)(days + 1);
+}
+
+static int clock_get(void *ctx, struct dfu_smp_time *time)
+{
+    const struct dfu_sim_device *dev = ctx;
+    int64_t ms = (int64_t)dev->server.now_ms + dev->rtc_offset_ms;
+    int64_t days = ms / MS_A_DAY;
+
+    if (!dev->is_rtc_set) {
+        return DFU_ERR_NOENT;
+    }
+    if (ms % MS_A_DAY < 0) {
+        days--;
+    }
+    date_of(days, time);
+    ms -= days * MS_A_DAY;
+    time->hour = (uint8_t)(ms / 3600000);
+    time->minute = (uint8_t)(ms / 60000 % 60);
+    time->second = (uint8_t)(ms / 1000 % 60);
+    time->millisecond = (uint16_t)(ms % 1000);
+    return DFU_OK;
+}
+
+static int clock_set(void *ctx, const struct dfu_smp_time *time)
+{
+    struct dfu_sim_device *dev = ctx;
+    int64_t ms = days_of(time) * MS_A_DAY + time->hour * INT64_C(3600000) +
+                 time->minute * INT64_C(60000) + time->second * INT64_C(1000) + time->millisecond;
+
+    dev->rtc_offset_ms = ms - (int64_t)dev->server.now_ms;
+    dev->is_rtc_set = true;
+    return DFU_OK;
+}
+
+/* ---- Reset, and the refusal to be confirmed ---- */
+
+static int reset_soon(void *ctx, bool force, uint8_t boot_mode)
+{
+    struct dfu_sim_device *dev = ctx;
+
+    (void)force;
+    (void)boot_mode;
+    dev->next_cause = DFU_SIM_BY_SOFTWARE;
+    dev->reset_due_ms = dev->server.now_ms + DFU_SIM_RESET_DELAY_MS;
+    return DFU_OK;
+}
+
+static enum dfu_smp_hook_result refuse_confirm(void *ctx, struct dfu_smp_event *event)
+{
+    const struct dfu_sim_device *dev = ctx;
+    const struct dfu_smp_command_event *command = event->data;
+    bool confirm = false;
+    struct dfu_cbor_key keys[] = { { "confirm", DFU_CBOR_BOOL, &confirm, false } };
+
+    if (dev->app.confirm != DFU_SIM_CONFIRM_NEVER || command->group != DFU_SMP_GROUP_IMG ||
+        command->id != DFU_SMP_IMG_STATE || command->op != DFU_SMP_WRITE) {
+        return DFU_SMP_HOOK_OK;
+    }
+    if (dfu_cbor_decode_map(event->call->request, keys, 1) || !confirm) {
+        return DFU_SMP_HOOK_OK;
+    }
+    event->group = DFU_SMP_GROUP_IMG;
+    event->rc = DFU_SMP_IMG_CONFIRMATION_DENIED;
+    return DFU_SMP_HOOK_ERR;
+}
+
+/* ---- Server ---- */
+
+static int send_frame(void *ctx, const uint8_t *frame, size_t len)
+{
+    const struct dfu_sim_device *dev = ctx;
+
+    if (dev->cfg->frame) {
+        dev->cfg->frame(dev->cfg->ctx, dev->server.asker, frame, len);
+    }
+    return DFU_OK;
+}
+
+static const struct dfu_hash_alg *hash_of_type(const struct dfu_image_policy *policy, uint16_t type)
+{
+    for (size_t i = 0; policy->hashes && policy->hashes[i]; i++) {
+        if (policy->hashes[i]->tlv_type == type) {
+            return policy->hashes[i];
+        }
+    }
+    return NULL;
+}
+
+/* A loader is built for one hash; here the first key's scheme says which. */
+static uint8_t image_hash_size(const struct dfu_image_policy *policy)
+{
+    const struct dfu_hash_alg *hash = NULL;
+
+    if (policy->key_count > 0) {
+        hash = hash_of_type(policy, policy->keys[0].alg->hash_types[0]);
+    }
+    return hash ? hash->size : 0;
+}
+
+static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
+{
+    const struct dfu_sim_device_config *cfg = dev->cfg;
+
+    return (struct dfu_smp_os){
+        .kernel = "dfukit-sim",
+        .node = dev->app.name,
+        .release = cfg->version,
+        .version = cfg->version,
+        .machine = "virtual",
+        .processor = "virtual",
+        .board = cfg->board,
+        .os = "dfukit-sim",
+        .bootloader = "MCUboot", /* the word clients look for; ours works by the same rules */
+        .boot_mode = (int8_t)cfg->map->mode,
+        .no_downgrade = cfg->prevent_downgrade,
+        .clock_has_ms = true,
+        .reset = reset_soon,
+        .clock_get = clock_get,
+        .clock_set = clock_set,
+        .ctx = dev,
+    };
+}
+
+void sim_server_start(struct dfu_sim_device *dev)
+{
+    const struct dfu_sim_device_config *cfg = dev->cfg;
+    struct dfu_sim_server *s = &dev->server;
+
+    memset(s, 0, sizeof *s);
+    s->os = os_group(dev);
+    s->img.map = cfg->map;
+    s->img.hash_size = image_hash_size(&cfg->policy);
+    s->img.sha256 = hash_of_type(&cfg->policy, DFU_TLV_SHA256);
+    s->img.store = cfg->progress;
+    s->img.erase_progressively = true;
+    s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
+    s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
+    s->hook = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
+    s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
+    s->smp = (struct dfu_smp_server){
+        .bindings = s->bindings,
+        .binding_count = sizeof s->bindings / sizeof s->bindings[0],
+        .hooks = &s->hook,
+        .hook_count = 1,
+        .response = s->response,
+        .response_cap = sizeof s->response,
+        .buf_size = cfg->smp_buf_size ? cfg->smp_buf_size : DFU_SIM_SMP_BUF_SIZE,
+        .buf_count = cfg->smp_buf_count ? cfg->smp_buf_count : DFU_SIM_SMP_BUF_COUNT,
+    };
+    if (s->smp.response_cap > s->smp.buf_size) {
+        s->smp.response_cap = s->smp.buf_size;
+    }
+}
+
+void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
+                        size_t len, uint64_t now_ms)
+{
+    struct dfu_sim_server *s = &dev->server;
+
+    if (len > s->smp.buf_size) {
+        return; /* no buffer of the device's would have held it */
+    }
+    s->asker = link;
+    s->now_ms = now_ms;
+    dfu_smp_receive(&s->smp, packet, len, &s->link);
+}
