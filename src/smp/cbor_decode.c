@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* zcbor reads one head at a time; what lies between heads is walked here with an explicit stack,
+ * because zcbor's own skip recurses as deep as the message says. */
+#include <string.h>
+
+#include <zcbor_decode.h>
+
+#include "dfu/cbor.h"
+#include "dfu/err.h"
+
+#define UNTIL_BREAK SIZE_MAX
+#define BREAK       0xffu
+
+static struct dfu_cbor_span rest(const uint8_t *pos, const uint8_t *end)
+{
+    return (struct dfu_cbor_span){ pos, (size_t)(end - pos) };
+}
+
+static zcbor_major_type_t major_of(struct dfu_cbor_span item)
+{
+    return ZCBOR_MAJOR_TYPE(item.data[0]);
+}
+
+/* Decode a scalar or string at the front of item; how many bytes it took, 0 if it is none such.
+ * DFU_CBOR_ANY stands for a scalar whose value does not matter. */
+static size_t take(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
+{
+    zcbor_state_t state;
+    bool ok = false;
+
+    zcbor_new_decode_state(&state, 1, item.data, item.len, 1, NULL, 0);
+    switch (type) {
+    case DFU_CBOR_UINT: ok = zcbor_uint32_decode(&state, out); break;
+    case DFU_CBOR_UINT64: ok = zcbor_uint64_decode(&state, out); break;
+    case DFU_CBOR_INT: ok = zcbor_int32_decode(&state, out); break;
+    case DFU_CBOR_BOOL: ok = zcbor_bool_decode(&state, out); break;
+    case DFU_CBOR_BYTES: ok = zcbor_bstr_decode(&state, out); break;
+    case DFU_CBOR_TEXT: ok = zcbor_tstr_decode(&state, out); break;
+    default: ok = zcbor_any_skip(&state, NULL); break;
+    }
+    return ok ? (size_t)(state.payload - item.data) : 0;
+}
+
+static size_t take_tag(struct dfu_cbor_span item)
+{
+    zcbor_state_t state;
+    uint32_t tag;
+
+    zcbor_new_decode_state(&state, 1, item.data, item.len, 1, NULL, 0);
+    return zcbor_tag_decode(&state, &tag) ? (size_t)(state.payload - item.data) : 0;
+}
+
+/* Enter a map or array: *pos moves behind its head. A count that the rest of the message cannot
+ * hold is refused here, so that counts never overflow. */
+static int enter(const uint8_t **pos, const uint8_t *end, bool is_map, size_t *left)
+{
+    zcbor_state_t state[3]; /* zcbor wants room to remember the level outside */
+
+    zcbor_new_decode_state(state, 3, *pos, (size_t)(end - *pos), 1, NULL, 0);
+    if (!(is_map ? zcbor_map_start_decode(state) : zcbor_list_start_decode(state))) {
+        return DFU_ERR_FORMAT;
+    }
+    *pos = state->payload;
+    *left = state->decode_state.indefinite_length_array ? UNTIL_BREAK : state->elem_count;
+    if (*left != UNTIL_BREAK && *left > (size_t)(end - *pos)) {
+        return DFU_ERR_FORMAT;
+    }
+    return 0;
+}
+
+/* Take one head: a whole scalar or string (*is_container false), or the head of a map or array. */
+static int skip_head(const uint8_t **pos, const uint8_t *end, bool *is_container, size_t *left)
+{
+    struct dfu_cbor_span item = rest(*pos, end);
+    struct zcbor_string string;
+    size_t taken;
+
+    while (item.len > 0 && major_of(item) == ZCBOR_MAJOR_TYPE_TAG) {
+        taken = take_tag(item);
+        if (taken == 0) {
+            return DFU_ERR_FORMAT;
+        }
+        item = rest(item.data + taken, end);
+    }
+    if (item.len == 0) {
+        return DFU_ERR_FORMAT;
+    }
+    *pos = item.data;
+    *is_container = false;
+    switch (major_of(item)) {
+    case ZCBOR_MAJOR_TYPE_MAP:
+    case ZCBOR_MAJOR_TYPE_LIST:
+        *is_container = true;
+        return enter(pos, end, major_of(item) == ZCBOR_MAJOR_TYPE_MAP, left);
+    case ZCBOR_MAJOR_TYPE_BSTR: taken = take(item, DFU_CBOR_BYTES, &string); break;
+    case ZCBOR_MAJOR_TYPE_TSTR: taken = take(item, DFU_CBOR_TEXT, &string); break;
+    default: taken = take(item, DFU_CBOR_ANY, NULL); break;
+    }
+    *pos += taken;
+    return taken > 0 ? 0 : DFU_ERR_FORMAT;
+}
+
+/* Whether the innermost level ends here; takes its break. */
+static bool at_end(const uint8_t **pos, const uint8_t *end, size_t left)
+{
+    if (left != UNTIL_BREAK) {
+        return left == 0;
+    }
+    if (*pos < end && **pos == BREAK) {
+        (*pos)++;
+        return true;
+    }
+    return false;
+}
+
+/* One item of this level is done. */
+static void count_down(size_t *left)
+{
+    if (*left != UNTIL_BREAK) {
+        (*left)--;
+    }
+}
+
+/* Move *pos behind one item with everything in it. */
+static int skip(const uint8_t **pos, const uint8_t *end)
+{
+    size_t left[DFU_CBOR_NESTING_MAX + 1] = { 1 }; /* level 0 holds the item itself */
+    size_t depth = 0;
+
+    while (left[0] > 0) {
+        size_t count = 0;
+        bool is_container;
+        int err = skip_head(pos, end, &is_container, &count);
+
+        if (err) {
+            return err;
+        }
+        if (is_container && depth == DFU_CBOR_NESTING_MAX) {
+            return DFU_ERR_FORMAT;
+        }
+        if (is_container) {
+            left[++depth] = count;
+        } else {
+            count_down(&left[depth]);
+        }
+        while (depth > 0 && at_end(pos, end, left[depth])) {
+            count_down(&left[--depth]);
+        }
+    }
+    return 0;
+}
+
+static int open_walk(struct dfu_cbor_walk *walk, struct dfu_cbor_span item, bool is_map)
+{
+    if (item.len == 0) {
+        return DFU_ERR_FORMAT;
+    }
+    walk->pos = item.data;
+    walk->end = item.data + item.len;
+    return enter(&walk->pos, walk->end, is_map, &walk->left);
+}
+
+static bool text_equals(struct dfu_cbor_span text, const char *expected)
+{
+    return text.len == strlen(expected) &&
+           (text.len == 0 || memcmp(text.data, expected, text.len) == 0);
+}
+
+static struct dfu_cbor_key *find_key(struct dfu_cbor_span name, struct dfu_cbor_key *keys,
+                                     size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equals(name, keys[i].name)) {
+            return &keys[i];
+        }
+    }
+    return NULL;
+}
+
+static bool decode_string(struct dfu_cbor_span item, enum dfu_cbor_type type,
+                          struct dfu_cbor_span *out)
+{
+    struct zcbor_string string;
+
+    if (take(item, type, &string) == 0) {
+        return false;
+    }
+    *out = (struct dfu_cbor_span){ string.value, string.len };
+    return true;
+}
+
+static bool decode_flag(struct dfu_cbor_span item, bool *out)
+{
+    uint32_t number;
+
+    if (take(item, DFU_CBOR_BOOL, out) > 0) {
+        return true;
+    }
+    if (take(item, DFU_CBOR_UINT, &number) == 0) {
+        return false;
+    }
+    *out = number != 0;
+    return true;
+}
+
+/* item without what may follow it; its type is checked by the major type of its first byte. */
+static bool decode_nested(struct dfu_cbor_span item, int major, struct dfu_cbor_span *out)
+{
+    const uint8_t *pos = item.data;
+
+    if (item.len == 0 || (major >= 0 && (int)major_of(item) != major) ||
+        skip(&pos, item.data + item.len)) {
+        return false;
+    }
+    *out = (struct dfu_cbor_span){ item.data, (size_t)(pos - item.data) };
+    return true;
+}
+
+static bool decode_as(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
+{
+    switch (type) {
+    case DFU_CBOR_UINT:
+    case DFU_CBOR_UINT64:
+    case DFU_CBOR_INT:
+    case DFU_CBOR_BOOL: return take(item, type, out) > 0;
+    case DFU_CBOR_FLAG: return decode_flag(item, out);
+    case DFU_CBOR_BYTES:
+    case DFU_CBOR_TEXT: return decode_string(item, type, out);
+    case DFU_CBOR_MAP: return decode_nested(item, ZCBOR_MAJOR_TYPE_MAP, out);
+    case DFU_CBOR_ARRAY: return decode_nested(item, ZCBOR_MAJOR_TYPE_LIST, out);
+    case DFU_CBOR_ANY: return decode_nested(item, -1, out);
+    }
+    return false;
+}
+
+int dfu_cbor_decode(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
+{
+    return decode_as(item, type, out) ? 0 : DFU_ERR_FORMAT;
+}
+
+int dfu_cbor_open_array(struct dfu_cbor_walk *walk, struct dfu_cbor_span array)
+{
+    return open_walk(walk, array, false);
+}
+
+int dfu_cbor_open_map(struct dfu_cbor_walk *walk, struct dfu_cbor_span map)
+{
+    return open_walk(walk, map, true);
+}
+
+int dfu_cbor_next_item(struct dfu_cbor_walk *walk, struct dfu_cbor_span *item)
+{
+    const uint8_t *start;
+    int err;
+
+    if (at_end(&walk->pos, walk->end, walk->left)) {
+        walk->left = 0;
+        return 0;
+    }
+    start = walk->pos;
+    err = skip(&walk->pos, walk->end);
+    if (err) {
+        return err;
+    }
+    if (walk->left != UNTIL_BREAK) {
+        walk->left--;
+    }
+    *item = (struct dfu_cbor_span){ start, (size_t)(walk->pos - start) };
+    return 1;
+}
+
+int dfu_cbor_next_pair(struct dfu_cbor_walk *walk, struct dfu_cbor_span *key,
+                       struct dfu_cbor_span *value)
+{
+    struct dfu_cbor_span item;
+    int more = dfu_cbor_next_item(walk, &item);
+
+    if (more <= 0) {
+        return more;
+    }
+    if (!decode_as(item, DFU_CBOR_TEXT, key)) {
+        return DFU_ERR_FORMAT;
+    }
+    more = dfu_cbor_next_item(walk, value);
+    return more == 0 ? DFU_ERR_FORMAT : more; /* a key without a value */
+}
+
+int dfu_cbor_decode_map(struct dfu_cbor_span map, struct dfu_cbor_key *keys, size_t count)
+{
+    struct dfu_cbor_walk walk;
+    struct dfu_cbor_span name, value;
+    int err = dfu_cbor_open_map(&walk, map);
+
+    for (size_t i = 0; i < count; i++) {
+        keys[i].found = false;
+    }
+    if (err) {
+        return err;
+    }
+    for (;;) {
+        int more = dfu_cbor_next_pair(&walk, &name, &value);
+        struct dfu_cbor_key *key;
+
+        if (more <= 0) {
+            return more;
+        }
+        key = find_key(name, keys, count);
+        if (!key) {
+            continue;
+        }
+        if (key->found || !decode_as(value, key->type, key->out)) {
+            return DFU_ERR_FORMAT;
+        }
+        key->found = true;
+    }
+}
+
+bool dfu_cbor_text_is(struct dfu_cbor_span text, const char *expected)
+{
+    return text_equals(text, expected);
+}
+
+int dfu_cbor_text_copy(struct dfu_cbor_span text, char *buf, size_t cap)
+{
+    if (cap == 0) {
+        return DFU_ERR_NOSPACE;
+    }
+    buf[0] = '\0';
+    if (text.len >= cap) {
+        return DFU_ERR_NOSPACE;
+    }
+    if (text.len > 0) {
+        memcpy(buf, text.data, text.len);
+    }
+    buf[text.len] = '\0';
+    return 0;
+}
