@@ -53,6 +53,7 @@ struct dfu_smp_serial_decoder {
     uint32_t dropped; /* packets lost to damage */
     /* state */
     uint8_t mode;
+    bool is_open;      /* a first line was seen, the packet is not complete */
     uint8_t marker;    /* first byte of a marker, or 0 */
     uint8_t group_len; /* characters of the base64 group so far */
     uint8_t pad;       /* of them, '=' */

@@ -11,7 +11,7 @@
 #include "dfu/err.h"
 
 #define GROUP_REFUSAL INT_MIN /* a handler's result when err_group and err_rc say why */
-#define OP_RSP_BIT 1u
+#define OP_RSP_BIT    1u
 
 int dfu_smp_fail(struct dfu_smp_call *call, uint16_t rc)
 {
