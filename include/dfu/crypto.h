@@ -70,6 +70,20 @@ struct dfu_sig_alg {
                           const uint8_t *sig, size_t sig_len);
 };
 
+/* Somebody who signs: a private key here, in a file or in a token. sign gets the digest of what
+ * is signed, or for a pure signature all of its bytes, and returns the signature's length (at
+ * most cap) or an error. */
+struct dfu_signer {
+    uint16_t tlv_type;         /* of the signature TLV, as in struct dfu_sig_alg */
+    const uint8_t *public_key; /* encoded as in struct dfu_key; not copied */
+    size_t public_key_len;
+    int (*sign)(void *ctx, const uint8_t *data, size_t len, uint8_t *sig, size_t cap);
+    void *ctx;
+};
+
+#define DFU_PUBLIC_KEY_MAX 398u /* RSA-3072 */
+#define DFU_SIGNATURE_MAX  384u /* RSA-3072 */
+
 extern const struct dfu_hash_alg dfu_sha256_openssl, dfu_sha384_openssl, dfu_sha512_openssl;
 extern const struct dfu_sig_alg dfu_rsa2048_openssl, dfu_rsa3072_openssl, dfu_ecdsa_p256_openssl,
     dfu_ecdsa_p384_openssl, dfu_ed25519_openssl;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* openssl.h - OpenSSL 3 keys as keys of images. For hosts; needs no OpenSSL header.
+ *
+ * An EVP_PKEY stays the caller's and must outlive what is made from it. */
+#ifndef DFU_OPENSSL_H
+#define DFU_OPENSSL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dfu/crypto.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evp_pkey_st; /* EVP_PKEY */
+
+/* The scheme a key signs with; NULL if images know none for it (X25519, other sizes or curves). */
+const struct dfu_sig_alg *dfu_openssl_sig_alg(const struct evp_pkey_st *pkey);
+
+/* The public half as images carry it: PKCS#1 for RSA, else SubjectPublicKeyInfo with an
+ * uncompressed point. Also for X25519. Returns the length, DFU_ERR_NOSPACE, or DFU_ERR_NOTSUP
+ * for a key no image can carry. */
+int dfu_openssl_public_key(struct evp_pkey_st *pkey, uint8_t *buf, size_t cap);
+
+/* Sign with a private key. public_key is its encoding from the call above and must stay valid.
+ * DFU_ERR_NOTSUP if the key is of no kind that signs images. RSA-PSS and ECDSA signatures are
+ * random, Ed25519's are not. */
+int dfu_openssl_signer(struct evp_pkey_st *pkey, const uint8_t *public_key, size_t public_key_len,
+                       struct dfu_signer *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
