@@ -103,6 +103,7 @@ enum dfu_image_fault {
     DFU_IMAGE_BAD_PROT_SIZE,   /* header and protected area disagree */
     DFU_IMAGE_BAD_TLV_BOUNDS,  /* a TLV crosses the end of its area */
     DFU_IMAGE_TLV_NOT_ALLOWED, /* a type that must not stand in the unprotected area */
+    DFU_IMAGE_BAD_TLV_VALUE,   /* a protected TLV of the wrong length, or a second counter */
     DFU_IMAGE_HASH_MISSING,
     DFU_IMAGE_HASH_LENGTH,
     DFU_IMAGE_HASH_MISMATCH,
@@ -137,8 +138,9 @@ bool dfu_verdict_is_trusted(const struct dfu_verdict *verdict);
 
 /* Whom to trust. hashes is NULL-terminated: the hash algorithms this build has, in order of
  * preference. With keys, a signature by one of them is required (chosen by the KEYHASH or PUBKEY
- * TLV before it; the last signature of a known key decides). hash_only accepts an image by its
- * hash alone and must be said explicitly: no keys and no hash_only refuses everything. */
+ * TLV before it), and every signature that names one of them must be right. hash_only accepts an
+ * image by its hash alone and must be said explicitly: no keys and no hash_only refuses
+ * everything; with keys it changes nothing. */
 struct dfu_image_policy {
     const struct dfu_hash_alg *const *hashes;
     const struct dfu_key *keys;
@@ -166,7 +168,8 @@ enum dfu_image_fault dfu_image_open(struct dfu_image *image, const struct dfu_re
                                     uint32_t limit);
 
 /* Walk all TLVs, protected area first: set *cursor to 0 before the first call. 1 and *out, 0 at
- * the end, or a negative error (only the reader's: bounds were checked by dfu_image_open). */
+ * the end, or a negative error: the reader's, or DFU_ERR_FORMAT for bytes that have changed
+ * since dfu_image_open found them in order. */
 int dfu_image_tlv_next(const struct dfu_image *image, uint32_t *cursor, struct dfu_image_tlv *out);
 
 /* The first TLV of a type (protected_only: in the protected area). DFU_ERR_NOENT if absent. */
