@@ -16,12 +16,17 @@ static void ask_to_stop(int signal_number)
     is_stop_asked = 1;
 }
 
-uint64_t dfu_loop_now_ms(void)
+uint64_t dfu_loop_now_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+uint64_t dfu_loop_now_ms(void)
+{
+    return dfu_loop_now_us() / 1000u;
 }
 
 void dfu_loop_init(struct dfu_loop *loop)
@@ -71,7 +76,8 @@ enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms)
 
     for (unsigned i = 0; i < loop->count; i++) {
         fds[i].fd = loop->files[i]->fd;
-        fds[i].events = (short)(loop->files[i]->wants_write ? POLLIN | POLLOUT : POLLIN);
+        fds[i].events = (short)((loop->files[i]->ignores_input ? 0 : POLLIN) |
+                                (loop->files[i]->wants_write ? POLLOUT : 0));
     }
     sigemptyset(&none);
     if (ppoll(fds, loop->count, time_until(due_ms, &left), &none) > 0) {

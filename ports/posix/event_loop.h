@@ -17,6 +17,7 @@ struct dfu_loop_file {
     int fd;
     void (*ready)(void *ctx); /* something to read, or room for what could not be written */
     bool wants_write;         /* set by the owner while it has something to write */
+    bool ignores_input;       /* set by the owner while it doesn't want to read */
     void *ctx;
 };
 
@@ -39,5 +40,6 @@ enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms);
 
 /* A monotonic clock. */
 uint64_t dfu_loop_now_ms(void);
+uint64_t dfu_loop_now_us(void);
 
 #endif

@@ -62,7 +62,7 @@ static int bind_socket(int family, uint16_t port, int on_all_addresses)
 
 static int port_of(int fd)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = { .sin_port = 0 };
     socklen_t len = sizeof address;
 
     if (getsockname(fd, (struct sockaddr *)&address, &len)) {
