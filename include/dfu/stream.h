@@ -83,7 +83,7 @@ int dfu_stream_progress_save(const struct dfu_stream *stream, const struct dfu_s
  * have touched is programmed twice: to the sector's start with erase_ahead, else to the write
  * size. 0 without a record too (nothing changes), or if the record lies behind the stream.
  * DFU_ERR_NOENT: the record is of another image; DFU_ERR_FORMAT: it is damaged; DFU_ERR_STATE:
- * flash behind the point isn't erased and erase_ahead is off. The stream then stands at 0. */
+ * flash behind the point isn't erased and erase_ahead is off. The stream is then unchanged. */
 int dfu_stream_progress_load(struct dfu_stream *stream, const struct dfu_stream_store *store,
                              const struct dfu_stream_identity *identity);
 

@@ -36,8 +36,15 @@ int dfu_boot_request_upgrade(const struct dfu_slot_map *map, uint8_t image, bool
 /* Keep the running image. A primary without a trailer needs no confirmation: success. */
 int dfu_boot_write_img_confirmed(const struct dfu_slot_map *map, uint8_t image);
 
-/* True without a trailer, else whether image_ok is set; false on any error. */
+/* True without a trailer, else whether image_ok is set (a torn one is: it stops the revert); false
+ * on any error. */
 bool dfu_boot_is_img_confirmed(const struct dfu_slot_map *map, uint8_t image);
+
+/* What the two above write, for the slot in area. active: it runs now, so this is the confirmation;
+ * else it is requested, for good with confirm. In direct-XIP modes it becomes a candidate, and is
+ * confirmed if active or confirm. DFU_ERR_STATE: the trailer is damaged; erase the slot. */
+int dfu_boot_set_next(const struct dfu_slot_map *map, const struct dfu_area *area, bool active,
+                      bool confirm);
 
 struct dfu_mcuboot_img_header {
     uint32_t image_size; /* payload only */
@@ -62,27 +69,29 @@ uint32_t dfu_boot_get_image_start_offset(const struct dfu_slot_map *map,
 struct dfu_flash_img {
     struct dfu_stream stream;
     const struct dfu_area *area;
+    uint32_t room;        /* bytes it may take */
     uint32_t trailer_off; /* erased before the first byte is written */
     bool is_trailer_clear;
-    bool erase_progressively;
     uint8_t buf[DFU_IMG_BLOCK_BUF_SIZE];
 };
 
 /* Begin an image of size bytes in the secondary (or any slot) of the map. size 0: not known yet.
- * DFU_ERR_NOSPACE if it can't fit under the loader's own geometry, before anything is erased.
+ * DFU_ERR_NOSPACE if it can't fit under the loader's own geometry, before anything is erased. An
+ * image that brings its own trailer (imgtool --pad) has the size of the slot, and may.
  * With erase_progressively sectors are erased just ahead of the data and the old trailer first
- * of all; without, the caller has erased the slot. */
+ * of all; without, the caller has erased the slot (DFU_ERR_STATE if the trailer isn't).
+ * To resume, call dfu_stream_progress_load() on img->stream next. */
 int dfu_flash_img_init(struct dfu_flash_img *img, const struct dfu_slot_map *map,
                        const struct dfu_area *area, uint32_t size, bool erase_progressively);
 
-/* Collects into blocks and writes them; flush at the end. */
+/* Collects into blocks and writes them; flush at the end. DFU_ERR_NOSPACE beyond size. */
 int dfu_flash_img_buffered_write(struct dfu_flash_img *img, const void *data, size_t len,
                                  bool flush);
 
 /* Payload bytes programmed so far (not those still buffered). */
 uint32_t dfu_flash_img_bytes_written(const struct dfu_flash_img *img);
 
-/* Hash len bytes from the image start and compare with match (32 bytes, SHA-256 by alg).
+/* After the flush: hash len bytes from the image start and compare with match (alg's size).
  * DFU_ERR_VERIFY if different. */
 int dfu_flash_img_check(struct dfu_flash_img *img, const struct dfu_hash_alg *alg, uint32_t len,
                         const uint8_t *match);
