@@ -77,24 +77,24 @@ struct dfu_upgrade {
     struct dfu_upgrade_config config;
     enum dfu_upgrade_step step;
     enum dfu_upgrade_outcome outcome;
-    int err;                    /* of DFU_UPGRADE_FAILED */
+    enum dfu_upgrade_step failed_in; /* of DFU_UPGRADE_FAILED */
+    int err;
     struct dfu_refusal refusal; /* of err DFU_ERR_PERM */
     bool wants_reconnect;       /* close and open the link, then clear this */
-    bool was_uploaded;          /* false where the device already held the image */
     uint32_t limit;             /* of DFU_UPGRADE_TOO_LARGE: the largest image */
+    bool has_params;            /* else params are cautious guesses */
     struct dfu_client_params params;
-    bool has_params;
     int32_t mode;                         /* enum dfu_boot_mode, -1 unknown */
-    struct dfu_client_slot before, after; /* the active slot; hash_len 0: not told */
+    struct dfu_client_slot before, after; /* what ran and what runs; hash_len 0: not told */
+    bool was_resumed;                     /* an earlier client had got further than the upload */
     struct dfu_upload upload;
 
+    /* state */
     struct dfu_exchange exchange;
-    uint8_t version, seq;
     uint8_t frame[256];
-    bool is_asking;
-    uint64_t quiet_until_ms, boot_limit_ms;
-    uint32_t poll_ms;
-    bool heard_old;
+    uint8_t version, seq, resets;
+    bool is_asking, is_marked, is_reset_answered, has_heard_old;
+    uint64_t quiet_until_ms, boot_limit_ms, reset_ms;
 };
 
 void dfu_upgrade_start(struct dfu_upgrade *g, const struct dfu_upgrade_config *config);

@@ -24,12 +24,11 @@ extern "C" {
 
 struct dfu_upload_config {
     struct dfu_reader image;
-    uint8_t sha[32];            /* SHA-256 of the whole file: the transfer's identity */
-    uint8_t hash[DFU_HASH_MAX]; /* the image's own hash TLV, to look for if the last answer is */
-    size_t hash_len;            /* lost; 0: not known */
+    uint8_t sha[32]; /* SHA-256 of all its bytes: the transfer's identity */
     uint32_t image_number;
     bool upgrade_only;   /* ask the device to refuse a version that is not newer */
     uint8_t version;     /* header bits, as in struct dfu_call */
+    uint8_t seq;         /* of the first request */
     uint32_t frame_max;  /* largest request: the device's buf_size and the link's limit */
     uint32_t window_max; /* most requests in flight: the device's buf_count - 1; 0 is 1 */
     uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
@@ -38,31 +37,32 @@ struct dfu_upload_config {
 };
 
 struct dfu_upload_chunk {
-    uint8_t state; /* free, in flight, or given up for lost */
+    uint8_t state; /* free, in flight, void (its answer can say nothing new), lost */
     uint8_t seq;
+    uint32_t order; /* of sending */
     uint32_t off, len;
     uint64_t sent_ms;
 };
 
 struct dfu_upload {
     struct dfu_upload_config config;
-    uint8_t state;
     int result; /* DFU_CLIENT_RUNNING, 0, or why it ended: PERM (see refusal), VERIFY (the device's
-                 * copy differs), TIMEOUT, STATE (no advance), IO (image), FORMAT (answers) */
+                 * copy differs), TIMEOUT, STATE (no advance), FORMAT (answers), or the reader's */
     struct dfu_refusal refusal;
-    bool matched;        /* the device compared the digest itself */
+    bool has_match;      /* the device compared the digest itself, and it is right */
     uint32_t acked;      /* the device's offset: what it has */
-    uint32_t resumed_at; /* where the first answer put us */
+    uint32_t resumed_at; /* where an earlier transfer was taken up; 0: from the start */
+    uint32_t window_peak;
+    uint32_t sent, repeated, ignored; /* requests; those of bytes sent before; answers */
 
-    uint8_t seq;
-    uint32_t next, best;
-    uint32_t window, window_peak, credit;
-    struct dfu_upload_chunk chunks[DFU_UPLOAD_WINDOW_MAX * 2];
-    uint32_t srtt_ms, rttvar_ms, rto_ms; /* srtt in eighths, rttvar in quarters */
+    /* state */
+    bool is_first, is_started, is_cautious, has_rtt;
+    uint8_t seq, backoff, stalls, restarts, broken;
+    uint32_t next, high, best, sent_to, acked_at_loss;
+    uint32_t window, credit, heard_order;
+    uint32_t srtt_8, rttvar_4, rto_ms; /* in eighths, in quarters of a millisecond */
     uint64_t advanced_ms, hold_until_ms;
-    uint8_t stalls, restarts, broken, backoff;
-    bool has_rtt, is_started, is_tail_sent;
-    uint32_t sent, repeated, ignored; /* counts: frames, bytes sent again are not new, answers */
+    struct dfu_upload_chunk chunks[DFU_UPLOAD_WINDOW_MAX * 2];
 };
 
 /* DFU_ERR_INVAL: no image or a frame_max below DFU_UPLOAD_FRAME_MIN. */
@@ -78,7 +78,8 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
 /* When to call dfu_upload_next again if nothing comes in. */
 uint64_t dfu_upload_deadline(const struct dfu_upload *u);
 
-/* The link was lost and is back: everything in flight is sent again at once. */
+/* The link was lost and is back: everything in flight is sent again at once, and the device has
+ * its whole time again. */
 void dfu_upload_link_back(struct dfu_upload *u, uint64_t now_ms);
 
 #ifdef __cplusplus
