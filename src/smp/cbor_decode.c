@@ -273,7 +273,7 @@ int dfu_cbor_next_item(struct dfu_cbor_walk *walk, struct dfu_cbor_span *item)
 int dfu_cbor_next_pair(struct dfu_cbor_walk *walk, struct dfu_cbor_span *key,
                        struct dfu_cbor_span *value)
 {
-    struct dfu_cbor_span item;
+    struct dfu_cbor_span item = { 0 };
     int more = dfu_cbor_next_item(walk, &item);
 
     if (more <= 0) {
@@ -289,7 +289,7 @@ int dfu_cbor_next_pair(struct dfu_cbor_walk *walk, struct dfu_cbor_span *key,
 int dfu_cbor_decode_map(struct dfu_cbor_span map, struct dfu_cbor_key *keys, size_t count)
 {
     struct dfu_cbor_walk walk;
-    struct dfu_cbor_span name, value;
+    struct dfu_cbor_span name = { 0 }, value = { 0 };
     int err = dfu_cbor_open_map(&walk, map);
 
     for (size_t i = 0; i < count; i++) {
