@@ -7,26 +7,9 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "image/magic.h"
 
 #define FLAG_SET_BYTE 0x01u
-
-/* MCUboot's magic where the maximum alignment is 8; elsewhere the alignment comes first. */
-static const uint8_t magic_of_8[DFU_TRAILER_MAGIC_SIZE] = {
-    0x77, 0xc2, 0x95, 0xf3, 0x60, 0xd2, 0xef, 0x7f, 0x35, 0x52, 0x50, 0x0f, 0x2c, 0xb6, 0x79, 0x80,
-};
-static const uint8_t magic_tail[DFU_TRAILER_MAGIC_SIZE - 2] = {
-    0x2d, 0xe1, 0x5d, 0x29, 0x41, 0x0b, 0x8d, 0x77, 0x67, 0x9c, 0x11, 0x0f, 0x1f, 0x8a,
-};
-
-static void magic_of(uint8_t max_align, uint8_t out[DFU_TRAILER_MAGIC_SIZE])
-{
-    if (max_align == 8) {
-        memcpy(out, magic_of_8, sizeof magic_of_8);
-        return;
-    }
-    put_le16(out, max_align);
-    memcpy(out + 2, magic_tail, sizeof magic_tail);
-}
 
 static enum dfu_magic decode_magic(const struct dfu_slot_map *map, uint8_t erased,
                                    const uint8_t raw[DFU_TRAILER_MAGIC_SIZE])
@@ -34,7 +17,7 @@ static enum dfu_magic decode_magic(const struct dfu_slot_map *map, uint8_t erase
     uint8_t good[DFU_TRAILER_MAGIC_SIZE];
     uint8_t unset[DFU_TRAILER_MAGIC_SIZE];
 
-    magic_of(map->max_align, good);
+    trailer_magic(map->max_align, good);
     if (memcmp(raw, good, sizeof good) == 0) {
         return DFU_MAGIC_GOOD;
     }
@@ -149,7 +132,7 @@ int dfu_trailer_write_magic(const struct dfu_slot_map *map, const struct dfu_are
         return DFU_ERR_INVAL;
     }
     memset(value, area->erased, sizeof value);
-    magic_of(map->max_align, value + len - DFU_TRAILER_MAGIC_SIZE);
+    trailer_magic(map->max_align, value + len - DFU_TRAILER_MAGIC_SIZE);
     return write_field(area, area->size - len, value, len);
 }
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* image_writer.h - make MCUboot images in a buffer of the caller's: header, protected TLVs, hash,
+ * signature, and where wanted the padding and trailer of a whole slot. No heap, no I/O; the
+ * order and the bytes are imgtool's. */
+#ifndef DFU_IMAGE_WRITER_H
+#define DFU_IMAGE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dfu/crypto.h"
+#include "dfu/image.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DFU_TLV_CUSTOM_MIN  0x00a0u
+#define DFU_TLV_CUSTOM_MAX  0xfffeu
+#define DFU_BOOT_RECORD_MAX 12u /* characters of a software type */
+
+struct dfu_custom_tlv {
+    uint16_t type;
+    uint16_t len;
+    const uint8_t *value;
+};
+
+/* What the image shall say. All pointers stay the caller's. */
+struct dfu_image_spec {
+    struct dfu_image_version version;
+    uint16_t header_size; /* 32 or more */
+    uint32_t load_addr;
+    uint32_t flags; /* enum dfu_image_flag; those of encryption and compression are refused */
+
+    /* Protected TLVs, each only if there. */
+    const uint32_t *security_counter;
+    const char *boot_record; /* a software type, UTF-8 */
+    const struct dfu_image_dependency *dependencies;
+    size_t dependency_count;
+    const uint8_t *vendor_id, *class_id; /* 16 bytes each */
+    const struct dfu_custom_tlv *custom;
+    size_t custom_count;
+
+    const struct dfu_hash_alg *hash;
+    const struct dfu_signer *signer; /* NULL: a hash is all */
+    bool is_pure;                    /* sign the bytes, not their hash: Ed25519 */
+    bool with_whole_key;             /* PUBKEY instead of KEYHASH */
+    bool with_padded_signature;      /* zero bytes after ECDSA's, for loaders before MCUboot 1.5 */
+};
+
+/* Bytes that dfu_image_write may need for a payload of that length; 0 if no image can hold it. */
+uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payload_len);
+
+/* Make the image in place: buf holds header_size bytes of header space, then the payload. The
+ * first 32 bytes are written, the rest of the header space stays as it is (imgtool: the erased
+ * value, or zeros); TLVs are appended. Returns 0 and the image's length in *len, or
+ * DFU_ERR_INVAL (a field or the hash makes no sense), DFU_ERR_RANGE (more TLVs than 65535
+ * bytes), DFU_ERR_NOSPACE, or what the signer said. */
+int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
+                    uint32_t payload_len, uint32_t *len);
+
+/* The rest of a slot, by the rules imgtool knows the slot by (a bootloader's own geometry is in
+ * slots.h). */
+struct dfu_image_slot {
+    uint32_t size;
+    uint32_t max_sectors; /* 128 unless the loader was built for another number */
+    uint8_t align;        /* of writes: 1 to 32 */
+    uint8_t max_align;    /* 8, 16 or 32 */
+    uint8_t erased;       /* 0xff or 0 */
+    bool is_overwrite_only;
+};
+
+/* The trailer that imgtool reserves. */
+uint32_t dfu_image_trailer_size(const struct dfu_image_slot *slot);
+
+/* Fill [len, slot->size) with erased bytes and the trailer's magic, so that the image is taken as
+ * an update; with confirm also as one that stays. buf holds slot->size bytes. DFU_ERR_NOSPACE if
+ * image and trailer do not fit. */
+int dfu_image_pad(const struct dfu_image_slot *slot, uint8_t *buf, uint32_t len, bool confirm);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
