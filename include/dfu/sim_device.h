@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "dfu/boot.h"
+#include "dfu/record.h"
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
 #include "dfu/smp_img.h"
@@ -77,8 +78,8 @@ struct dfu_sim_device_config {
     const char *version;                  /* of this software, for the banner; or NULL */
     struct dfu_sim_flash *const *flashes; /* their on_op belongs to the device */
     uint8_t flash_count;
-    const struct dfu_stream_store *progress; /* keeps an upload over a reset; or NULL: lost */
-    uint32_t smp_buf_size, smp_buf_count;    /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
+    const struct dfu_area *storage;       /* keeps an upload over a reset; NULL: it is lost */
+    uint32_t smp_buf_size, smp_buf_count; /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
 
     /* One line of the console, without its newline. */
     void (*line)(void *ctx, const char *text);
@@ -111,6 +112,8 @@ struct dfu_sim_server {
     struct dfu_smp_os os;
     struct dfu_smp_img img;
     struct dfu_smp_link link;
+    struct dfu_record progress;
+    struct dfu_stream_store store;
     uint32_t asker;
     uint64_t now_ms;
     uint8_t response[DFU_SIM_SMP_BUF_MAX];

@@ -34,24 +34,70 @@ static void take_datagrams(void *ctx)
     }
 }
 
-static int bind_socket(int family, uint16_t port, int on_all_addresses)
+/* A socket address of either family. */
+struct endpoint {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t len;
+};
+
+static struct endpoint endpoint_v4(struct in_addr address)
 {
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-    struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
-    socklen_t len = family == AF_INET ? (socklen_t)sizeof v4 : (socklen_t)sizeof v6;
+    struct endpoint e = { .len = sizeof e.address.v4 };
+
+    e.address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = address };
+    return e;
+}
+
+static struct endpoint endpoint_v6(struct in6_addr address)
+{
+    struct endpoint e = { .len = sizeof e.address.v6 };
+
+    e.address.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = address };
+    return e;
+}
+
+/* How many endpoints an address means; 0 if it is none. */
+static unsigned resolve(const char *text, struct endpoint out[DFU_SERVER_UDP_SOCKETS])
+{
+    struct in_addr v4 = { .s_addr = htonl(text ? INADDR_ANY : INADDR_LOOPBACK) };
+    struct in6_addr v6 = text ? in6addr_any : in6addr_loopback;
+
+    if (!text || strcmp(text, "any") == 0) {
+        out[0] = endpoint_v4(v4);
+        out[1] = endpoint_v6(v6);
+        return 2;
+    }
+    if (inet_pton(AF_INET, text, &v4) == 1) {
+        out[0] = endpoint_v4(v4);
+        return 1;
+    }
+    if (inet_pton(AF_INET6, text, &v6) == 1) {
+        out[0] = endpoint_v6(v6);
+        return 1;
+    }
+    return 0;
+}
+
+static int bind_socket(struct endpoint *endpoint, uint16_t port)
+{
+    int family = endpoint->address.any.sa_family;
     int one = 1;
     int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
         return -errno;
     }
-    v4.sin_addr.s_addr = htonl(on_all_addresses ? INADDR_ANY : INADDR_LOOPBACK);
-    v6.sin6_addr = on_all_addresses ? in6addr_any : in6addr_loopback;
     if (family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+        endpoint->address.v6.sin6_port = htons(port);
+    } else {
+        endpoint->address.v4.sin_port = htons(port);
     }
-    if (bind(fd, address, len)) {
+    if (bind(fd, &endpoint->address.any, endpoint->len)) {
         int err = errno;
 
         close(fd);
@@ -62,13 +108,13 @@ static int bind_socket(int family, uint16_t port, int on_all_addresses)
 
 static int port_of(int fd)
 {
-    struct sockaddr_in address = { .sin_port = 0 };
-    socklen_t len = sizeof address;
+    struct endpoint bound = { .len = sizeof bound.address };
 
-    if (getsockname(fd, (struct sockaddr *)&address, &len)) {
+    if (getsockname(fd, &bound.address.any, &bound.len)) {
         return -errno;
     }
-    return ntohs(address.sin_port);
+    return ntohs(bound.address.any.sa_family == AF_INET6 ? bound.address.v6.sin6_port
+                                                         : bound.address.v4.sin_port);
 }
 
 static void join(struct dfu_server_udp *server, struct dfu_loop *loop, int fd)
@@ -80,21 +126,30 @@ static void join(struct dfu_server_udp *server, struct dfu_loop *loop, int fd)
     dfu_loop_add(loop, &s->file);
 }
 
-int dfu_server_udp_open(struct dfu_server_udp *server, struct dfu_loop *loop, uint16_t port,
-                        int on_all_addresses)
+int dfu_server_udp_open(struct dfu_server_udp *server, struct dfu_loop *loop, const char *address,
+                        uint16_t port)
 {
+    struct endpoint endpoints[DFU_SERVER_UDP_SOCKETS];
+    unsigned count = resolve(address, endpoints);
+    int found;
+    int fd;
+
     server->count = 0;
     server->asker = NULL;
-    int fd = bind_socket(AF_INET, port, on_all_addresses);
-    int found = fd < 0 ? fd : port_of(fd);
-
+    if (count == 0) {
+        return -EINVAL;
+    }
+    fd = bind_socket(&endpoints[0], port);
+    found = fd < 0 ? fd : port_of(fd);
     if (found < 0) {
         return found;
     }
     join(server, loop, fd);
-    fd = bind_socket(AF_INET6, (uint16_t)found, on_all_addresses);
-    if (fd >= 0) { /* many machines have no IPv6; they are served by IPv4 alone */
-        join(server, loop, fd);
+    if (count > 1) {
+        fd = bind_socket(&endpoints[1], (uint16_t)found);
+        if (fd >= 0) { /* many machines have no IPv6; they are served by IPv4 alone */
+            join(server, loop, fd);
+        }
     }
     return found;
 }

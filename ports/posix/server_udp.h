@@ -34,10 +34,11 @@ struct dfu_server_udp {
     uint8_t buf[4096];
 };
 
-/* Bind to this machine's own addresses only (or to all of them) and join the loop. port 0 finds a
- * free one. Returns the port, or -errno. */
-int dfu_server_udp_open(struct dfu_server_udp *server, struct dfu_loop *loop, uint16_t port,
-                        int on_all_addresses);
+/* Bind and join the loop. address: of this machine, "any" for all it has, NULL for the loopback
+ * ones (then and with "any", IPv6 is left out where the machine has none). port 0 finds a free
+ * one. Returns the port, or -errno (-EINVAL: address is none). */
+int dfu_server_udp_open(struct dfu_server_udp *server, struct dfu_loop *loop, const char *address,
+                        uint16_t port);
 
 /* Answer whoever sent the packet now in hand. A datagram that cannot be sent is lost. */
 void dfu_server_udp_send(struct dfu_server_udp *server, const uint8_t *packet, size_t len);

@@ -8,7 +8,8 @@
 #include "dfu/sim_device.h"
 #include "sim/device_parts.h"
 
-#define MS_A_DAY 86400000
+#define MS_A_DAY       86400000
+#define STORE_INTERVAL 8192u /* bytes an upload may lose by a reset; each save wears the storage */
 
 /* ---- Clock: proleptic Gregorian days since 1970-01-01 ---- */
 
@@ -184,7 +185,11 @@ void sim_server_start(struct dfu_sim_device *dev)
     s->img.map = cfg->map;
     s->img.hash_size = image_hash_size(&cfg->policy);
     s->img.sha256 = hash_of_type(&cfg->policy, DFU_TLV_SHA256);
-    s->img.store = cfg->progress;
+    if (cfg->storage && !dfu_record_open(&s->progress, cfg->storage)) {
+        s->store = dfu_record_store(&s->progress);
+        s->img.store = &s->store;
+        s->img.store_interval = STORE_INTERVAL;
+    }
     s->img.erase_progressively = true;
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
     s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
