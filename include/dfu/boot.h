@@ -33,9 +33,9 @@ extern const struct dfu_boot_strategy dfu_boot_overwrite_fast; /* only what the 
  * that prints nothing links no text. */
 enum dfu_boot_event_id {
     DFU_BOOT_EV_START,       /* Starting bootloader */
-    DFU_BOOT_EV_TRAILER,     /* <text> image: magic, swap_type, copy_done, image_ok */
+    DFU_BOOT_EV_TRAILER,     /* <text>: magic a, swap_type b, copy_done c, image_ok d */
     DFU_BOOT_EV_SOURCE,      /* Boot source: <text> */
-    DFU_BOOT_EV_SWAP_TYPE,   /* Image index: a, Swap type: b */
+    DFU_BOOT_EV_SWAP_TYPE,   /* Image index: a, Swap type: b (enum dfu_swap_type) */
     DFU_BOOT_EV_SWAP_STARTS, /* Starting swap using <text> algorithm. */
     DFU_BOOT_EV_OVERWRITE,   /* Image a upgrade secondary slot -> primary slot */
     DFU_BOOT_EV_ERASING_PRIMARY,
@@ -94,6 +94,8 @@ struct dfu_boot_result {
     enum dfu_swap_type swap[DFU_IMAGES_MAX]; /* what was carried out, per image */
     bool resumed;                            /* an interrupted swap was finished */
     int update_err; /* why an update was not carried out; never fatal by itself */
+    enum dfu_image_fault update_fault; /* what was wrong with it, where its check failed */
+    enum dfu_image_fault fault;        /* what is wrong with image 0 when nothing may run */
 };
 
 /* 0: run out->area. DFU_ERR_INVAL: the configuration is refused. DFU_ERR_VERIFY: nothing here may

@@ -85,6 +85,9 @@ struct dfu_sim_device_config {
     void (*line)(void *ctx, const char *text);
     /* One SMP packet out, an answer to what came in on this link. */
     void (*frame)(void *ctx, uint32_t link, const uint8_t *packet, size_t len);
+    /* Called after each flash operation with what it and the reads before it take on the real
+     * part: whoever wants a device in real time waits that long. May be NULL. */
+    void (*flash_time)(void *ctx, uint64_t us);
     void *ctx;
 };
 
@@ -134,6 +137,7 @@ struct dfu_sim_device {
     uint64_t armed_seed;
     bool is_booting;
     uint64_t reset_due_ms;
+    uint64_t told_us; /* flash time that flash_time was told of */
     enum dfu_sim_reset_cause next_cause;
     int64_t rtc_offset_ms; /* device time minus the caller's clock */
     bool is_rtc_set;

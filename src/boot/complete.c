@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The last two writes of an upgrade, and what to do when one of them was torn. */
+#include "boot/slot_ops.h"
+#include "boot/swap.h"
+#include "dfu/err.h"
+
+static bool is_confirming(enum dfu_swap_type type)
+{
+    return type == DFU_SWAP_PERM || type == DFU_SWAP_REVERT;
+}
+
+int swap_request_back(const struct swap *swap)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_area *secondary = swap->pair->secondary;
+    int err = slot_erase_trailer(swap->pair, secondary);
+
+    if (!err) {
+        err = dfu_trailer_write_image_ok(map, secondary);
+    }
+    if (!err) {
+        err = swap_write_size(swap, secondary);
+    }
+    return err ? err : dfu_trailer_write_magic(map, secondary);
+}
+
+static int write_finished_trailer(const struct swap *swap)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_area *primary = swap->pair->primary;
+    int err = slot_erase_trailer(swap->pair, primary);
+
+    if (!err && swap->type != DFU_SWAP_NONE) {
+        err = dfu_trailer_write_swap_info(map, primary, swap->type, swap->pair->image);
+    }
+    if (!err && is_confirming(swap->type)) {
+        err = dfu_trailer_write_image_ok(map, primary);
+    }
+    if (!err) {
+        err = swap_write_size(swap, primary);
+    }
+    if (!err) {
+        err = dfu_trailer_write_copy_done(map, primary);
+    }
+    return err ? err : dfu_trailer_write_magic(map, primary);
+}
+
+/* A flag whose write was torn can not be written again: make the whole trailer anew. While the
+ * primary has none, an image that need not prove itself just runs; one on trial would stay for
+ * good, so until its trailer is back the secondary asks for the old image. */
+static int rebuild_trailer(const struct swap *swap)
+{
+    int err = DFU_OK;
+
+    if (!is_confirming(swap->type)) {
+        err = swap_request_back(swap);
+    }
+    if (!err) {
+        err = write_finished_trailer(swap);
+    }
+    if (!err && !is_confirming(swap->type)) {
+        err = slot_erase_trailer(swap->pair, swap->pair->secondary);
+    }
+    return err;
+}
+
+static int write_flags(const struct swap *swap)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    struct dfu_slot_state primary;
+    int err = dfu_slot_state_read(map, swap->pair->primary, &primary);
+
+    if (!err && is_confirming(swap->type) && primary.image_ok != DFU_FLAG_SET) {
+        err = dfu_trailer_write_image_ok(map, swap->pair->primary);
+    }
+    return err ? err : dfu_trailer_write_copy_done(map, swap->pair->primary);
+}
+
+int swap_complete(const struct swap *swap)
+{
+    int err = write_flags(swap);
+
+    return err && err != DFU_ERR_POWER && swap->size > 0 ? rebuild_trailer(swap) : err;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Events as MCUboot's console lines (bootloader spec 3.3). Apart, so that a loader that prints
+ * nothing links no text. */
+#include "base/text.h"
+#include "dfu/boot.h"
+
+/* $a to $d: a number; $A to $D: in hexadecimal; $t: the event's text; $m: a as a magic's state;
+ * $s: b as a swap type. */
+static const char *const lines[DFU_BOOT_EV_COUNT] = {
+    [DFU_BOOT_EV_START] = "I: Starting bootloader",
+    [DFU_BOOT_EV_TRAILER] = "I: $t: magic=$m, swap_type=0x$B, copy_done=0x$C, image_ok=0x$D",
+    [DFU_BOOT_EV_SOURCE] = "I: Boot source: $t",
+    [DFU_BOOT_EV_SWAP_TYPE] = "I: Image index: $a, Swap type: $s",
+    [DFU_BOOT_EV_SWAP_STARTS] = "I: Starting swap using $t algorithm.",
+    [DFU_BOOT_EV_OVERWRITE] = "I: Image $a upgrade secondary slot -> primary slot",
+    [DFU_BOOT_EV_ERASING_PRIMARY] = "I: Erasing the primary slot",
+    [DFU_BOOT_EV_COPYING] =
+        "I: Image $a copying the secondary slot to the primary slot: 0x$B bytes",
+    [DFU_BOOT_EV_INVALID_SLOT] = "E: Image in the $t slot is not valid!",
+    [DFU_BOOT_EV_DOWNGRADE_ERASED] = "I: Image $a in slot 1 erased due to downgrade prevention",
+    [DFU_BOOT_EV_VERSION_TOO_LOW] = "E: Insufficient version in secondary slot",
+    [DFU_BOOT_EV_STUCK_REVERT] = "I: Cleared image $a primary slot trailer due to stuck revert",
+    [DFU_BOOT_EV_SECONDARY_UNREADABLE] =
+        "I: Secondary image of image pair ($a) is unreachable. Treat it as empty",
+    [DFU_BOOT_EV_SECTORS_FAILED] =
+        "W: Failed reading sectors; BOOT_MAX_IMG_SECTORS=$a - too small?",
+    [DFU_BOOT_EV_HEADERS_FAILED] = "W: Failed reading image headers; Image=$a",
+    [DFU_BOOT_EV_STATUS_FAILED] = "W: Failed reading boot status; Image=$a",
+    [DFU_BOOT_EV_INCOMPATIBLE] = "W: Cannot upgrade: $t",
+    [DFU_BOOT_EV_NO_ROOM] = "W: Not enough free space to run swap upgrade",
+    [DFU_BOOT_EV_NO_ROOM_BYTES] = "W: required $a bytes but only $b are available",
+    [DFU_BOOT_EV_INCONSISTENT] = "W: Detected inconsistent status!",
+    [DFU_BOOT_EV_STATUS_WRITE_FAILS] = "W: $a status write fails performing the swap",
+    [DFU_BOOT_EV_BAD_MAGIC] = "E: Bad image magic 0x$A; Image=$b",
+    [DFU_BOOT_EV_AREA_FAILED] = "E: Failed to open flash areas, cannot continue",
+    [DFU_BOOT_EV_PANIC] = "E: panic!",
+    [DFU_BOOT_EV_NO_IMAGE] = "E: Unable to find bootable image",
+    [DFU_BOOT_EV_CHAINLOAD] = "I: Bootloader chainload address offset: 0x$A",
+    [DFU_BOOT_EV_VERSION] = "I: Image version: v$a.$b.$c",
+    [DFU_BOOT_EV_JUMP] = "I: Jumping to the first image slot",
+};
+
+static const char *magic_word(uint32_t magic)
+{
+    switch (magic) {
+    case DFU_MAGIC_GOOD: return "good";
+    case DFU_MAGIC_UNSET: return "unset";
+    default: return "bad";
+    }
+}
+
+static void add_field(struct text *line, char field, const struct dfu_boot_event *event)
+{
+    const uint32_t numbers[] = { event->a, event->b, event->c, event->d };
+
+    switch (field) {
+    case 'a':
+    case 'b':
+    case 'c':
+    case 'd': text_add_dec(line, numbers[field - 'a']); break;
+    case 'A':
+    case 'B':
+    case 'C':
+    case 'D': text_add_hex(line, numbers[field - 'A']); break;
+    case 't': text_add(line, event->text ? event->text : ""); break;
+    case 'm': text_add(line, magic_word(event->a)); break;
+    case 's': text_add(line, dfu_swap_type_text((enum dfu_swap_type)event->b)); break;
+    }
+}
+
+char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t cap)
+{
+    struct text line = text_in(buf, cap);
+    const char *pattern = (size_t)event->id < DFU_BOOT_EV_COUNT ? lines[event->id] : "";
+
+    for (const char *p = pattern; *p != '\0'; p++) {
+        if (*p == '$' && p[1] != '\0') {
+            add_field(&line, *++p, event);
+        } else {
+            text_add(&line, (char[]){ *p, '\0' });
+        }
+    }
+    return buf;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "boot/copy.h"
+
+#include "base/bytes.h"
+#include "boot/slot_ops.h"
+#include "dfu/err.h"
+
+static void announce(const struct boot_pair *pair)
+{
+    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_OVERWRITE, .a = pair->image });
+    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_ERASING_PRIMARY });
+}
+
+static void announce_copying(const struct boot_pair *pair, uint32_t size)
+{
+    boot_emit(pair,
+              (struct dfu_boot_event){ .id = DFU_BOOT_EV_COPYING, .a = pair->image, .b = size });
+}
+
+/* Whole sectors from the start until size bytes are erased, then those of the trailer, first to
+ * last. */
+static int make_room(const struct boot_pair *pair, uint32_t size)
+{
+    struct dfu_sector last, first;
+    struct dfu_trailer at;
+    int err = dfu_area_sector_at(pair->primary, size - 1, &last);
+
+    if (!err) {
+        err = dfu_slot_trailer(pair->cfg->map, pair->primary, &at);
+    }
+    if (!err) {
+        err = dfu_area_sector_at(pair->primary, at.status, &first);
+    }
+    if (!err) {
+        err = slot_erase_span(pair, pair->primary, 0, last.off + last.size);
+    }
+    if (err) {
+        return err;
+    }
+    return slot_erase_span(pair, pair->primary, first.off, pair->primary->size - first.off);
+}
+
+int copy_image(const struct boot_pair *pair)
+{
+    uint32_t size;
+    int err = slot_image_size(pair->secondary, &size);
+
+    if (err) {
+        return err;
+    }
+    announce(pair);
+    /* To the write unit, and no further: one unit more (B7) would reach into the trailer where
+     * the image is as large as can be. */
+    size = round_up(size, pair->primary->write_size);
+    if (size == 0 || size > pair->secondary->size) {
+        return DFU_ERR_FORMAT;
+    }
+    err = make_room(pair, size);
+    if (err) {
+        return err;
+    }
+    announce_copying(pair, size);
+    err = slot_copy(pair, pair->primary, 0, pair->secondary, 0, size);
+    return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
+}
+
+int copy_slot(const struct boot_pair *pair)
+{
+    const struct dfu_area *primary = pair->primary;
+    struct dfu_trailer at;
+    uint32_t flags;
+    int err = dfu_slot_trailer(pair->cfg->map, primary, &at);
+
+    if (err) {
+        return err;
+    }
+    announce(pair);
+    err = slot_erase(pair, primary);
+    if (err) {
+        return err;
+    }
+    announce_copying(pair, primary->size);
+    /* Flags that the request left erased must stay programmable: the application confirms there. */
+    flags = round_down(at.swap_info, primary->write_size);
+    err = slot_copy(pair, primary, 0, pair->secondary, 0, flags);
+    return err ? err
+               : slot_copy_sparse(pair, primary, flags, pair->secondary, flags,
+                                  primary->size - flags);
+}
+
+int copy_drop_request(const struct boot_pair *pair)
+{
+    struct dfu_sector last;
+    int err = dfu_area_sector_at(pair->secondary, pair->secondary->size - 1, &last);
+
+    return err ? err : slot_erase_span(pair, pair->secondary, last.off, last.size);
+}
+
+int copy_into_broken_primary(const struct boot_pair *pair)
+{
+    int err = copy_image(pair);
+
+    return err ? err : copy_drop_request(pair);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* decide.h - from facts to a decision. Pure: nothing is read, nothing is written, so that the
+ * whole table can be tested. boot_decide() says what is asked for; boot_settle() says what comes
+ * of it once the image in the secondary was checked. */
+#ifndef DFU_BOOT_DECIDE_H
+#define DFU_BOOT_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dfu/trailer.h"
+
+/* Which area holds the status of a swap that has begun. */
+enum boot_source { BOOT_SOURCE_NONE, BOOT_SOURCE_PRIMARY };
+
+/* What one image pair looks like before anything is done. */
+struct boot_facts {
+    enum dfu_boot_mode mode;
+    bool can_upgrade;   /* slots fit together, headers and status could be read */
+    bool is_size_known; /* the primary's trailer records the size that this swap would have */
+    uint32_t done;      /* steps of a begun swap that are recorded as done */
+    struct dfu_slot_state primary, secondary;
+};
+
+enum boot_action {
+    BOOT_KEEP,    /* run what the primary holds */
+    BOOT_RESUME,  /* finish a swap that has begun */
+    BOOT_UPGRADE, /* begin one, if the secondary passes its check */
+};
+
+struct boot_decision {
+    enum boot_action action;
+    enum dfu_swap_type type;
+    bool is_recorded; /* the primary's trailer says so, not the request in the secondary */
+};
+
+/* Outcome of checking the secondary. */
+enum boot_check {
+    BOOT_CHECK_GOOD,
+    BOOT_CHECK_EMPTY,        /* no header: erased */
+    BOOT_CHECK_NOT_BOOTABLE, /* flagged so */
+    BOOT_CHECK_INVALID,
+    BOOT_CHECK_TOO_OLD, /* of a lower version than the verified primary */
+};
+
+/* What is erased because of it. */
+enum boot_cleaning {
+    BOOT_CLEAN_NOTHING,
+    BOOT_CLEAN_SECONDARY,         /* the whole slot */
+    BOOT_CLEAN_SECONDARY_TRAILER, /* so that the request goes away */
+    BOOT_CLEAN_BOTH_TRAILERS,     /* a revert to an image that is gone must not be asked again */
+};
+
+struct boot_settlement {
+    enum dfu_swap_type type; /* to carry out; NONE or FAIL if the check failed */
+    enum boot_cleaning cleaning;
+    enum dfu_swap_type left; /* what is asked for when a request has been cleaned away */
+};
+
+enum boot_source boot_source_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
+                                const struct dfu_slot_state *secondary);
+
+struct boot_decision boot_decide(const struct boot_facts *facts);
+
+struct boot_settlement boot_settle(const struct boot_facts *facts, struct boot_decision decision,
+                                   enum boot_check check);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* look.h - gather the facts of one image pair; check the image in a slot. Changes nothing. */
+#ifndef DFU_BOOT_LOOK_H
+#define DFU_BOOT_LOOK_H
+
+#include "boot/decide.h"
+#include "boot/strategy.h"
+
+/* facts are always filled; an error says why nothing can be upgraded. swap is set up for a swap
+ * that has begun, if one has. */
+int look_at_pair(const struct boot_pair *pair, struct boot_facts *facts, struct swap *swap);
+
+/* The whole check of the secondary's image before it may be brought in as type. */
+enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_type type,
+                                  struct dfu_image_report *report);
+
+/* The same for the primary's image. */
+enum boot_check look_at_primary(const struct boot_pair *pair, struct dfu_image_report *report);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Overwrite only (bootloader spec 4.5): no way back. When the copy is complete the secondary's
+ * header goes first and its request last, so that nothing is lost in between. */
+#include "boot/copy.h"
+#include "boot/slot_ops.h"
+#include "dfu/err.h"
+
+static int retire_secondary(const struct boot_pair *pair)
+{
+    struct dfu_sector first;
+    int err = dfu_area_sector_at(pair->secondary, 0, &first);
+
+    if (!err) {
+        err = slot_erase_span(pair, pair->secondary, first.off, first.size);
+    }
+    return err ? err : copy_drop_request(pair);
+}
+
+static int overwrite_whole(const struct boot_pair *pair)
+{
+    int err = copy_slot(pair);
+
+    return err ? err : retire_secondary(pair);
+}
+
+static int overwrite_fast(const struct boot_pair *pair)
+{
+    int err = copy_image(pair);
+
+    return err ? err : retire_secondary(pair);
+}
+
+const struct dfu_boot_strategy dfu_boot_overwrite = {
+    .mode = DFU_MODE_OVERWRITE,
+    .copy = overwrite_whole,
+};
+
+const struct dfu_boot_strategy dfu_boot_overwrite_fast = {
+    .mode = DFU_MODE_OVERWRITE,
+    .copy = overwrite_fast,
+};

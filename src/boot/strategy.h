@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* strategy.h - what an upgrade mode consists of.
+ *
+ * A mode that swaps is a plan: a pure map from a step's number to one copy, and to the status
+ * record that says it is done. The engine (swap.h) carries steps out and journals them; a plan
+ * does no I/O but in prepare. A mode that overwrites is one function. */
+#ifndef DFU_BOOT_STRATEGY_H
+#define DFU_BOOT_STRATEGY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dfu/boot.h"
+
+/* One image's slots during one boot. */
+struct boot_pair {
+    const struct dfu_boot_config *cfg;
+    const struct dfu_area *primary, *secondary;
+    uint8_t image;
+};
+
+/* A swap, not yet begun or under way. */
+struct swap {
+    const struct boot_pair *pair;
+    struct dfu_trailer at; /* the primary's */
+    enum dfu_swap_type type;
+    bool is_recorded;  /* the primary's trailer asks for this swap, and may keep doing so */
+    uint32_t size;     /* bytes of the larger image */
+    uint32_t unit;     /* bytes moved at once */
+    uint32_t count;    /* units that the size needs */
+    uint32_t required; /* bytes of the primary that the swap would use, and has */
+    uint32_t available;
+    uint32_t done;         /* steps that are recorded */
+    uint32_t failed_marks; /* records that could not be written */
+};
+
+/* Erase a span of dst, then copy src into it. A step never harms its own source, so it can be
+ * done again after any cut. len 0: there is nothing to do but the record. */
+struct swap_step {
+    const struct dfu_area *dst, *src;
+    uint32_t dst_off, src_off, len;
+};
+
+/* The record of a step: where in the journal, and MCUboot's name for the step. */
+struct swap_mark {
+    uint32_t index; /* in status records */
+    uint32_t idx;   /* operation, from 1 */
+    uint8_t state;  /* of that operation, from 1; also the byte recorded */
+};
+
+struct swap_place {
+    const struct dfu_area *area;
+    uint32_t off;
+};
+
+struct swap_plan {
+    const char *algorithm; /* as the console names it */
+    /* From size to unit, count, required and available. DFU_ERR_NOSPACE, DFU_ERR_FORMAT. */
+    int (*measure)(struct swap *swap);
+    uint32_t (*steps)(const struct swap *swap);
+    struct swap_step (*step)(const struct swap *swap, uint32_t n);
+    struct swap_mark (*mark)(const struct swap *swap, uint32_t n);
+    /* Where a slot's image header lies after swap->done steps. */
+    struct swap_place (*header)(const struct swap *swap, bool of_primary);
+    /* Put the trailers in order before step 0. */
+    int (*prepare)(struct swap *swap);
+};
+
+struct dfu_boot_strategy {
+    enum dfu_boot_mode mode;
+    const struct swap_plan *plan; /* NULL: the mode overwrites */
+    /* Copy the secondary over the primary: an overwrite, or the first fill of a broken primary. */
+    int (*copy)(const struct boot_pair *pair);
+};
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The swap engine. A step is recorded after it is done and never harms its own source, so a cut
+ * at any byte costs at most the repetition of one step. */
+#include "boot/swap.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "boot/slot_ops.h"
+#include "boot/spare.h"
+#include "dfu/err.h"
+
+int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_type type)
+{
+    *swap = (struct swap){ .pair = pair, .type = type };
+    return dfu_slot_trailer(pair->cfg->map, pair->primary, &swap->at);
+}
+
+static const struct swap_plan *plan_of(const struct swap *swap)
+{
+    return swap->pair->cfg->strategy->plan;
+}
+
+int swap_new_size(const struct boot_pair *pair, uint32_t *size)
+{
+    uint32_t primary, secondary;
+    int err = slot_image_size(pair->primary, &primary);
+
+    if (!err) {
+        err = slot_image_size(pair->secondary, &secondary);
+    }
+    if (!err) {
+        *size = max_u32(primary, secondary);
+    }
+    return err;
+}
+
+int swap_recorded_size(const struct swap *swap, uint32_t *size)
+{
+    uint8_t raw[4];
+    int err = dfu_area_read(swap->pair->primary, swap->at.swap_size, raw, sizeof raw);
+
+    if (!err) {
+        *size = get_le32(raw);
+    }
+    return err;
+}
+
+/* ---- Reading the journal ---- */
+
+static uint32_t record_off(const struct swap *swap, uint32_t index)
+{
+    return swap->at.status + index * swap->at.status_stride;
+}
+
+/* Only the first byte tells: a record that was torn, but not wholly erased, was begun after its
+ * step was done. */
+static int is_recorded(const struct swap *swap, uint32_t index)
+{
+    int erased = dfu_area_is_erased(swap->pair->primary, record_off(swap, index), 1);
+
+    return erased < 0 ? erased : !erased;
+}
+
+/* One more than the index of the highest record, 0 if there is none. */
+static int count_records(const struct swap *swap, uint32_t *count)
+{
+    const struct boot_pair *pair = swap->pair;
+    uint32_t per_read = (uint32_t)pair->cfg->buf_len / swap->at.status_stride;
+    uint32_t n;
+
+    *count = 0;
+    for (uint32_t first = 0; first < swap->at.status_count; first += n) {
+        int err;
+
+        n = min_u32(per_read, swap->at.status_count - first);
+        err = dfu_area_read(pair->primary, record_off(swap, first), pair->cfg->buf,
+                            n * swap->at.status_stride);
+        if (err) {
+            return err;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            if (pair->cfg->buf[i * swap->at.status_stride] != pair->primary->erased) {
+                *count = first + i + 1;
+            }
+        }
+    }
+    return DFU_OK;
+}
+
+static bool find_step(const struct swap *swap, uint32_t index, uint32_t *n)
+{
+    uint32_t steps = plan_of(swap)->steps(swap);
+
+    for (*n = 0; *n < steps; ++*n) {
+        if (plan_of(swap)->mark(swap, *n).index == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int report_gaps(const struct swap *swap)
+{
+    for (uint32_t n = 0; n < swap->done; n++) {
+        int recorded = is_recorded(swap, plan_of(swap)->mark(swap, n).index);
+
+        if (recorded < 0) {
+            return recorded;
+        }
+        if (!recorded) {
+            boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INCONSISTENT });
+            return DFU_OK;
+        }
+    }
+    return DFU_OK;
+}
+
+int swap_read_progress(struct swap *swap)
+{
+    const struct swap_plan *plan = plan_of(swap);
+    uint32_t records;
+    int err = count_records(swap, &records);
+
+    swap->done = 0;
+    if (!err) {
+        err = swap_recorded_size(swap, &swap->size);
+    }
+    if (err) {
+        return err;
+    }
+    if (plan->measure(swap)) { /* hostile or damaged: no swap of these slots has this size */
+        return records > 0 ? DFU_ERR_FORMAT : DFU_OK;
+    }
+    if (records > 0) {
+        if (!find_step(swap, records - 1, &swap->done)) {
+            return DFU_ERR_FORMAT;
+        }
+        swap->done++;
+        err = report_gaps(swap);
+    }
+    if (!err && swap->done < plan->steps(swap)) {
+        int spare = spare_find(swap->pair, plan->mark(swap, swap->done).index);
+
+        err = spare < 0 ? spare : DFU_OK;
+        swap->done += spare > 0;
+    }
+    return err;
+}
+
+int swap_headers_are_found(const struct swap *swap, bool *found)
+{
+    *found = true;
+    for (int slot = 0; slot < 2; slot++) {
+        struct swap_place at = plan_of(swap)->header(swap, slot == 0);
+        struct dfu_image_header header;
+        int err = slot_header_read(at.area, at.off, &header);
+
+        if (err == DFU_ERR_FORMAT) {
+            *found = false;
+        } else if (err) {
+            return err;
+        }
+    }
+    return DFU_OK;
+}
+
+/* ---- Writing ---- */
+
+int swap_write_size(const struct swap *swap, const struct dfu_area *area)
+{
+    struct dfu_trailer at;
+    uint8_t raw[4];
+    int err = dfu_slot_trailer(swap->pair->cfg->map, area, &at);
+
+    put_le32(raw, swap->size);
+    return err ? err : dfu_area_write_padded(area, at.swap_size, raw, sizeof raw);
+}
+
+/* "Status init" (2.7): the magic comes last and vouches for all before it. */
+int swap_write_status(const struct swap *swap, const struct dfu_area *area)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    struct dfu_slot_state secondary;
+    int err = dfu_slot_state_read(map, swap->pair->secondary, &secondary);
+
+    if (!err && swap->type != DFU_SWAP_NONE) {
+        err = dfu_trailer_write_swap_info(map, area, swap->type, swap->pair->image);
+    }
+    if (!err && secondary.image_ok == DFU_FLAG_SET) {
+        err = dfu_trailer_write_image_ok(map, area);
+    }
+    if (!err) {
+        err = swap_write_size(swap, area);
+    }
+    return err ? err : dfu_trailer_write_magic(map, area);
+}
+
+static int apply_step(const struct swap *swap, const struct swap_step *step)
+{
+    int err;
+
+    if (step->len == 0) {
+        return DFU_OK;
+    }
+    err = slot_erase_span(swap->pair, step->dst, step->dst_off, step->len);
+    if (err) {
+        return err;
+    }
+    return slot_copy(swap->pair, step->dst, step->dst_off, step->src, step->src_off, step->len);
+}
+
+/* A record whose last write was torn may read erased and still refuse to be programmed. Its step
+ * must not be repeated once the next one has begun, so the record goes to a spare place; where
+ * that fails too, the swap goes on only if the result will be verified. */
+static int mark_step(struct swap *swap, uint32_t n)
+{
+    struct swap_mark mark = plan_of(swap)->mark(swap, n);
+    int err = dfu_area_write_padded(swap->pair->primary, record_off(swap, mark.index), &mark.state,
+                                    sizeof mark.state);
+
+    if (err && err != DFU_ERR_POWER) {
+        err = spare_write(swap->pair, mark.index);
+    }
+    if (err && err != DFU_ERR_POWER && swap->pair->cfg->validate_primary) {
+        swap->failed_marks++;
+        err = DFU_OK;
+    }
+    return err;
+}
+
+/* A trailer left by a swap of other images must not be kept: on resume its size would count. */
+static int forget_other_swap(struct swap *swap)
+{
+    uint32_t recorded;
+    int err = swap->is_recorded ? swap_recorded_size(swap, &recorded) : DFU_OK;
+
+    if (!err && swap->is_recorded && recorded != swap->size) {
+        int erased = dfu_area_is_erased(swap->pair->primary, swap->at.swap_size, sizeof recorded);
+
+        err = erased < 0 ? erased : DFU_OK;
+        swap->is_recorded = erased != 0;
+    }
+    return err;
+}
+
+static int begin(struct swap *swap)
+{
+    int err = swap_new_size(swap->pair, &swap->size);
+
+    if (!err) {
+        err = plan_of(swap)->measure(swap);
+    }
+    if (err == DFU_ERR_NOSPACE) {
+        boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_ROOM });
+        boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_ROOM_BYTES,
+                                                       .a = swap->required,
+                                                       .b = swap->available });
+    }
+    if (!err) {
+        err = forget_other_swap(swap);
+    }
+    return err ? err : plan_of(swap)->prepare(swap);
+}
+
+int swap_run(struct swap *swap)
+{
+    const struct swap_plan *plan = plan_of(swap);
+    int err = DFU_OK;
+
+    boot_emit(swap->pair,
+              (struct dfu_boot_event){ .id = DFU_BOOT_EV_SWAP_STARTS, .text = plan->algorithm });
+    if (swap->done == 0) {
+        err = begin(swap);
+    }
+    for (uint32_t steps = err ? 0 : plan->steps(swap); swap->done < steps; swap->done++) {
+        struct swap_step step = plan->step(swap, swap->done);
+
+        err = apply_step(swap, &step);
+        if (!err) {
+            err = mark_step(swap, swap->done);
+        }
+        if (err) {
+            return err;
+        }
+    }
+    if (swap->failed_marks > 0) {
+        boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_STATUS_WRITE_FAILS,
+                                                       .a = swap->failed_marks });
+    }
+    if (!err) {
+        err = spare_clean(swap->pair);
+    }
+    return err ? err : swap_complete(swap);
+}

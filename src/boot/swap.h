@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* swap.h - the engine: measures, prepares, carries out and journals the steps of any plan, in
+ * MCUboot's own status records, so that either loader goes on where the other stopped. */
+#ifndef DFU_BOOT_SWAP_H
+#define DFU_BOOT_SWAP_H
+
+#include "boot/strategy.h"
+
+/* A swap of this pair that has not begun. */
+int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_type type);
+
+/* The size that a new swap would have: the larger of the two images. */
+int swap_new_size(const struct boot_pair *pair, uint32_t *size);
+
+/* The size that the primary's trailer records; any bytes. */
+int swap_recorded_size(const struct swap *swap, uint32_t *size);
+
+/* Fill swap->done from the primary's records. DFU_ERR_FORMAT if they are not those of any swap
+ * that fits these slots; a gap is only reported. */
+int swap_read_progress(struct swap *swap);
+
+/* Whether both headers lie where the recorded progress puts them. */
+int swap_headers_are_found(const struct swap *swap, bool *found);
+
+/* From swap->done to the end, with the completion flags. DFU_ERR_NOSPACE before anything was
+ * changed if a new swap does not fit. */
+int swap_run(struct swap *swap);
+
+/* What a plan's prepare is made of. */
+int swap_write_size(const struct swap *swap, const struct dfu_area *area);
+int swap_write_status(const struct swap *swap, const struct dfu_area *area);
+
+/* Make the secondary's trailer ask for the image in the secondary, for good. */
+int swap_request_back(const struct swap *swap);
+
+/* image_ok for an image that need not prove itself, then copy_done. */
+int swap_complete(const struct swap *swap);
+
+#endif
