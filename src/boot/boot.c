@@ -4,11 +4,14 @@
 #include "dfu/boot.h"
 
 #include "base/bytes.h"
+#include "boot/copy.h"
 #include "boot/decide.h"
 #include "boot/look.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
+
+#define BUF_SIZE_MIN 64u
 
 /* One image pair on its way through a start. */
 struct job {
@@ -41,7 +44,7 @@ static int check_config(const struct dfu_boot_config *cfg)
     if (!cfg || !cfg->map || !cfg->strategy || cfg->strategy->mode != cfg->map->mode) {
         return DFU_ERR_INVAL;
     }
-    if (!cfg->buf || cfg->buf_len < 2u * DFU_FLASH_WRITE_SIZE_MAX || cfg->buf_len > UINT32_MAX ||
+    if (!cfg->buf || cfg->buf_len < BUF_SIZE_MIN || cfg->buf_len > UINT32_MAX ||
         cfg->buf_len % DFU_FLASH_WRITE_SIZE_MAX != 0) {
         return DFU_ERR_INVAL;
     }
@@ -89,9 +92,11 @@ static int clean(const struct boot_pair *pair, struct boot_decision decision,
     if (settled->cleaning == BOOT_CLEAN_SECONDARY) {
         return slot_erase(pair, pair->secondary);
     }
+    if (!pair->cfg->strategy->plan) {
+        return copy_drop_request(pair); /* the erase that the cut prevented */
+    }
     err = slot_erase_trailer(pair, pair->secondary);
-    if (!err && pair->cfg->strategy->plan &&
-        !(decision.is_recorded && decision.type == DFU_SWAP_REVERT)) {
+    if (!err && !(decision.is_recorded && decision.type == DFU_SWAP_REVERT)) {
         emit_type(pair, settled->left);
     }
     if (!err && settled->cleaning == BOOT_CLEAN_BOTH_TRAILERS) {

@@ -30,7 +30,7 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_INCOMPATIBLE] = "W: Cannot upgrade: $t",
     [DFU_BOOT_EV_NO_ROOM] = "W: Not enough free space to run swap upgrade",
     [DFU_BOOT_EV_NO_ROOM_BYTES] = "W: required $a bytes but only $b are available",
-    [DFU_BOOT_EV_INCONSISTENT] = "W: Detected inconsistent status!",
+    [DFU_BOOT_EV_INCONSISTENT] = "E: Detected inconsistent status!",
     [DFU_BOOT_EV_STATUS_WRITE_FAILS] = "W: $a status write fails performing the swap",
     [DFU_BOOT_EV_BAD_MAGIC] = "E: Bad image magic 0x$A; Image=$b",
     [DFU_BOOT_EV_AREA_FAILED] = "E: Failed to open flash areas, cannot continue",

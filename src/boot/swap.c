@@ -67,22 +67,24 @@ static int is_recorded(const struct swap *swap, uint32_t index)
 static int count_records(const struct swap *swap, uint32_t *count)
 {
     const struct boot_pair *pair = swap->pair;
-    uint32_t per_read = (uint32_t)pair->cfg->buf_len / swap->at.status_stride;
-    uint32_t n;
+    const uint8_t *buf = pair->cfg->buf;
+    uint32_t stride = swap->at.status_stride;
+    uint32_t size = swap->at.status_count * stride;
+    uint32_t chunk = (uint32_t)pair->cfg->buf_len / stride * stride;
+    uint32_t len;
 
     *count = 0;
-    for (uint32_t first = 0; first < swap->at.status_count; first += n) {
+    for (uint32_t at = 0; at < size; at += len) {
         int err;
 
-        n = min_u32(per_read, swap->at.status_count - first);
-        err = dfu_area_read(pair->primary, record_off(swap, first), pair->cfg->buf,
-                            n * swap->at.status_stride);
+        len = min_u32(chunk, size - at);
+        err = dfu_area_read(pair->primary, swap->at.status + at, pair->cfg->buf, len);
         if (err) {
             return err;
         }
-        for (uint32_t i = 0; i < n; i++) {
-            if (pair->cfg->buf[i * swap->at.status_stride] != pair->primary->erased) {
-                *count = first + i + 1;
+        for (uint32_t i = 0; i < len; i += stride) {
+            if (buf[i] != pair->primary->erased) {
+                *count = (at + i) / stride + 1;
             }
         }
     }
