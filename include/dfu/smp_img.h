@@ -34,7 +34,7 @@ struct dfu_smp_upload {
     uint8_t sha[DFU_SMP_IMG_SHA_MAX];
     uint32_t size;
     uint32_t off;   /* bytes accepted; some may still be buffered */
-    uint32_t saved; /* of them, what the progress store knows */
+    uint32_t saved; /* of them, what the progress store was last told */
     struct dfu_flash_img writer;
 };
 
@@ -43,11 +43,11 @@ struct dfu_smp_img {
     const struct dfu_slot_map *map;
     uint8_t running_image; /* of the application that answers */
     uint8_t active_slot;   /* it runs from; 0 in swap and overwrite modes */
-    uint8_t hash_size;     /* of image hashes: 32, 48, 64; 0 means 32 */
+    uint8_t hash_size;     /* of image hashes: 32, 48 or 64; 0: whatever an image carries */
     /* SHA-256 to check finished uploads ("match"), or NULL. */
     const struct dfu_hash_alg *sha256;
     const struct dfu_stream_store *store; /* of upload progress, or NULL: lost with RAM */
-    uint32_t store_interval;   /* bytes between two saves; 0: each time a block was written */
+    uint32_t store_interval;              /* bytes between two saves; 0: one a sector */
     bool erase_progressively;  /* sectors just ahead of the data; else all at the first chunk */
     bool frugal_list;          /* leave out false flags and splitStatus */
     bool refuse_erase_pending; /* a pending slot can be neither erased nor overwritten */
