@@ -167,7 +167,7 @@ int dfu_server_pty_open(struct dfu_server_pty *server, struct dfu_loop *loop, co
     if (strlen(link) >= sizeof server->link) {
         return -ENAMETOOLONG;
     }
-    strcpy(server->link, link);
+    memcpy(server->link, link, strlen(link) + 1);
     fd = open_terminal(server);
     if (fd < 0) {
         return fd;
