@@ -46,11 +46,37 @@ static void arm_next_operation(const struct dfu_sim_device *dev)
     }
 }
 
+static struct dfu_sim_boot_cost flash_books(const struct dfu_sim_device *dev)
+{
+    struct dfu_sim_boot_cost sum = { 0 };
+
+    for (uint8_t i = 0; i < dev->cfg->flash_count; i++) {
+        const struct dfu_sim_flash *flash = dev->cfg->flashes[i];
+
+        sum.erases += flash->erases;
+        sum.writes += flash->writes;
+        sum.bytes_written += flash->bytes_written;
+        sum.flash_us += flash->elapsed_us;
+    }
+    return sum;
+}
+
+static void tell_flash_time(struct dfu_sim_device *dev)
+{
+    uint64_t now_us = flash_books(dev).flash_us;
+
+    if (dev->cfg->flash_time) {
+        dev->cfg->flash_time(dev->cfg->ctx, now_us - dev->told_us);
+    }
+    dev->told_us = now_us;
+}
+
 static void count_operation(void *ctx, const struct dfu_sim_op *op)
 {
     struct dfu_sim_device *dev = ctx;
 
     (void)op;
+    tell_flash_time(dev);
     if (!dev->is_booting) {
         return;
     }
@@ -163,21 +189,6 @@ static void say_event(void *ctx, const struct dfu_boot_event *event)
     char buf[LINE_MAX];
 
     say(ctx, dfu_boot_event_text(event, buf, sizeof buf));
-}
-
-static struct dfu_sim_boot_cost flash_books(const struct dfu_sim_device *dev)
-{
-    struct dfu_sim_boot_cost sum = { 0 };
-
-    for (uint8_t i = 0; i < dev->cfg->flash_count; i++) {
-        const struct dfu_sim_flash *flash = dev->cfg->flashes[i];
-
-        sum.erases += flash->erases;
-        sum.writes += flash->writes;
-        sum.bytes_written += flash->bytes_written;
-        sum.flash_us += flash->elapsed_us;
-    }
-    return sum;
 }
 
 static int run_bootloader(struct dfu_sim_device *dev)
