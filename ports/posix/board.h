@@ -20,6 +20,7 @@
 #define DFU_BOARD_FLASHES_MAX 4u
 #define DFU_BOARD_AREAS_MAX   32u
 #define DFU_BOARD_RUNS_MAX    8u
+#define DFU_BOARD_BLOB_MAX    (256u * 1024)
 
 /* One flash device. */
 struct dfu_board_flash {
@@ -35,6 +36,7 @@ struct dfu_board_flash {
 struct dfu_board_area {
     struct dfu_area area; /* area.label is its first label: "slot0_partition" */
     uint8_t flash;        /* index of its device */
+    int node;             /* in the blob */
     struct dfu_sector_run runs[DFU_BOARD_RUNS_MAX];
 };
 
