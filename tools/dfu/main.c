@@ -6,6 +6,19 @@ const struct cli_command *const cli_commands[] = {
     /* images and keys */
 
     /* devices */
+    &cmd_upgrade,
+    &cmd_echo,
+    &cmd_reset,
+    &cmd_params,
+    &cmd_info,
+    &cmd_bootinfo,
+    &cmd_datetime,
+    &cmd_image_list,
+    &cmd_image_upload,
+    &cmd_image_test,
+    &cmd_image_confirm,
+    &cmd_image_erase,
+    &cmd_image_slots,
 
     /* about */
     &cmd_version,

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dfu/err.h"
+
+uint64_t dfu_link_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN])
+{
+    static const struct {
+        const char *prefix;
+        const struct dfu_link_kind *kind;
+    } kinds[] = { { "udp:", &dfu_link_udp }, { "serial:", &dfu_link_serial } };
+    int err;
+
+    *link = (struct dfu_link){ .fd = -1 };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        size_t len = strlen(kinds[i].prefix);
+
+        if (strncmp(target, kinds[i].prefix, len) == 0) {
+            err = kinds[i].kind->open(link, target + len, why);
+            link->kind = err ? NULL : kinds[i].kind;
+            return err;
+        }
+    }
+    if (strncmp(target, "ble:", 4) == 0) {
+        snprintf(why, DFU_LINK_WHY_LEN,
+                 "target %s: Bluetooth is not supported yet; use serial: or udp:", target);
+    } else if (target[0] == '/') {
+        snprintf(why, DFU_LINK_WHY_LEN, "target %s lacks its kind; write serial:%s", target,
+                 target);
+    } else {
+        snprintf(why, DFU_LINK_WHY_LEN,
+                 "target %s is neither serial:PORT[,baud=N][,raw] nor udp:HOST[:PORT]", target);
+    }
+    return DFU_ERR_INVAL;
+}
+
+int dfu_link_send(struct dfu_link *link, const uint8_t *packet, size_t len)
+{
+    return link->kind ? link->kind->send(link, packet, len) : DFU_ERR_IO;
+}
+
+int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_t timeout_ms)
+{
+    uint64_t end_ms = dfu_link_now_ms() + timeout_ms;
+
+    for (;;) {
+        int len = link->kind ? link->kind->receive(link, packet, cap) : DFU_ERR_IO;
+        uint64_t now_ms = dfu_link_now_ms();
+        struct pollfd fd = { .fd = link->fd, .events = POLLIN };
+
+        if (len != 0) {
+            link->is_refused = link->is_refused && len < 0;
+            return len;
+        }
+        if (now_ms >= end_ms) {
+            return 0;
+        }
+        if (poll(&fd, 1, (int)(end_ms - now_ms)) < 0 && errno != EINTR) {
+            return DFU_ERR_IO;
+        }
+    }
+}
+
+void dfu_link_close(struct dfu_link *link)
+{
+    if (link->kind) {
+        link->kind->close(link);
+    }
+    link->kind = NULL;
+    link->fd = -1;
+}

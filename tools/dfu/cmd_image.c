@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The image group: what is in the slots, and what is to happen with it. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "device.h"
+
+enum { OPT_SLOT = 1 };
+
+#define PREFIX_MIN 4
+
+/* ---- Which image is meant ---- */
+
+static bool is_hex(const char *text)
+{
+    return text[0] && text[strspn(text, "0123456789abcdefABCDEF")] == 0;
+}
+
+static bool starts_with(const struct dfu_client_slot *slot, const char *prefix)
+{
+    char hash[DEVICE_HASH_LEN];
+
+    device_hash_text(slot->hash, slot->hash_len, hash);
+    return strncasecmp(hash, prefix, strlen(prefix)) == 0;
+}
+
+/* The one image of the device whose hash begins so. Two slots with the same image are one. */
+static int find_prefix(struct device *dev, const char *prefix, struct dfu_client_slot *out)
+{
+    struct dfu_client_images images;
+    const struct dfu_client_slot *found = NULL;
+    int code = device_images(dev, &images);
+
+    if (code) {
+        return code;
+    }
+    for (size_t i = 0; i < images.count; i++) {
+        const struct dfu_client_slot *slot = &images.slots[i];
+
+        if (slot->hash_len == 0 || !starts_with(slot, prefix)) {
+            continue;
+        }
+        if (found && memcmp(found->hash, slot->hash, DFU_HASH_MAX) != 0) {
+            return cli_fail(dev->cli, CLI_USAGE,
+                            "more than one image has a hash that begins with %s; give more of it",
+                            prefix);
+        }
+        found = slot;
+    }
+    if (!found) {
+        return cli_fail(dev->cli, CLI_REFUSED,
+                        "the device holds no image whose hash begins with %s; see dfu image list, "
+                        "or upload it first",
+                        prefix);
+    }
+    *out = *found;
+    return CLI_DONE;
+}
+
+/* A file's own hash, or one of the device's by its beginning. */
+static int find_image(struct device *dev, const char *word, struct dfu_client_slot *out)
+{
+    struct device_file file;
+    int code;
+
+    if (is_hex(word) && access(word, F_OK) != 0) {
+        if (strlen(word) < PREFIX_MIN || strlen(word) > 2 * DFU_HASH_MAX) {
+            return cli_fail(dev->cli, CLI_USAGE,
+                            "%s is no hash; give at least %d of its digits (dfu image list)", word,
+                            PREFIX_MIN);
+        }
+        return find_prefix(dev, word, out);
+    }
+    code = device_file_read(dev->cli, word, &file);
+    if (!code) {
+        *out = (struct dfu_client_slot){ .hash_len = (uint8_t)file.firmware.hash_len };
+        memcpy(out->hash, file.firmware.hash, file.firmware.hash_len);
+    }
+    device_file_release(&file);
+    return code;
+}
+
+/* ---- Commands ---- */
+
+static int list(struct device *dev)
+{
+    struct dfu_client_images images;
+    int code = device_images(dev, &images);
+
+    return code ? code : device_show_images(dev, &images);
+}
+
+static int set_state(struct device *dev, const struct dfu_client_slot *image, bool confirm,
+                     const char *what)
+{
+    struct dfu_call call = device_call(dev);
+    struct dfu_client_images images;
+    int len = dfu_client_image_set(&call, image->hash, image->hash_len, confirm, dev->out,
+                                   sizeof(dev->out));
+    int code = device_ask(dev, &call, len, DEVICE_QUICK, what);
+
+    if (code) {
+        return code;
+    }
+    if (dfu_client_images_read(&dev->answer, &images)) { /* recovery answers without a list */
+        return list(dev);
+    }
+    return device_show_images(dev, &images);
+}
+
+static int test(struct device *dev)
+{
+    struct dfu_client_slot image;
+    int code = find_image(dev, cli_arg(dev->cli, 0), &image);
+
+    return code ? code : set_state(dev, &image, false, "test the image");
+}
+
+static int confirm(struct device *dev)
+{
+    struct dfu_client_slot image = { 0 };
+    int code = cli_arg(dev->cli, 0) ? find_image(dev, cli_arg(dev->cli, 0), &image) : CLI_DONE;
+
+    return code ? code : set_state(dev, &image, true, "confirm the image");
+}
+
+static int erase(struct device *dev)
+{
+    uint64_t slot = UINT64_MAX;
+    int code = cli_number(dev->cli, OPT_SLOT, 0, 15, &slot);
+    struct dfu_call call = device_call(dev);
+    int len =
+        dfu_client_image_erase(&call, slot <= 15 ? (int)slot : -1, dev->out, sizeof(dev->out));
+
+    if (code) {
+        return code;
+    }
+    code = device_ask(dev, &call, len, DEVICE_ERASES, "erase the slot");
+    if (code) {
+        return code;
+    }
+    if (dev->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddBoolToObject(json, "erased", true);
+        return cli_json_print(dev->cli, json);
+    }
+    printf("the slot is erased\n");
+    return CLI_DONE;
+}
+
+static void add_slot_json(cJSON *json, const struct dfu_client_slot_size *s)
+{
+    cJSON *slot = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(slot, "image", s->image);
+    cJSON_AddNumberToObject(slot, "slot", s->slot);
+    cJSON_AddNumberToObject(slot, "size", s->size);
+    if (s->max_image_size > 0) {
+        cJSON_AddNumberToObject(slot, "max_image_size", s->max_image_size);
+    }
+    if (s->upload_image_id >= 0) {
+        cJSON_AddNumberToObject(slot, "upload_image_id", s->upload_image_id);
+    }
+    cJSON_AddItemToArray(json, slot);
+}
+
+static int slots(struct device *dev)
+{
+    struct dfu_client_slot_sizes sizes;
+    int code = device_slot_sizes(dev, &sizes);
+
+    if (code == CLI_REFUSED) {
+        return device_fail_refused(dev, &dev->answer.refusal, "tell its slots");
+    }
+    if (code) {
+        return code;
+    }
+    if (dev->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+        cJSON *array = cJSON_AddArrayToObject(json, "slots");
+
+        for (size_t i = 0; i < sizes.count; i++) {
+            add_slot_json(array, &sizes.slots[i]);
+        }
+        return cli_json_print(dev->cli, json);
+    }
+    printf("%-5s  %-4s  %-9s  %s\n", "image", "slot", "size", "largest image");
+    for (size_t i = 0; i < sizes.count; i++) {
+        const struct dfu_client_slot_size *s = &sizes.slots[i];
+
+        char limit[16] = "not told";
+
+        if (s->max_image_size > 0) {
+            snprintf(limit, sizeof(limit), "%u", (unsigned)s->max_image_size);
+        }
+        printf("%-5u  %-4u  %-9u  %s\n", (unsigned)s->image, (unsigned)s->slot, (unsigned)s->size,
+               limit);
+    }
+    return CLI_DONE;
+}
+
+static int run_list(struct cli *cli)
+{
+    return device_with(cli, list);
+}
+
+static int run_test(struct cli *cli)
+{
+    return device_with(cli, test);
+}
+
+static int run_confirm(struct cli *cli)
+{
+    return device_with(cli, confirm);
+}
+
+static int run_erase(struct cli *cli)
+{
+    return device_with(cli, erase);
+}
+
+static int run_slots(struct cli *cli)
+{
+    return device_with(cli, slots);
+}
+
+const struct cli_command cmd_image_list = {
+    .name = "image list",
+    .summary = "List the device's images and their state",
+    .needs_target = true,
+    .run = run_list,
+};
+
+const struct cli_command cmd_image_test = {
+    .name = "image test",
+    .args = "FILE-OR-HASH",
+    .summary = "Start an uploaded image once, at the next reset",
+    .details = "The image is named by its file or by the beginning of its hash. Unless it is\n"
+               "confirmed while it runs, the reset after that goes back to the old one.",
+    .needs_target = true,
+    .run = run_test,
+};
+
+const struct cli_command cmd_image_confirm = {
+    .name = "image confirm",
+    .args = "[FILE-OR-HASH]",
+    .summary = "Keep the running image, or make another permanent",
+    .needs_target = true,
+    .run = run_confirm,
+};
+
+static const struct cli_option erase_options[] = {
+    { "slot", 0, "N", 1, "which one; else the slot that is not running", NULL, OPT_SLOT },
+    { 0 },
+};
+
+const struct cli_command cmd_image_erase = {
+    .name = "image erase",
+    .summary = "Erase a slot",
+    .options = erase_options,
+    .needs_target = true,
+    .run = run_erase,
+};
+
+const struct cli_command cmd_image_slots = {
+    .name = "image slots",
+    .summary = "Show the slots and the largest image they take",
+    .needs_target = true,
+    .run = run_slots,
+};

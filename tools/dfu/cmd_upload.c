@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* dfu image upload: a file into the free slot, nothing more. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "device.h"
+#include "dfu/err.h"
+#include "progress.h"
+
+enum { OPT_IMAGE = 1, OPT_UPGRADE_ONLY };
+
+struct upload {
+    struct dfu_upload engine;
+    struct progress progress;
+};
+
+static size_t upload_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    return dfu_upload_next(&((struct upload *)ctx)->engine, now_ms, frame, cap);
+}
+
+static void upload_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    (void)dfu_upload_answer(&((struct upload *)ctx)->engine, now_ms, frame, len);
+}
+
+static uint64_t upload_deadline(void *ctx)
+{
+    return dfu_upload_deadline(&((struct upload *)ctx)->engine);
+}
+
+static bool upload_is_over(void *ctx)
+{
+    return ((struct upload *)ctx)->engine.result != DFU_CLIENT_RUNNING;
+}
+
+static void upload_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_upload_link_back(&((struct upload *)ctx)->engine, now_ms);
+}
+
+static void upload_show(void *ctx, uint64_t now_ms)
+{
+    struct upload *u = ctx;
+
+    progress_show(&u->progress, now_ms, u->engine.acked);
+}
+
+/* The bootloader's own limit, before the first byte is sent. */
+static int check_fit(struct device *dev, uint32_t image, uint32_t size)
+{
+    struct dfu_client_slot_sizes sizes;
+    int code = device_slot_sizes(dev, &sizes);
+
+    for (size_t i = 0; !code && i < sizes.count; i++) {
+        const struct dfu_client_slot_size *s = &sizes.slots[i];
+        uint32_t limit = s->max_image_size ? s->max_image_size : s->size;
+
+        if (s->image == image && limit > 0 && size > limit) {
+            return cli_fail(dev->cli, CLI_REFUSED,
+                            "the image of %u bytes does not fit the device, whose slots take %u; "
+                            "make it smaller",
+                            (unsigned)size, (unsigned)limit);
+        }
+    }
+    return code == CLI_REFUSED ? CLI_DONE : code; /* many devices do not tell */
+}
+
+static int show_result(struct device *dev, const struct upload *u, uint64_t took_ms)
+{
+    const struct dfu_upload *engine = &u->engine;
+    uint32_t size = engine->config.image.size;
+    uint32_t sent = size - engine->resumed_at;
+    double speed = (double)sent * 1000.0 / (double)(took_ms ? took_ms : 1);
+    char text[24];
+
+    if (dev->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddNumberToObject(json, "bytes", size);
+        cJSON_AddNumberToObject(json, "resumed_at", engine->resumed_at);
+        cJSON_AddNumberToObject(json, "seconds", (double)took_ms / 1000.0);
+        cJSON_AddNumberToObject(json, "bytes_per_second", speed);
+        cJSON_AddNumberToObject(json, "requests", engine->sent);
+        cJSON_AddNumberToObject(json, "repeated", engine->repeated);
+        cJSON_AddNumberToObject(json, "window", engine->window_peak);
+        cJSON_AddBoolToObject(json, "match", engine->has_match);
+        return cli_json_print(dev->cli, json);
+    }
+    if (engine->resumed_at == size) {
+        printf("the device holds this image already\n");
+    } else if (engine->resumed_at > 0) {
+        printf("uploaded the last %u of %u bytes in %.1f s (%s/s), the rest was there\n",
+               (unsigned)sent, (unsigned)size, (double)took_ms / 1000.0,
+               progress_bytes((uint64_t)speed, text, sizeof(text)));
+    } else {
+        printf("uploaded %u bytes in %.1f s (%s/s)\n", (unsigned)size, (double)took_ms / 1000.0,
+               progress_bytes((uint64_t)speed, text, sizeof(text)));
+    }
+    return CLI_DONE;
+}
+
+int device_fail_upload(struct device *dev, const struct dfu_upload *u)
+{
+    switch (u->result) {
+    case DFU_ERR_PERM: return device_fail_refused(dev, &u->refusal, "take the image");
+    case DFU_ERR_VERIFY:
+        return cli_fail(dev->cli, CLI_REFUSED,
+                        "what arrived on the device differs from the file, by the device's own "
+                        "check; upload it again, and suspect its flash if it stays so");
+    case DFU_ERR_TIMEOUT:
+        return cli_fail(dev->cli, dev->link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
+                        "%s went silent after %u of %u bytes; run the same command again to go on "
+                        "from there",
+                        dev->cli->target, (unsigned)u->acked, (unsigned)u->config.image.size);
+    case DFU_ERR_STATE:
+        return cli_fail(dev->cli, CLI_REFUSED,
+                        "the device asks for the same bytes again and again (offset %u); reset it "
+                        "and try again",
+                        (unsigned)u->acked);
+    case DFU_ERR_INVAL:
+    case DFU_ERR_NOSPACE:
+        return cli_fail(dev->cli, CLI_REFUSED,
+                        "the device's buffer of %u bytes is too small for an upload; its firmware "
+                        "needs a larger one",
+                        (unsigned)u->config.frame_max);
+    default: return device_fail_broken(dev, "take the image");
+    }
+}
+
+static int transfer(struct device *dev, const struct device_file *file, uint32_t image)
+{
+    struct upload u;
+    const struct device_job job = {
+        &u,   upload_next, upload_answer, upload_deadline, upload_is_over, upload_link_back,
+        NULL, upload_show,
+    };
+    struct dfu_upload_config config = {
+        .image = file->reader,
+        .image_number = image,
+        .upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY),
+        .version = dev->version,
+        .seq = dev->seq,
+        .answer_ms = dev->link.answer_ms,
+        .silence_ms = dev->cli->timeout_ms,
+        .first_ms = dev->cli->timeout_ms,
+    };
+    struct dfu_client_params params;
+    uint64_t start_ms = dfu_link_now_ms();
+    int code = device_params(dev, &params);
+
+    if (code) {
+        return code;
+    }
+    code = check_fit(dev, image, file->firmware.size);
+    if (code) {
+        return code;
+    }
+    config.image.size = file->firmware.size;
+    memcpy(config.sha, file->firmware.sha, sizeof(config.sha));
+    config.frame_max = params.buf_size < dev->link.mtu ? params.buf_size : dev->link.mtu;
+    config.window_max = params.buf_count > 0 ? params.buf_count - 1 : 1;
+    config.seq = dev->seq;
+    config.version = dev->version;
+    if (dfu_upload_start(&u.engine, &config) == 0) {
+        progress_start(&u.progress, dev->cli, "upload", file->firmware.size);
+        device_run(dev, &job);
+        progress_end(&u.progress);
+    }
+    if (u.engine.result) {
+        return device_fail_upload(dev, &u.engine);
+    }
+    return show_result(dev, &u, dfu_link_now_ms() - start_ms);
+}
+
+static int upload_run(struct cli *cli)
+{
+    struct device_file file;
+    struct device *dev;
+    uint64_t image = 0;
+    int code = cli_number(cli, OPT_IMAGE, 0, UINT32_MAX, &image);
+
+    if (code) {
+        return code;
+    }
+    code = device_file_read(cli, cli_arg(cli, 0), &file);
+    dev = code ? NULL : device_open(cli, &code);
+    if (dev) {
+        code = transfer(dev, &file, (uint32_t)image);
+        device_close(dev);
+    }
+    device_file_release(&file);
+    return code;
+}
+
+static const struct cli_option upload_options[] = {
+    { "image", 'n', "N", 1, "the device's image number, where it has several", "0", OPT_IMAGE },
+    { "upgrade-only", 'u', NULL, 0, "let the device refuse a version that is not newer", NULL,
+      OPT_UPGRADE_ONLY },
+    { 0 },
+};
+
+const struct cli_command cmd_image_upload = {
+    .name = "image upload",
+    .args = "FILE",
+    .summary = "Write a signed image to the slot that is not running",
+    .details = "A transfer that broke off is taken up where it stopped: run the command again.",
+    .options = upload_options,
+    .needs_target = true,
+    .run = upload_run,
+};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* device.h - what every command that talks to a device shares: the link, one request and its
+ * answer, a long job with its progress, and the sentences for what can go wrong. */
+#ifndef DFU_TOOL_DEVICE_H
+#define DFU_TOOL_DEVICE_H
+
+#include "cli.h"
+#include "dfu/client.h"
+#include "dfu/upgrade.h"
+#include "link.h"
+
+enum device_patience {
+    DEVICE_QUICK,  /* 5 s, unless --timeout says otherwise; repeated */
+    DEVICE_ERASES, /* a minute; repeated late */
+    DEVICE_ONCE,   /* 5 s, never repeated: doing it twice would do harm */
+};
+
+struct device {
+    struct cli *cli;
+    struct dfu_link link;
+    uint8_t version, seq; /* of the next call */
+    struct dfu_answer answer;
+    uint64_t reopen_ms; /* when a lost link is tried again */
+    uint32_t reopen_wait_ms;
+    bool was_lost;
+    uint8_t out[DFU_LINK_PACKET_MAX], in[DFU_LINK_PACKET_MAX];
+};
+
+/* Open the target of the command line. NULL after cli_fail; *exit_code then says what to return.
+ * device_close releases it. */
+struct device *device_open(struct cli *cli, int *exit_code);
+void device_close(struct device *dev);
+
+/* Open, run, close: all of most commands. */
+int device_with(struct cli *cli, int (*run)(struct device *dev));
+
+/* A call to encode a request with, into dev->out. */
+struct dfu_call device_call(struct device *dev);
+
+/* Send what an encoder made and wait for its answer. 0: it is in dev->answer. Otherwise an exit
+ * code, after saying that the device could not `what` ("list its images"). */
+int device_ask(struct device *dev, const struct dfu_call *call, int len,
+               enum device_patience patience, const char *what);
+
+/* The same, but a refusal is left to the caller: 0 or CLI_REFUSED, dev->answer is filled. */
+int device_try(struct device *dev, const struct dfu_call *call, int len,
+               enum device_patience patience, const char *what);
+
+/* Anything that runs in steps. */
+struct device_job {
+    void *ctx;
+    size_t (*next)(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap);
+    void (*answer)(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len);
+    uint64_t (*deadline)(void *ctx);
+    bool (*is_over)(void *ctx);
+    void (*link_back)(void *ctx, uint64_t now_ms); /* may be NULL, as those below */
+    bool (*wants_reconnect)(void *ctx);            /* and forget it */
+    void (*show)(void *ctx, uint64_t now_ms);      /* a few times a second */
+};
+
+/* Until it is over. A lost link is opened again, with growing pauses, as often as the job has
+ * patience for. */
+void device_run(struct device *dev, const struct device_job *job);
+
+/* Sentences. what: "take the image". */
+int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, const char *what);
+int device_fail_silent(struct device *dev, const char *what);
+int device_fail_broken(struct device *dev, const char *what);
+int device_fail_upload(struct device *dev, const struct dfu_upload *upload);
+
+/* Read the image list, the parameters (defaults where the device has none). Exit codes. */
+int device_images(struct device *dev, struct dfu_client_images *images);
+int device_params(struct device *dev, struct dfu_client_params *params);
+int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes);
+
+/* Text from a device, made safe for a terminal, in buf. */
+char *device_text(struct dfu_client_text text, char *buf, size_t cap);
+cJSON *device_json_text(struct dfu_client_text text);
+
+/* Lower-case hexadecimal. */
+#define DEVICE_HASH_LEN (2 * DFU_HASH_MAX + 1)
+char *device_hash_text(const uint8_t *hash, size_t len, char buf[DEVICE_HASH_LEN]);
+cJSON *device_slot_json(const struct dfu_client_slot *slot);
+void device_print_images(const struct dfu_client_images *images);
+int device_show_images(struct device *dev, const struct dfu_client_images *images);
+
+/* A firmware file in memory. */
+struct device_file {
+    uint8_t *data;
+    struct dfu_memory_span span;
+    struct dfu_reader reader;
+    struct dfu_firmware firmware;
+};
+
+/* Read and inspect; what is no whole image is refused. Exit codes. device_file_release is safe
+ * in either case. */
+int device_file_read(struct cli *cli, const char *path, struct device_file *file);
+void device_file_release(struct device_file *file);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* What devices say and what files hold, for people and for scripts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "dfu/err.h"
+
+#define FILE_MAX (256u << 20)
+
+char *device_text(struct dfu_client_text text, char *buf, size_t cap)
+{
+    size_t len = text.len < cap - 1 ? text.len : cap - 1;
+
+    for (size_t i = 0; i < len; i++) {
+        bool is_control = (text.data[i] >= 0 && text.data[i] < ' ') || text.data[i] == 0x7f;
+
+        buf[i] = is_control ? '?' : text.data[i];
+    }
+    buf[len] = 0;
+    return buf;
+}
+
+cJSON *device_json_text(struct dfu_client_text text)
+{
+    char *copy = malloc(text.len + 1);
+    cJSON *json;
+
+    if (!copy) {
+        return cJSON_CreateNull();
+    }
+    json = cJSON_CreateString(device_text(text, copy, text.len + 1));
+    free(copy);
+    return json;
+}
+
+char *device_hash_text(const uint8_t *hash, size_t len, char buf[DEVICE_HASH_LEN])
+{
+    for (size_t i = 0; i < len; i++) {
+        snprintf(buf + 2 * i, 3, "%02x", hash[i]);
+    }
+    buf[2 * len] = 0;
+    return buf;
+}
+
+cJSON *device_slot_json(const struct dfu_client_slot *slot)
+{
+    cJSON *json = cJSON_CreateObject();
+    char hash[DEVICE_HASH_LEN];
+
+    cJSON_AddNumberToObject(json, "image", slot->image);
+    cJSON_AddNumberToObject(json, "slot", slot->slot);
+    cJSON_AddStringToObject(json, "version", slot->version);
+    if (slot->hash_len > 0) {
+        cJSON_AddStringToObject(json, "hash", device_hash_text(slot->hash, slot->hash_len, hash));
+    } else {
+        cJSON_AddNullToObject(json, "hash");
+    }
+    cJSON_AddBoolToObject(json, "bootable", slot->bootable);
+    cJSON_AddBoolToObject(json, "pending", slot->pending);
+    cJSON_AddBoolToObject(json, "confirmed", slot->confirmed);
+    cJSON_AddBoolToObject(json, "active", slot->active);
+    cJSON_AddBoolToObject(json, "permanent", slot->permanent);
+    return json;
+}
+
+void device_print_images(const struct dfu_client_images *images)
+{
+    printf("%-5s  %-4s  %-14s  %-24s  %s\n", "image", "slot", "version", "flags", "hash");
+    for (size_t i = 0; i < images->count; i++) {
+        const struct dfu_client_slot *s = &images->slots[i];
+        char flags[64], hash[DEVICE_HASH_LEN] = "not told";
+
+        snprintf(flags, sizeof(flags), "%s%s%s%s%s", s->active ? " active" : "",
+                 s->confirmed ? " confirmed" : "", s->pending ? " pending" : "",
+                 s->permanent ? " permanent" : "", s->bootable ? "" : " not bootable");
+        if (s->hash_len > 0) {
+            device_hash_text(s->hash, s->hash_len, hash);
+        }
+        printf("%-5u  %-4u  %-14s  %-24s  %s\n", (unsigned)s->image, (unsigned)s->slot, s->version,
+               flags[0] ? flags + 1 : "-", hash);
+    }
+    if (images->count == 0) {
+        printf("no slot holds an image\n");
+    }
+}
+
+int device_show_images(struct device *dev, const struct dfu_client_images *images)
+{
+    if (dev->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+        cJSON *list = cJSON_AddArrayToObject(json, "images");
+
+        for (size_t i = 0; i < images->count; i++) {
+            cJSON_AddItemToArray(list, device_slot_json(&images->slots[i]));
+        }
+        return cli_json_print(dev->cli, json);
+    }
+    device_print_images(images);
+    return CLI_DONE;
+}
+
+static int fail_image(struct cli *cli, const char *path, enum dfu_image_fault fault)
+{
+    return cli_fail(cli, CLI_REFUSED,
+                    "%s is not a firmware image that can be sent: %s; sign it with dfu sign, or "
+                    "fetch it again",
+                    path, dfu_image_fault_text(fault));
+}
+
+int device_file_read(struct cli *cli, const char *path, struct device_file *file)
+{
+    static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
+                                                         &dfu_sha512_openssl, NULL };
+    uint8_t buf[4096];
+    size_t len;
+    int code, err;
+
+    *file = (struct device_file){ 0 };
+    code = cli_read_file(cli, path, FILE_MAX, &file->data, &len);
+    if (code) {
+        return code;
+    }
+    file->span = (struct dfu_memory_span){ file->data, (uint32_t)len };
+    file->reader = dfu_memory_reader(&file->span);
+    if (len == 0) {
+        return cli_fail(cli, CLI_USAGE, "%s is empty; name a signed firmware image", path);
+    }
+    err = dfu_firmware_inspect(&file->reader, hashes, buf, sizeof(buf), &file->firmware);
+    if (err) {
+        return cli_fail(cli, CLI_INTERNAL, "cannot hash %s: %s", path, dfu_err_name(err));
+    }
+    if (file->firmware.fault != DFU_IMAGE_FINE) {
+        return fail_image(cli, path, file->firmware.fault);
+    }
+    return CLI_DONE;
+}
+
+void device_file_release(struct device_file *file)
+{
+    free(file->data);
+    file->data = NULL;
+}
