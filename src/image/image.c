@@ -55,12 +55,17 @@ static enum dfu_image_fault open_header(struct dfu_image *image)
     if (h->img_size > UINT32_MAX - h->hdr_size - h->protect_tlv_size) {
         return DFU_IMAGE_SIZE_OVERFLOW; /* H3 */
     }
-    if ((h->flags & ENCRYPTED) == ENCRYPTED || (h->flags & LZMA) == LZMA) {
-        return DFU_IMAGE_BAD_FLAGS; /* H5, H6 */
-    }
     image->tlv_off = h->hdr_size + h->img_size;
     image->prot_end = image->tlv_off + h->protect_tlv_size;
     return DFU_IMAGE_FINE;
+}
+
+/* H5, H6 */
+static enum dfu_image_fault check_flags(uint32_t flags)
+{
+    bool is_contradictory = (flags & ENCRYPTED) == ENCRYPTED || (flags & LZMA) == LZMA;
+
+    return is_contradictory ? DFU_IMAGE_BAD_FLAGS : DFU_IMAGE_FINE;
 }
 
 /* T1 to T4: both info headers. */
@@ -183,6 +188,9 @@ enum dfu_image_fault dfu_image_open(struct dfu_image *image, const struct dfu_re
     }
     if (!fault) {
         fault = check_entries(image);
+    }
+    if (!fault) {
+        fault = check_flags(image->header.flags);
     }
     return fault;
 }

@@ -4,6 +4,13 @@
 
 const struct cli_command *const cli_commands[] = {
     /* images and keys */
+    &cmd_keygen,
+    &cmd_getpub,
+    &cmd_getpubhash,
+    &cmd_sign,
+    &cmd_create,
+    &cmd_verify,
+    &cmd_dumpinfo,
 
     /* devices */
     &cmd_upgrade,

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "commands.h"
+#include "keyfile.h"
+
+#define PASSPHRASE_MAX 1024
+
+static const struct cli_option options[] = {
+    { "key", 'k', "FILE", 1, "where the private key goes", NULL, 'k' },
+    { "type", 't', "TYPE", 1, "rsa-2048, rsa-3072, ecdsa-p256, ecdsa-p384, ed25519 or x25519", NULL,
+      't' },
+    { "password", 'p', NULL, 0, "protect it by a passphrase (asked for, or DFU_KEY_PASSPHRASE)",
+      NULL, 'p' },
+    { "force", 'f', NULL, 0, "replace a file that is already there", NULL, 'f' },
+    { 0 },
+};
+
+static int write_key(struct cli *cli, EVP_PKEY *pkey, const char *passphrase)
+{
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *pem = NULL;
+    long len;
+    int exit_code;
+
+    if (!bio ||
+        PEM_write_bio_PKCS8PrivateKey(bio, pkey, passphrase ? EVP_aes_256_cbc() : NULL, passphrase,
+                                      passphrase ? (int)strlen(passphrase) : 0, NULL, NULL) != 1) {
+        BIO_free(bio);
+        return cli_fail(cli, CLI_INTERNAL, "cannot encode the new key");
+    }
+    len = BIO_get_mem_data(bio, &pem);
+    exit_code = cli_write_file(cli, cli_value(cli, 'k'), CLI_FILE_SECRET, pem, (size_t)len);
+    BIO_free(bio);
+    return exit_code;
+}
+
+static int keygen_run(struct cli *cli)
+{
+    char passphrase[PASSPHRASE_MAX];
+    bool wants_passphrase = cli_has(cli, 'p');
+    size_t type = 0;
+    EVP_PKEY *pkey;
+    int exit_code;
+
+    if (!cli_has(cli, 'k') || !cli_has(cli, 't')) {
+        return cli_fail(cli, CLI_USAGE, "keygen needs %s; see dfu keygen --help",
+                        cli_has(cli, 'k') ? "a type (-t)" : "a file for the key (-k)");
+    }
+    exit_code = cli_choice(cli, 't', keyfile_types, &type);
+    if (!exit_code && !cli_has(cli, 'f') && access(cli_value(cli, 'k'), F_OK) == 0) {
+        exit_code = cli_fail(cli, CLI_USAGE,
+                             "%s is there already, and a lost key cannot be made again; choose "
+                             "another name, or say --force",
+                             cli_value(cli, 'k'));
+    }
+    if (!exit_code && wants_passphrase) {
+        exit_code = keyfile_new_passphrase(cli, passphrase, sizeof(passphrase));
+    }
+    if (exit_code) {
+        return exit_code;
+    }
+    pkey = keyfile_generate(type);
+    exit_code =
+        pkey ? write_key(cli, pkey, wants_passphrase ? passphrase : NULL)
+             : cli_fail(cli, CLI_INTERNAL, "cannot make a key of type %s", cli_value(cli, 't'));
+    OPENSSL_cleanse(passphrase, sizeof(passphrase));
+    EVP_PKEY_free(pkey);
+    return exit_code;
+}
+
+static const char *const examples[] = {
+    "dfu keygen -k signing.pem -t ecdsa-p256",
+    "DFU_KEY_PASSPHRASE=... dfu keygen -k signing.pem -t ed25519 -p",
+    NULL,
+};
+
+const struct cli_command cmd_keygen = {
+    .name = "keygen",
+    .summary = "Make a key to sign images with",
+    .details = "The key is written as PKCS#8 in PEM form, readable by its owner only.",
+    .options = options,
+    .examples = examples,
+    .run = keygen_run,
+};

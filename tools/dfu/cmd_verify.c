@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "dfu/image.h"
+#include "imagefile.h"
+#include "keyfile.h"
+
+#define BUF_SIZE 65536u
+
+static const struct cli_option options[] = {
+    { "key", 'k', "FILE", 1, "the key it must be signed with, public or private", NULL, 'k' },
+    { 0 },
+};
+
+/* "abcd01..." of a TLV or digest; out holds 2 * len + 1 characters. */
+static const char *hex_text(const uint8_t *data, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        snprintf(out + 2 * i, 3, "%02x", data[i]);
+    }
+    out[2 * len] = 0;
+    return out;
+}
+
+/* The signature of a pure image as text, or NULL. */
+static const char *pure_signature(const struct dfu_image *image, char *out)
+{
+    struct dfu_image_tlv tlv;
+    uint8_t sig[DFU_SIGNATURE_MAX];
+    int len;
+
+    if (dfu_image_tlv_find(image, DFU_TLV_ED25519, false, &tlv)) {
+        return NULL;
+    }
+    len = dfu_image_tlv_read(image, &tlv, sig, sizeof(sig));
+    return len < 0 ? NULL : hex_text(sig, (size_t)len, out);
+}
+
+static int print_json(struct cli *cli, const struct dfu_image *image,
+                      const struct dfu_image_report *report, const struct keyfile *key)
+{
+    cJSON *json = cJSON_CreateObject();
+    char version[DFU_IMAGE_VERSION_STRLEN], hex[2 * DFU_HASH_MAX + 1];
+
+    cJSON_AddStringToObject(json, "file", cli_arg(cli, 0));
+    cJSON_AddBoolToObject(json, "valid", true);
+    cJSON_AddStringToObject(json, "version",
+                            dfu_image_version_text(&image->header.version, version));
+    cJSON_AddNumberToObject(json, "size", report->size);
+    if (report->hash) {
+        cJSON_AddStringToObject(json, "hash", report->hash->name);
+        cJSON_AddStringToObject(json, "digest", hex_text(report->digest, report->hash->size, hex));
+    }
+    cJSON_AddStringToObject(json, "signature",
+                            !key              ? "not checked"
+                            : report->is_pure ? "pure"
+                                              : "of the hash");
+    if (key) {
+        cJSON_AddStringToObject(json, "key_type", key->alg->name);
+    }
+    cJSON_AddBoolToObject(json, "bootable", (image->header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0);
+    return cli_json_print(cli, json);
+}
+
+static int print_text(const struct dfu_image *image, const struct dfu_image_report *report,
+                      bool has_key)
+{
+    char version[DFU_IMAGE_VERSION_STRLEN], hex[2 * DFU_SIGNATURE_MAX + 1];
+
+    printf("Image was correctly validated\n");
+    printf("Image version: %s\n", dfu_image_version_text(&image->header.version, version));
+    if (has_key && report->is_pure) {
+        printf("Image signature over image: %s\n", pure_signature(image, hex));
+    } else if (report->hash) {
+        printf("Image digest: %s\n", hex_text(report->digest, report->hash->size, hex));
+    }
+    return CLI_DONE;
+}
+
+static int fail_fault(struct cli *cli, const struct keyfile *key, enum dfu_image_fault fault)
+{
+    const char *file = cli_arg(cli, 0);
+
+    switch (fault) {
+    case DFU_IMAGE_KEY_UNKNOWN:
+        return cli_fail(cli, CLI_REFUSED, "%s is not signed with the key %s", file, key->path);
+    case DFU_IMAGE_SIG_MISSING:
+        return cli_fail(cli, CLI_REFUSED, "%s has no %s signature, as the key %s would make", file,
+                        key->alg->name, key->path);
+    case DFU_IMAGE_HASH_MISSING:
+        return cli_fail(cli, CLI_REFUSED, "%s has no hash of a kind that goes with %s", file,
+                        key ? key->path : "images");
+    case DFU_IMAGE_NOT_SUPPORTED:
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s cannot be checked: encrypted and compressed images are not supported "
+                        "yet",
+                        file);
+    default:
+        return cli_fail(cli, CLI_REFUSED, "%s is not valid: %s", file, dfu_image_fault_text(fault));
+    }
+}
+
+static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct keyfile *key)
+{
+    static const struct dfu_hash_alg *const hashes[] = { &dfu_sha512_openssl, &dfu_sha384_openssl,
+                                                         &dfu_sha256_openssl, NULL };
+    struct dfu_memory_span span = { data, (uint32_t)len };
+    struct dfu_reader reader = dfu_memory_reader(&span);
+    struct dfu_key trusted = { key ? key->alg : NULL, key ? key->der : NULL,
+                               key ? key->der_len : 0 };
+    struct dfu_image_policy policy = {
+        .hashes = hashes,
+        .keys = &trusted,
+        .key_count = key ? 1 : 0,
+        .hash_only = key == NULL,
+    };
+    struct dfu_image_report report;
+    struct dfu_image image;
+    uint8_t *buf = malloc(BUF_SIZE);
+
+    if (!buf) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    dfu_image_verify(&policy, &reader, 0, buf, BUF_SIZE, NULL, NULL, &report);
+    free(buf);
+    if (!dfu_verdict_is_trusted(&report.verdict)) {
+        return fail_fault(cli, key, report.fault);
+    }
+    (void)dfu_image_open(&image, &reader, 0); /* it did just before */
+    return cli->json ? print_json(cli, &image, &report, key)
+                     : print_text(&image, &report, key != NULL);
+}
+
+static int verify_run(struct cli *cli)
+{
+    struct keyfile key = { 0 };
+    bool has_key = cli_has(cli, 'k');
+    uint8_t *data = NULL;
+    size_t len = 0;
+    int exit_code = has_key ? keyfile_read(cli, cli_value(cli, 'k'), &key) : CLI_DONE;
+
+    if (!exit_code && has_key && !key.alg) {
+        exit_code = cli_fail(cli, CLI_USAGE, "%s is an X25519 key, which signs nothing", key.path);
+    }
+    if (!exit_code) {
+        exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len);
+    }
+    if (!exit_code) {
+        exit_code = verify(cli, data, len, has_key ? &key : NULL);
+    }
+    free(data);
+    keyfile_free(&key);
+    return exit_code;
+}
+
+static const char *const examples[] = {
+    "dfu verify -k signing.pem app.signed.bin",
+    "dfu verify app.signed.bin",
+    NULL,
+};
+
+const struct cli_command cmd_verify = {
+    .name = "verify",
+    .args = "IMGFILE",
+    .summary = "Check an image as a bootloader would",
+    .details = "With a key the image must be signed by it; without one only its hash is checked,\n"
+               "which anybody can make.",
+    .options = options,
+    .examples = examples,
+    .run = verify_run,
+};

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "keyfile.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "dfu/openssl.h"
+
+#define KEY_FILE_MAX   65536u
+#define PASSPHRASE_MAX 1024
+#define PASSPHRASE_ENV "DFU_KEY_PASSPHRASE"
+
+const char *const keyfile_types[] = {
+    "rsa-2048", "rsa-3072", "ecdsa-p256", "ecdsa-p384", "ed25519", "x25519", NULL,
+};
+
+struct passphrase {
+    const char *path;
+    bool was_asked, was_given;
+};
+
+/* Without one, OpenSSL would read a passphrase from standard input, which may be anything. */
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+/* OpenSSL asks for a passphrase, perhaps more than once for the decoders it tries. */
+static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM params[], void *ctx)
+{
+    struct passphrase *p = ctx;
+    const char *from_env = getenv(PASSPHRASE_ENV);
+    char typed[PASSPHRASE_MAX];
+
+    (void)params;
+    if (p->was_asked && !p->was_given) {
+        return 0;
+    }
+    p->was_asked = true;
+    if (!from_env) {
+        if (!has_terminal() ||
+            EVP_read_pw_string(typed, sizeof(typed), "Enter key passphrase: ", 0) != 0) {
+            return 0;
+        }
+        from_env = typed;
+    }
+    p->was_given = true;
+    *len = strlen(from_env);
+    if (*len > cap) {
+        return 0;
+    }
+    memcpy(buf, from_env, *len);
+    OPENSSL_cleanse(typed, sizeof(typed));
+    return 1;
+}
+
+static EVP_PKEY *decode(const uint8_t *data, size_t len, struct passphrase *passphrase)
+{
+    EVP_PKEY *pkey = NULL;
+    OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "PEM", NULL, NULL, 0, NULL, NULL);
+
+    if (ctx && OSSL_DECODER_CTX_set_passphrase_cb(ctx, give_passphrase, passphrase) == 1) {
+        (void)OSSL_DECODER_from_data(ctx, &data, &len);
+    }
+    OSSL_DECODER_CTX_free(ctx);
+    ERR_clear_error();
+    return pkey;
+}
+
+static bool has_private_half(const EVP_PKEY *pkey)
+{
+    static const char *const names[] = { OSSL_PKEY_PARAM_PRIV_KEY, OSSL_PKEY_PARAM_RSA_D };
+    bool is_raw = EVP_PKEY_is_a(pkey, "ED25519") || EVP_PKEY_is_a(pkey, "X25519");
+    BIGNUM *secret = NULL;
+    size_t len = 0;
+    bool found;
+
+    if (is_raw) {
+        return EVP_PKEY_get_raw_private_key(pkey, NULL, &len) == 1;
+    }
+    found = EVP_PKEY_get_bn_param(pkey, names[EVP_PKEY_is_a(pkey, "RSA")], &secret) == 1;
+    BN_clear_free(secret);
+    ERR_clear_error();
+    return found;
+}
+
+static const char *stem_of(const struct keyfile *key)
+{
+    if (EVP_PKEY_is_a(key->pkey, "RSA")) {
+        return "rsa";
+    }
+    if (EVP_PKEY_is_a(key->pkey, "EC")) {
+        return key->alg == &dfu_ecdsa_p384_openssl ? "ecdsap384" : "ecdsa";
+    }
+    return EVP_PKEY_is_a(key->pkey, "X25519") ? "x25519" : "ed25519";
+}
+
+static int fail_decode(struct cli *cli, const char *path, const struct passphrase *passphrase)
+{
+    if (passphrase->was_given) {
+        return cli_fail(cli, CLI_USAGE, "cannot open the key %s: the passphrase is wrong", path);
+    }
+    if (passphrase->was_asked) {
+        return cli_fail(cli, CLI_USAGE,
+                        "the key %s is protected by a passphrase; put it into " PASSPHRASE_ENV
+                        " or run this on a terminal",
+                        path);
+    }
+    return cli_fail(cli, CLI_USAGE,
+                    "%s is not a key in PEM form; dfu keygen makes one, openssl pkey converts one",
+                    path);
+}
+
+int keyfile_read(struct cli *cli, const char *path, struct keyfile *key)
+{
+    struct passphrase passphrase = { .path = path };
+    uint8_t *data;
+    size_t size;
+    int len, exit_code;
+
+    *key = (struct keyfile){ .path = path };
+    exit_code = cli_read_file(cli, path, KEY_FILE_MAX, &data, &size);
+    if (exit_code) {
+        return exit_code;
+    }
+    key->pkey = decode(data, size, &passphrase);
+    OPENSSL_cleanse(data, size);
+    free(data);
+    if (!key->pkey) {
+        return fail_decode(cli, path, &passphrase);
+    }
+    len = dfu_openssl_public_key(key->pkey, key->der, sizeof(key->der));
+    if (len < 0) {
+        keyfile_free(key);
+        return cli_fail(cli, CLI_USAGE,
+                        "%s is a key of a kind images do not use; they use rsa-2048, rsa-3072, "
+                        "ecdsa-p256, ecdsa-p384 and ed25519",
+                        path);
+    }
+    key->der_len = (size_t)len;
+    key->is_private = has_private_half(key->pkey);
+    key->alg = dfu_openssl_sig_alg(key->pkey);
+    key->stem = stem_of(key);
+    return CLI_DONE;
+}
+
+void keyfile_free(struct keyfile *key)
+{
+    EVP_PKEY_free(key->pkey);
+    key->pkey = NULL;
+}
+
+int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, size_t *len)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data = NULL;
+    long size = 0;
+
+    *pem = NULL;
+    if (bio && PEM_write_bio_PUBKEY(bio, key->pkey) == 1) {
+        size = BIO_get_mem_data(bio, &data);
+        *pem = OPENSSL_memdup(data, (size_t)size);
+    }
+    BIO_free(bio);
+    if (!*pem) {
+        return cli_fail(cli, CLI_INTERNAL, "cannot encode the public key of %s", key->path);
+    }
+    *len = (size_t)size;
+    return CLI_DONE;
+}
+
+int keyfile_new_passphrase(struct cli *cli, char *buf, size_t cap)
+{
+    const char *from_env = getenv(PASSPHRASE_ENV);
+    char again[PASSPHRASE_MAX];
+    bool same;
+
+    if (from_env) {
+        if (from_env[0] == 0 || strlen(from_env) >= cap) {
+            return cli_fail(cli, CLI_USAGE,
+                            PASSPHRASE_ENV " must hold 1 to %zu characters for keygen -p", cap - 1);
+        }
+        strcpy(buf, from_env);
+        return CLI_DONE;
+    }
+    if (!has_terminal() || EVP_read_pw_string(buf, (int)cap, "Enter key passphrase: ", 0) != 0 ||
+        EVP_read_pw_string(again, sizeof(again), "Reenter passphrase: ", 0) != 0) {
+        return cli_fail(cli, CLI_USAGE,
+                        "keygen -p asks for a passphrase on the terminal; without one, put it "
+                        "into " PASSPHRASE_ENV);
+    }
+    same = strcmp(buf, again) == 0;
+    OPENSSL_cleanse(again, sizeof(again));
+    if (!same || buf[0] == 0) {
+        return cli_fail(cli, CLI_USAGE, "%s; no key was made",
+                        same ? "an empty passphrase protects nothing"
+                             : "the passphrases do not match");
+    }
+    return CLI_DONE;
+}
+
+EVP_PKEY *keyfile_generate(size_t type)
+{
+    switch (type) {
+    case 0: return EVP_RSA_gen(2048);
+    case 1: return EVP_RSA_gen(3072);
+    case 2: return EVP_EC_gen("P-256");
+    case 3: return EVP_EC_gen("P-384");
+    case 4: return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    default: return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    }
+}

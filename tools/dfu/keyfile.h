@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* keyfile.h - keys in PEM files: PKCS#8 (also encrypted), SEC1, PKCS#1, SubjectPublicKeyInfo. */
+#ifndef DFU_KEYFILE_H
+#define DFU_KEYFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/types.h>
+
+#include "cli.h"
+#include "dfu/crypto.h"
+
+struct keyfile {
+    const char *path;
+    EVP_PKEY *pkey;
+    bool is_private;
+    const struct dfu_sig_alg *alg; /* NULL: X25519, which signs nothing */
+    const char *stem;              /* in names of generated code: "ecdsa", "rsa" */
+    uint8_t der[DFU_PUBLIC_KEY_MAX];
+    size_t der_len;
+};
+
+/* Read a key for images. A passphrase comes from DFU_KEY_PASSPHRASE, else from the terminal.
+ * 0, or an exit code after saying what is wrong; *key then needs no free. */
+int keyfile_read(struct cli *cli, const char *path, struct keyfile *key);
+void keyfile_free(struct keyfile *key);
+
+/* Its public half as PEM; the caller frees *pem with OPENSSL_free. */
+int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, size_t *len);
+
+/* A new passphrase: DFU_KEY_PASSPHRASE, else typed twice. 0 or an exit code. */
+int keyfile_new_passphrase(struct cli *cli, char *buf, size_t cap);
+
+/* The names imgtool has for key types, NULL-terminated, and a new key of the n-th. */
+extern const char *const keyfile_types[];
+EVP_PKEY *keyfile_generate(size_t type);
+
+#endif
