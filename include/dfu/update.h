@@ -96,6 +96,12 @@ uint32_t dfu_flash_img_bytes_written(const struct dfu_flash_img *img);
 int dfu_flash_img_check(struct dfu_flash_img *img, const struct dfu_hash_alg *alg, uint32_t len,
                         const uint8_t *match);
 
+/* The same for any part of an area, read in pieces of buf_len. DFU_ERR_INVAL if anything is
+ * missing or empty. */
+int dfu_area_check_hash(const struct dfu_area *area, uint32_t off, uint32_t len,
+                        const struct dfu_hash_alg *alg, const uint8_t *match, uint8_t *buf,
+                        size_t buf_len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -146,16 +146,22 @@ uint32_t dfu_flash_img_bytes_written(const struct dfu_flash_img *img)
     return dfu_stream_bytes_written(&img->stream);
 }
 
-static int hash_flash(struct dfu_flash_img *img, struct dfu_hash *hash, uint32_t len)
-{
-    uint32_t off = img->stream.config.off;
+/* ---- Hash of what is on flash ---- */
 
+struct piece {
+    uint8_t *buf;
+    size_t len;
+};
+
+static int hash_span(const struct dfu_area *area, uint32_t off, uint32_t len, struct dfu_hash *hash,
+                     struct piece piece)
+{
     while (len > 0) {
-        uint32_t n = min_u32(len, sizeof img->buf);
-        int err = dfu_area_read(img->area, off, img->buf, n);
+        uint32_t n = piece.len < len ? (uint32_t)piece.len : len;
+        int err = dfu_area_read(area, off, piece.buf, n);
 
         if (!err) {
-            err = hash->alg->update(hash, img->buf, n);
+            err = hash->alg->update(hash, piece.buf, n);
         }
         if (err) {
             return err;
@@ -166,31 +172,42 @@ static int hash_flash(struct dfu_flash_img *img, struct dfu_hash *hash, uint32_t
     return DFU_OK;
 }
 
-int dfu_flash_img_check(struct dfu_flash_img *img, const struct dfu_hash_alg *alg, uint32_t len,
-                        const uint8_t *match)
+int dfu_area_check_hash(const struct dfu_area *area, uint32_t off, uint32_t len,
+                        const struct dfu_hash_alg *alg, const uint8_t *match, uint8_t *buf,
+                        size_t buf_len)
 {
     uint8_t digest[DFU_HASH_MAX];
     struct dfu_hash hash;
     int err, finish_err;
 
-    if (!img || !img->area || !alg || !match || len == 0) {
+    if (!area || !alg || !match || !buf || len == 0 || buf_len == 0) {
         return DFU_ERR_INVAL;
     }
-    if (!span_fits(img->stream.config.off, len, img->area->size)) {
+    if (!span_fits(off, len, area->size)) {
         return DFU_ERR_RANGE;
-    }
-    if (dfu_stream_bytes_buffered(&img->stream) > 0) {
-        return DFU_ERR_STATE; /* the buffer is needed for reading */
     }
     hash.alg = alg;
     err = alg->start(&hash);
     if (err) {
         return err;
     }
-    err = hash_flash(img, &hash, len);
+    err = hash_span(area, off, len, &hash, (struct piece){ buf, buf_len });
     finish_err = alg->finish(&hash, digest);
     if (err || finish_err) {
         return err ? err : finish_err;
     }
     return memcmp(digest, match, alg->size) == 0 ? DFU_OK : DFU_ERR_VERIFY;
+}
+
+int dfu_flash_img_check(struct dfu_flash_img *img, const struct dfu_hash_alg *alg, uint32_t len,
+                        const uint8_t *match)
+{
+    if (!img || !img->area) {
+        return DFU_ERR_INVAL;
+    }
+    if (dfu_stream_bytes_buffered(&img->stream) > 0) {
+        return DFU_ERR_STATE; /* the buffer is needed for reading */
+    }
+    return dfu_area_check_hash(img->area, img->stream.config.off, len, alg, match, img->buf,
+                               sizeof img->buf);
 }
