@@ -47,7 +47,7 @@ struct dfu_smp_img {
     /* SHA-256 to check finished uploads ("match"), or NULL. */
     const struct dfu_hash_alg *sha256;
     const struct dfu_stream_store *store; /* of upload progress, or NULL: lost with RAM */
-    uint32_t store_interval;              /* bytes between two saves; 0: one a sector */
+    uint32_t store_interval;              /* bytes between two saves; 0: as often as it helps */
     bool erase_progressively;  /* sectors just ahead of the data; else all at the first chunk */
     bool frugal_list;          /* leave out false flags and splitStatus */
     bool refuse_erase_pending; /* a pending slot can be neither erased nor overwritten */

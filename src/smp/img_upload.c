@@ -244,23 +244,30 @@ static bool holds_file(struct dfu_smp_img *img, const struct request *rq)
     return dfu_flash_img_check(&up->writer, img->sha256, up->size, up->sha) == 0;
 }
 
+/* How many bytes are worth a save. Erasing ahead, a resume goes back to the start of the sector
+ * anyway; in a slot erased beforehand it goes nowhere once more was written than saved. */
+static uint32_t save_interval(const struct dfu_smp_img *img)
+{
+    const struct dfu_smp_upload *up = &img->upload;
+    struct dfu_sector sector;
+
+    if (img->store_interval != 0) {
+        return img->store_interval;
+    }
+    if (img->erase_progressively &&
+        !dfu_area_sector_at(up->writer.area, up->writer.stream.config.off + up->saved, &sector)) {
+        return sector.size;
+    }
+    return 1;
+}
+
 static void save_progress(struct dfu_smp_img *img)
 {
     struct dfu_smp_upload *up = &img->upload;
     struct dfu_stream_identity id = identity(img);
     uint32_t written = dfu_flash_img_bytes_written(&up->writer);
-    uint32_t interval = img->store_interval;
-    struct dfu_sector sector;
 
-    if (!is_stored(img)) {
-        return;
-    }
-    if (interval == 0 &&
-        dfu_area_sector_at(up->writer.area, up->writer.stream.config.off + up->saved, &sector) ==
-            0) {
-        interval = sector.size;
-    }
-    if (written - up->saved < interval) {
+    if (!is_stored(img) || written - up->saved < save_interval(img)) {
         return;
     }
     /* A save that fails costs the resume, not the upload. */

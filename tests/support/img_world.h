@@ -15,7 +15,7 @@
 #include "nor.h"
 #include "smp_peer.h"
 
-#define WORLD_EVENTS_MAX 512u
+#define WORLD_EVENTS_MAX 2048u
 
 struct img_world {
     struct nor *nor;
