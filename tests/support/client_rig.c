@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "client_rig.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+
+#include "base/bytes.h"
+
+#define SECTOR       4096u
+#define LINK_ID      1u
+#define LIMIT_MS     3600000u
+#define LINK_DOWN_MS 700u
+#define NEVER        UINT64_MAX
+
+static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, NULL };
+
+/* Either engine, as the loop below sees it. */
+struct engine {
+    void *ctx;
+    size_t (*next)(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap);
+    void (*answer)(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len);
+    uint64_t (*deadline)(void *ctx);
+    bool (*is_over)(void *ctx);
+    void (*link_back)(void *ctx, uint64_t now_ms);
+    uint32_t packets_left; /* then the client is killed */
+};
+
+void rig_make_image(struct rig_image *image, uint8_t major, const char *text, uint32_t payload)
+{
+    uint32_t len = 32 + payload + 40;
+    uint8_t *tlv = image->bytes + 32 + payload;
+    uint64_t random = major;
+    uint8_t buf[512];
+
+    assert_true(len <= RIG_IMAGE_MAX && strlen(text) < payload);
+    memset(image->bytes, 0, 32);
+    for (uint32_t i = 32; i < 32 + payload; i++) {
+        image->bytes[i] = (uint8_t)test_random(&random);
+    }
+    put_le32(image->bytes, DFU_IMAGE_MAGIC);
+    put_le16(image->bytes + 8, 32);
+    put_le32(image->bytes + 12, payload);
+    image->bytes[20] = major;
+    memcpy(image->bytes + 32, text, strlen(text) + 1);
+    put_le16(tlv, 0x6907);
+    put_le16(tlv + 2, 40);
+    put_le16(tlv + 4, DFU_TLV_SHA256);
+    put_le16(tlv + 6, 32);
+    assert_int_equal(EVP_Digest(image->bytes, 32 + payload, tlv + 8, NULL, EVP_sha256(), NULL), 1);
+    image->span = (struct dfu_memory_span){ image->bytes, len };
+    image->reader = dfu_memory_reader(&image->span);
+    assert_int_equal(
+        dfu_firmware_inspect(&image->reader, hashes, buf, sizeof(buf), &image->firmware), 0);
+    assert_int_equal(image->firmware.fault, DFU_IMAGE_FINE);
+}
+
+static void no_line(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+static void take_frame(void *ctx, uint32_t link, const uint8_t *packet, size_t len)
+{
+    struct rig *rig = ctx;
+
+    assert_int_equal(link, LINK_ID);
+    sim_link_send(&rig->link, rig->now_ms, SIM_LINK_CLIENT, packet, len);
+}
+
+struct rig *rig_new(const char *new_text, uint32_t payload, uint32_t buf_size, uint32_t buf_count)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+
+    assert_non_null(rig);
+    rig->nor = nor_new(SECTOR, 2 * RIG_SLOT / SECTOR + 2, 4, 0xff);
+    rig->flashes[0] = &rig->nor->flash;
+    rig->map = (struct dfu_slot_map){
+        .mode = DFU_MODE_SWAP_MOVE, .max_align = 8, .max_sectors = 128, .image_count = 1
+    };
+    rig->map.images[0].primary = nor_area(rig->nor, "slot0_partition", RIG_SLOT / SECTOR);
+    rig->map.images[0].secondary = nor_area(rig->nor, "slot1_partition", RIG_SLOT / SECTOR);
+    rig->config = (struct dfu_sim_device_config){
+        .map = &rig->map,
+        .strategy = &dfu_boot_swap_move,
+        .policy = { .hashes = hashes, .hash_only = true },
+        .board = "rig",
+        .flashes = rig->flashes,
+        .flash_count = 1,
+        .storage = nor_area(rig->nor, "storage_partition", 2),
+        .smp_buf_size = buf_size,
+        .smp_buf_count = buf_count,
+        .line = no_line,
+        .frame = take_frame,
+        .ctx = rig,
+    };
+    rig_make_image(&rig->old_image, 1, "dfukit-app\nname=old\n", 9000);
+    rig_make_image(&rig->new_image, 2, new_text, payload);
+    assert_int_equal(
+        dfu_sim_flash_load(&rig->nor->flash, 0, rig->old_image.bytes, rig->old_image.span.len), 0);
+    dfu_sim_device_init(&rig->device, &rig->config);
+    rig->now_ms = 1000;
+    rig->down_ms = LINK_DOWN_MS;
+    assert_int_equal(dfu_sim_device_power_on(&rig->device, rig->now_ms), DFU_SIM_RUNNING);
+    return rig;
+}
+
+void rig_free(struct rig *rig)
+{
+    nor_free(rig->nor);
+    free(rig);
+}
+
+static void restart_device(struct rig *rig)
+{
+    dfu_sim_device_power_off(&rig->device);
+    assert_int_equal(dfu_sim_device_power_on(&rig->device, rig->now_ms), DFU_SIM_RUNNING);
+    rig->restart_at = rig->restart_every > 0 ? rig->to_device + rig->restart_every : 0;
+}
+
+static void deliver(struct rig *rig, const struct engine *e)
+{
+    uint8_t packet[SIM_LINK_PACKET_MAX];
+    size_t len;
+
+    while ((len = sim_link_receive(&rig->link, rig->now_ms, SIM_LINK_DEVICE, packet,
+                                   sizeof(packet))) > 0) {
+        rig->to_device++;
+        if (rig->to_device == rig->restart_at) {
+            restart_device(rig); /* and the packet is lost with it */
+            continue;
+        }
+        dfu_sim_device_receive(&rig->device, LINK_ID, packet, len, rig->now_ms);
+    }
+    while ((len = sim_link_receive(&rig->link, rig->now_ms, SIM_LINK_CLIENT, packet,
+                                   sizeof(packet))) > 0) {
+        e->answer(e->ctx, rig->now_ms, packet, len);
+    }
+}
+
+static void send_all(struct rig *rig, struct engine *e)
+{
+    size_t len;
+
+    while (e->packets_left > 0 &&
+           (len = e->next(e->ctx, rig->now_ms, rig->last_frame, sizeof(rig->last_frame))) > 0) {
+        rig->last_len = len;
+        e->packets_left--;
+        sim_link_send(&rig->link, rig->now_ms, SIM_LINK_DEVICE, rig->last_frame, len);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void run(struct rig *rig, struct engine *e)
+{
+    uint64_t end_ms = rig->now_ms + LIMIT_MS, up_ms = NEVER, before_ms = 0;
+    unsigned idle = 0;
+
+    while (!e->is_over(e->ctx) && e->packets_left > 0) {
+        uint64_t due_ms;
+
+        deliver(rig, e);
+        if (rig->link.is_down && up_ms == NEVER) {
+            sim_link_clear(&rig->link);
+            up_ms = rig->now_ms + rig->down_ms;
+        }
+        if (rig->now_ms >= up_ms) {
+            rig->link.is_down = false;
+            rig->link_ups++;
+            up_ms = NEVER;
+            e->link_back(e->ctx, rig->now_ms);
+        }
+        dfu_sim_device_poll(&rig->device, rig->now_ms);
+        send_all(rig, e);
+        if (e->is_over(e->ctx)) {
+            break;
+        }
+        due_ms = earlier(sim_link_due_ms(&rig->link), dfu_sim_device_due_ms(&rig->device));
+        due_ms = earlier(earlier(due_ms, e->deadline(e->ctx)), up_ms);
+        idle = rig->now_ms == before_ms ? idle + 1 : 0;
+        assert_true(idle < 1000); /* an engine that spins without time passing */
+        before_ms = rig->now_ms;
+        rig->now_ms = due_ms > rig->now_ms && due_ms != NEVER ? due_ms : rig->now_ms;
+        assert_true(rig->now_ms < end_ms);
+    }
+}
+
+static size_t upload_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    return dfu_upload_next(ctx, now_ms, frame, cap);
+}
+
+static void upload_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    (void)dfu_upload_answer(ctx, now_ms, frame, len);
+}
+
+static uint64_t upload_deadline(void *ctx)
+{
+    return dfu_upload_deadline(ctx);
+}
+
+static bool upload_is_over(void *ctx)
+{
+    return ((struct dfu_upload *)ctx)->result != DFU_CLIENT_RUNNING;
+}
+
+static void upload_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_upload_link_back(ctx, now_ms);
+}
+
+void rig_run_upload_for(struct rig *rig, struct dfu_upload *u, uint32_t packets)
+{
+    struct engine e = {
+        u, upload_next, upload_answer, upload_deadline, upload_is_over, upload_link_back, packets
+    };
+
+    run(rig, &e);
+}
+
+void rig_run_upload(struct rig *rig, struct dfu_upload *u)
+{
+    rig_run_upload_for(rig, u, UINT32_MAX);
+}
+
+static size_t upgrade_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    return dfu_upgrade_next(ctx, now_ms, frame, cap);
+}
+
+static void upgrade_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    dfu_upgrade_answer(ctx, now_ms, frame, len);
+}
+
+static uint64_t upgrade_deadline(void *ctx)
+{
+    return dfu_upgrade_deadline(ctx);
+}
+
+static bool upgrade_is_over(void *ctx)
+{
+    return ((struct dfu_upgrade *)ctx)->step == DFU_UPGRADE_OVER;
+}
+
+static void upgrade_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_upgrade_link_back(ctx, now_ms);
+}
+
+void rig_run_upgrade_for(struct rig *rig, struct dfu_upgrade *g, uint32_t packets)
+{
+    struct engine e = {
+        g,      upgrade_next, upgrade_answer, upgrade_deadline, upgrade_is_over, upgrade_link_back,
+        packets
+    };
+
+    run(rig, &e);
+}
+
+void rig_run_upgrade(struct rig *rig, struct dfu_upgrade *g)
+{
+    rig_run_upgrade_for(rig, g, UINT32_MAX);
+}
+
+struct dfu_upload_config rig_upload_config(const struct rig *rig, uint32_t window)
+{
+    struct dfu_upload_config config = { .image = rig->new_image.reader,
+                                        .version = DFU_SMP_V2,
+                                        .frame_max = rig->config.smp_buf_size,
+                                        .window_max = window };
+
+    memcpy(config.sha, rig->new_image.firmware.sha, sizeof(config.sha));
+    return config;
+}
+
+struct dfu_upgrade_config rig_upgrade_config(const struct rig *rig)
+{
+    return (struct dfu_upgrade_config){ .file = rig->new_image.reader,
+                                        .firmware = rig->new_image.firmware,
+                                        .link_max = SIM_LINK_PACKET_MAX };
+}
+
+bool rig_holds(const struct rig *rig, unsigned slot, const struct rig_image *image)
+{
+    return memcmp(rig->nor->flash.mem + slot * RIG_SLOT, image->bytes, image->span.len) == 0;
+}

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The upload against the real server on a simulated flash, over links that lose, repeat, delay
+ * and reorder, in virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client_rig.h"
+#include "dfu/cbor.h"
+#include "dfu/err.h"
+
+static const char app[] = "dfukit-app\nname=new\n";
+
+static void start(const struct rig *rig, struct dfu_upload *u, uint32_t window)
+{
+    struct dfu_upload_config config = rig_upload_config(rig, window);
+
+    assert_int_equal(dfu_upload_start(u, &config), 0);
+}
+
+static void an_upload_arrives_whole(void **state)
+{
+    struct rig *rig = rig_new(app, 100000, 1024, 4);
+    struct dfu_upload u;
+
+    (void)state;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, 0);
+    assert_true(u.has_match);
+    assert_int_equal(u.repeated, 0);
+    assert_true(rig_holds(rig, 1, &rig->new_image));
+    rig_free(rig);
+}
+
+static void frames_are_filled_but_never_too_large(void **state)
+{
+    static const uint32_t sizes[] = { 128, 129, 255, 256, 384, 1024, 2475, 4096 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct rig *rig = rig_new(app, 20000, sizes[i], 4);
+        struct dfu_upload u;
+        uint8_t frame[SIM_LINK_PACKET_MAX];
+        size_t len;
+
+        start(rig, &u, 3);
+        len = dfu_upload_next(&u, rig->now_ms, frame, sizeof(frame));
+        assert_true(len <= sizes[i] && len + 16 >= sizes[i]);
+        start(rig, &u, 3);
+        rig_run_upload(rig, &u);
+        assert_int_equal(u.result, 0);
+        assert_true(rig_holds(rig, 1, &rig->new_image));
+        rig_free(rig);
+    }
+}
+
+static void a_frame_that_cannot_carry_the_first_chunk_is_refused(void **state)
+{
+    struct rig *rig = rig_new(app, 1000, 1024, 4);
+    struct dfu_upload_config config = rig_upload_config(rig, 3);
+    struct dfu_upload u;
+
+    (void)state;
+    config.frame_max = DFU_UPLOAD_FRAME_MIN - 1;
+    assert_int_equal(dfu_upload_start(&u, &config), DFU_ERR_INVAL);
+    rig_free(rig);
+}
+
+static void an_image_smaller_than_a_frame_takes_one_request(void **state)
+{
+    struct rig *rig = rig_new(app, 100, 1024, 4);
+    struct dfu_upload u;
+
+    (void)state;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, 0);
+    assert_int_equal(u.sent, 1);
+    assert_true(rig_holds(rig, 1, &rig->new_image));
+    rig_free(rig);
+}
+
+static void a_long_way_is_filled_with_requests(void **state)
+{
+    uint64_t took_ms[2];
+
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct rig *rig = rig_new(app, 150000, 1024, 8);
+        struct dfu_upload u;
+        uint64_t start_ms = rig->now_ms;
+
+        rig->link.delay_ms = 10; /* a round trip of 20 ms */
+        start(rig, &u, i == 0 ? 1 : 7);
+        rig_run_upload(rig, &u);
+        assert_int_equal(u.result, 0);
+        assert_int_equal(u.repeated, 0);
+        assert_int_equal(u.window_peak, i == 0 ? 1 : 7);
+        took_ms[i] = rig->now_ms - start_ms;
+        rig_free(rig);
+    }
+    print_message("150 kB, 20 ms round trip: %u ms one at a time, %u ms with 7 in flight\n",
+                  (unsigned)took_ms[0], (unsigned)took_ms[1]);
+    assert_true(took_ms[1] * 6 < took_ms[0]);
+}
+
+/* The window that a device's buffers allow is never exceeded: one is left for the answer. */
+static void the_window_stays_within_its_limit(void **state)
+{
+    (void)state;
+    for (uint32_t window = 0; window <= 20; window++) {
+        struct rig *rig = rig_new(app, 60000, 512, 4);
+        struct dfu_upload u;
+        uint32_t most = window == 0 ? 1 : window < 16 ? window : 16;
+
+        rig->link.delay_ms = 30;
+        start(rig, &u, window);
+        rig_run_upload(rig, &u);
+        assert_int_equal(u.result, 0);
+        assert_int_equal(u.window_peak, most);
+        rig_free(rig);
+    }
+}
+
+static void any_mix_of_trouble_ends_with_the_image_in_the_slot(void **state)
+{
+    static const struct {
+        uint32_t loss, repeat, delay, jitter;
+    } links[] = {
+        { 0, 0, 0, 0 },     { 10, 0, 5, 0 },  { 50, 0, 5, 0 },        { 200, 0, 5, 0 },
+        { 0, 300, 5, 0 },   { 0, 0, 5, 40 },  { 0, 100, 20, 60 },     { 50, 100, 10, 30 },
+        { 200, 200, 5, 5 }, { 200, 0, 0, 0 }, { 100, 100, 100, 200 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        for (uint64_t seed = 1; seed <= 8; seed++) {
+            struct rig *rig = rig_new(app, 40000, 512, 4);
+            struct dfu_upload u;
+
+            rig->link.loss_permille = links[i].loss;
+            rig->link.repeat_permille = links[i].repeat;
+            rig->link.delay_ms = links[i].delay;
+            rig->link.jitter_ms = links[i].jitter;
+            rig->link.seed = seed;
+            start(rig, &u, (uint32_t)seed);
+            rig_run_upload(rig, &u);
+            if (u.result != 0 || !rig_holds(rig, 1, &rig->new_image)) {
+                fail_msg("link %u, seed %u: result %d at %u", (unsigned)i, (unsigned)seed, u.result,
+                         (unsigned)u.acked);
+            }
+            rig_free(rig);
+        }
+    }
+}
+
+static void a_link_that_breaks_at_any_packet_is_survived(void **state)
+{
+    uint32_t packets = 0; /* of an upload without trouble, both ways; told by the first run */
+
+    (void)state;
+    for (uint32_t cut = 0; cut <= packets; cut++) {
+        struct rig *rig = rig_new(app, 20000, 512, 4);
+        struct dfu_upload u;
+
+        rig->link.delay_ms = 3;
+        rig->link.cut_number = cut;
+        start(rig, &u, 3);
+        rig_run_upload(rig, &u);
+        assert_int_equal(u.result, 0);
+        assert_int_equal(rig->link_ups, cut > 0 ? 1 : 0);
+        assert_true(rig_holds(rig, 1, &rig->new_image));
+        packets = cut == 0 ? rig->link.sent : packets;
+        rig_free(rig);
+    }
+    assert_true(packets > 80);
+}
+
+static void a_device_that_restarts_at_any_chunk_gets_the_rest(void **state)
+{
+    (void)state;
+    for (uint32_t at = 1; at <= 45; at++) {
+        struct rig *rig = rig_new(app, 20000, 512, 4);
+        struct dfu_upload u;
+
+        rig->link.delay_ms = 3;
+        rig->restart_at = at;
+        start(rig, &u, 3);
+        rig_run_upload(rig, &u);
+        assert_int_equal(u.result, 0);
+        assert_true(rig_holds(rig, 1, &rig->new_image));
+        rig_free(rig);
+    }
+}
+
+/* It keeps its progress every 8 KiB, so each life gets further than the last. */
+static void a_device_that_restarts_again_and_again_gets_there(void **state)
+{
+    struct rig *rig = rig_new(app, 150000, 1024, 4);
+    struct dfu_upload u;
+
+    (void)state;
+    rig->restart_at = 5;
+    rig->restart_every = 25;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, 0);
+    assert_true(rig->to_device / 25 > 5);
+    assert_true(rig_holds(rig, 1, &rig->new_image));
+    rig_free(rig);
+}
+
+static void a_client_killed_at_any_packet_is_taken_up_by_the_next(void **state)
+{
+    (void)state;
+    for (uint32_t kill_at = 1; kill_at <= 44; kill_at++) {
+        struct rig *rig = rig_new(app, 20000, 512, 4);
+        struct dfu_upload first, second;
+
+        start(rig, &first, 3);
+        rig_run_upload_for(rig, &first, kill_at);
+        sim_link_clear(&rig->link);
+        start(rig, &second, 3);
+        rig_run_upload(rig, &second);
+        assert_int_equal(second.result, 0);
+        assert_true(rig_holds(rig, 1, &rig->new_image));
+        if (kill_at > 5 && first.result == DFU_CLIENT_RUNNING) {
+            assert_true(second.resumed_at >= first.acked && first.acked > 0);
+            assert_true(second.sent < 47 - kill_at + 6);
+        }
+        rig_free(rig);
+    }
+}
+
+static void a_silent_device_ends_the_upload_in_time(void **state)
+{
+    struct rig *rig = rig_new(app, 20000, 512, 4);
+    struct dfu_upload u;
+    uint64_t start_ms = rig->now_ms;
+
+    (void)state;
+    rig->link.loss_permille = 1000;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, DFU_ERR_TIMEOUT);
+    assert_int_equal(rig->now_ms - start_ms, 60000); /* the first chunk may erase */
+    rig_free(rig);
+}
+
+static void a_device_that_falls_silent_ends_the_upload_in_time(void **state)
+{
+    struct rig *rig = rig_new(app, 20000, 512, 4);
+    struct dfu_upload u;
+
+    (void)state;
+    rig->link.cut_number = 20;
+    rig->down_ms = 3000000;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, DFU_ERR_TIMEOUT);
+    assert_in_range(rig->now_ms, 20000, 23000);
+    rig_free(rig);
+}
+
+static void a_refusal_ends_the_upload_and_is_kept(void **state)
+{
+    struct rig *rig = rig_new(app, RIG_IMAGE_MAX - 100, 512, 4);
+    struct dfu_upload_config config = rig_upload_config(rig, 3);
+    struct dfu_upload u;
+
+    (void)state;
+    config.image.size = RIG_SLOT + 1; /* the first chunk alone tells the size */
+    assert_int_equal(dfu_upload_start(&u, &config), 0);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, DFU_ERR_PERM);
+    assert_true(u.refusal.from_group);
+    assert_int_equal(u.refusal.rc, DFU_SMP_IMG_TOO_LARGE);
+    rig_free(rig);
+}
+
+/* ---- Servers unlike ours, by hand ---- */
+
+static size_t answer_off(const uint8_t *request, uint32_t off, int match, uint8_t *out)
+{
+    struct dfu_cbor_encoder enc;
+
+    dfu_cbor_encoder_init(&enc, out + 8, 64, false);
+    dfu_cbor_begin_map(&enc);
+    dfu_cbor_pair_uint(&enc, "off", off);
+    if (match >= 0) {
+        dfu_cbor_pair_bool(&enc, "match", match > 0);
+    }
+    dfu_cbor_end(&enc);
+    memcpy(out, request, 8);
+    out[0] = (uint8_t)(request[0] + 1);
+    out[2] = 0;
+    out[3] = (uint8_t)enc.len;
+    return 8 + enc.len;
+}
+
+struct by_hand {
+    struct rig *rig;
+    struct dfu_upload u;
+    uint8_t frame[1024], answer[80];
+    uint64_t now_ms;
+};
+
+static void begin_by_hand(struct by_hand *h, uint32_t window)
+{
+    h->rig = rig_new(app, 20000, 512, 4);
+    h->now_ms = 1;
+    start(h->rig, &h->u, window);
+}
+
+static size_t next(struct by_hand *h)
+{
+    return dfu_upload_next(&h->u, h->now_ms, h->frame, sizeof(h->frame));
+}
+
+static int reply(struct by_hand *h, uint32_t off, int match)
+{
+    return dfu_upload_answer(&h->u, h->now_ms, h->answer,
+                             answer_off(h->frame, off, match, h->answer));
+}
+
+static void a_copy_that_does_not_match_is_a_failure(void **state)
+{
+    struct by_hand h;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    assert_true(next(&h) > 0);
+    assert_int_equal(reply(&h, h.u.config.image.size, 0), DFU_ERR_VERIFY);
+    rig_free(h.rig);
+}
+
+static void a_server_that_never_advances_is_left(void **state)
+{
+    struct by_hand h;
+    unsigned requests = 0;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING && next(&h) > 0) {
+        reply(&h, 64, -1);
+        requests++;
+    }
+    assert_int_equal(h.u.result, DFU_ERR_STATE);
+    assert_in_range(requests, 10, 30);
+    rig_free(h.rig);
+}
+
+static void a_server_that_forgets_again_and_again_is_left(void **state)
+{
+    struct by_hand h;
+    unsigned requests = 0;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING && next(&h) > 0) {
+        reply(&h, requests % 2 ? 0 : 64, -1);
+        requests++;
+    }
+    assert_int_equal(h.u.result, DFU_ERR_STATE);
+    assert_in_range(requests, 20, 60);
+    rig_free(h.rig);
+}
+
+/* Servers with large write units store part of a chunk and ask for the rest. */
+static void a_chunk_taken_in_part_is_continued_from_there(void **state)
+{
+    struct by_hand h;
+    uint32_t off = 0;
+    struct dfu_cbor_span data, body;
+    uint32_t at;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING) {
+        struct dfu_cbor_key keys[] = { { "off", DFU_CBOR_UINT, &at, false },
+                                       { "data", DFU_CBOR_BYTES, &data, false } };
+        size_t len = next(&h);
+
+        assert_true(len > 0);
+        body = (struct dfu_cbor_span){ h.frame + 8, len - 8 };
+        assert_int_equal(dfu_cbor_decode_map(body, keys, 2), 0);
+        assert_int_equal(at, off);
+        assert_memory_equal(data.data, h.rig->new_image.bytes + off, data.len);
+        off += (uint32_t)data.len;
+        off = off == h.u.config.image.size ? off : off - off % 96;
+        reply(&h, off, -1);
+    }
+    assert_int_equal(h.u.result, 0);
+    rig_free(h.rig);
+}
+
+static void an_answer_beyond_the_end_or_without_an_offset_is_no_progress(void **state)
+{
+    static const uint8_t no_off[] = { 0x0b, 0, 0, 2, 0, 1, 0, 1, 0xbf, 0xff };
+    struct by_hand h;
+    unsigned answers = 0;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING && next(&h) > 0) {
+        if (answers++ % 2) {
+            reply(&h, h.u.config.image.size + 1, 1);
+        } else {
+            uint8_t copy[sizeof(no_off)];
+
+            memcpy(copy, no_off, sizeof(copy));
+            copy[6] = h.frame[6];
+            dfu_upload_answer(&h.u, h.now_ms, copy, sizeof(copy));
+        }
+        assert_int_equal(h.u.acked, 0);
+    }
+    assert_int_equal(h.u.result, DFU_ERR_FORMAT);
+    assert_in_range(answers, 2, 20);
+    rig_free(h.rig);
+}
+
+static void answers_to_nobody_are_ignored(void **state)
+{
+    struct by_hand h;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    assert_true(next(&h) > 0);
+    h.frame[6] ^= 0x55;
+    assert_int_equal(reply(&h, h.u.config.image.size, 1), DFU_CLIENT_RUNNING);
+    h.frame[6] ^= 0x55;
+    h.frame[7] ^= 1;
+    assert_int_equal(reply(&h, h.u.config.image.size, 1), DFU_CLIENT_RUNNING);
+    h.frame[7] ^= 1;
+    assert_int_equal(h.u.ignored, 2);
+    assert_int_equal(reply(&h, 200, -1), DFU_CLIENT_RUNNING);
+    assert_int_equal(h.u.acked, 200);
+    assert_int_equal(reply(&h, 300, -1), DFU_CLIENT_RUNNING); /* the same one again */
+    assert_int_equal(h.u.acked, 200);
+    rig_free(h.rig);
+}
+
+static int refuse(struct by_hand *h, uint8_t rc)
+{
+    const uint8_t answer[] = {
+        (uint8_t)(h->frame[0] + 1), 0, 0, 6, 0, 1, h->frame[6], 1, 0xbf, 0x62, 'r', 'c', rc, 0xff
+    };
+
+    return dfu_upload_answer(&h->u, h->now_ms, answer, sizeof(answer));
+}
+
+static void a_busy_device_is_asked_again_with_growing_pauses(void **state)
+{
+    struct by_hand h;
+    uint64_t pause_ms[3];
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    assert_true(next(&h) > 0);
+    reply(&h, 200, -1);
+    assert_true(next(&h) > 0);
+    for (int i = 0; i < 3; i++) {
+        uint64_t since_ms = h.now_ms;
+
+        assert_int_equal(refuse(&h, 10), DFU_CLIENT_RUNNING);
+        assert_int_equal(next(&h), 0);
+        while (next(&h) == 0) {
+            assert_true(dfu_upload_deadline(&h.u) > h.now_ms);
+            h.now_ms = dfu_upload_deadline(&h.u);
+        }
+        pause_ms[i] = h.now_ms - since_ms;
+    }
+    assert_true(pause_ms[0] >= 250 && pause_ms[1] > pause_ms[0] && pause_ms[2] > pause_ms[1]);
+    assert_int_equal(reply(&h, 400, -1), DFU_CLIENT_RUNNING);
+    assert_int_equal(h.u.acked, 400);
+    rig_free(h.rig);
+}
+
+static void a_device_that_stays_busy_is_reported_as_such(void **state)
+{
+    struct by_hand h;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    assert_true(next(&h) > 0);
+    reply(&h, 200, -1);
+    while (h.u.result == DFU_CLIENT_RUNNING) {
+        if (next(&h) > 0) {
+            refuse(&h, 10);
+        } else if (h.u.result == DFU_CLIENT_RUNNING) {
+            h.now_ms = dfu_upload_deadline(&h.u);
+        }
+    }
+    assert_int_equal(h.u.result, DFU_ERR_PERM);
+    assert_int_equal(h.u.refusal.rc, 10);
+    rig_free(h.rig);
+}
+
+static void a_slow_line_is_measured_not_flooded(void **state)
+{
+    struct rig *rig = rig_new(app, 60000, 1024, 4);
+    struct dfu_upload u;
+    uint64_t start_ms = rig->now_ms, took_ms;
+    double share;
+
+    (void)state;
+    rig->link.bytes_per_s = 11520;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    took_ms = rig->now_ms - start_ms;
+    share = (double)u.config.image.size * 1000.0 / (double)took_ms / 11520.0;
+    print_message("115200 baud without framing: %.1f %% of the line is image, %u repeated\n",
+                  share * 100, (unsigned)u.repeated);
+    assert_int_equal(u.result, 0);
+    assert_int_equal(u.repeated, 0);
+    assert_true(share > 0.93);
+    rig_free(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_upload_arrives_whole),
+        cmocka_unit_test(frames_are_filled_but_never_too_large),
+        cmocka_unit_test(a_frame_that_cannot_carry_the_first_chunk_is_refused),
+        cmocka_unit_test(an_image_smaller_than_a_frame_takes_one_request),
+        cmocka_unit_test(a_long_way_is_filled_with_requests),
+        cmocka_unit_test(the_window_stays_within_its_limit),
+        cmocka_unit_test(any_mix_of_trouble_ends_with_the_image_in_the_slot),
+        cmocka_unit_test(a_link_that_breaks_at_any_packet_is_survived),
+        cmocka_unit_test(a_device_that_restarts_at_any_chunk_gets_the_rest),
+        cmocka_unit_test(a_device_that_restarts_again_and_again_gets_there),
+        cmocka_unit_test(a_client_killed_at_any_packet_is_taken_up_by_the_next),
+        cmocka_unit_test(a_silent_device_ends_the_upload_in_time),
+        cmocka_unit_test(a_device_that_falls_silent_ends_the_upload_in_time),
+        cmocka_unit_test(a_refusal_ends_the_upload_and_is_kept),
+        cmocka_unit_test(a_copy_that_does_not_match_is_a_failure),
+        cmocka_unit_test(a_server_that_never_advances_is_left),
+        cmocka_unit_test(a_server_that_forgets_again_and_again_is_left),
+        cmocka_unit_test(a_chunk_taken_in_part_is_continued_from_there),
+        cmocka_unit_test(an_answer_beyond_the_end_or_without_an_offset_is_no_progress),
+        cmocka_unit_test(answers_to_nobody_are_ignored),
+        cmocka_unit_test(a_busy_device_is_asked_again_with_growing_pauses),
+        cmocka_unit_test(a_device_that_stays_busy_is_reported_as_such),
+        cmocka_unit_test(a_slow_line_is_measured_not_flooded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
