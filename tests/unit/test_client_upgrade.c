@@ -269,6 +269,25 @@ static void a_link_that_breaks_at_any_packet_is_survived(void **state)
     assert_true(packets > 60);
 }
 
+/* Nobody heard whether the image is confirmed: the device is asked what runs. */
+static void a_confirmation_whose_answer_is_lost_is_looked_up(void **state)
+{
+    uint32_t packets = 0;
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct rig *rig = rig_new(good, 12000, 512, 4);
+        struct dfu_upgrade g;
+
+        rig->link.cut_number = packets;
+        rig->down_ms = 25000; /* longer than the client's patience with one question */
+        upgrade(rig, &plain, &g);
+        assert_int_equal(g.outcome, DFU_UPGRADE_CONFIRMED);
+        packets = rig->link.sent;
+        rig_free(rig);
+    }
+}
+
 static void a_client_killed_at_any_packet_is_taken_up_by_the_next(void **state)
 {
     bool was_over = false;
@@ -307,6 +326,7 @@ static void a_device_that_restarts_at_any_packet_ends_as_its_flash_says(void **s
     for (uint32_t at = 0; at <= packets; at++) {
         struct rig *rig = rig_new(good, 12000, 512, 4);
         bool is_on_test = at > 0 && at + 1 >= packets;
+        struct dfu_client_images images;
         struct dfu_upgrade g;
 
         rig->link.delay_ms = 3;
@@ -317,6 +337,8 @@ static void a_device_that_restarts_at_any_packet_ends_as_its_flash_says(void **s
                      (unsigned)packets, (int)g.outcome, dfu_upgrade_step_text(g.failed_in), g.err);
         }
         packets = at == 0 ? rig->to_device : packets;
+        /* A confirmation that comes too late must not ask for the image again. */
+        assert_true(!is_on_test || !seen(rig, &images, 1)->pending);
         rig_free(rig);
     }
     assert_true(packets > 30);
@@ -338,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_device_that_never_comes_back_is_reported),
         cmocka_unit_test(upgrades_end_well_over_bad_links),
         cmocka_unit_test(a_link_that_breaks_at_any_packet_is_survived),
+        cmocka_unit_test(a_confirmation_whose_answer_is_lost_is_looked_up),
         cmocka_unit_test(a_client_killed_at_any_packet_is_taken_up_by_the_next),
         cmocka_unit_test(a_device_that_restarts_at_any_packet_ends_as_its_flash_says),
     };

@@ -53,6 +53,7 @@ static void frames_are_filled_but_never_too_large(void **state)
         start(rig, &u, 3);
         len = dfu_upload_next(&u, rig->now_ms, frame, sizeof(frame));
         assert_true(len <= sizes[i] && len + 16 >= sizes[i]);
+        assert_int_equal(u.next % 16, 0); /* whole write units, whatever the flash */
         start(rig, &u, 3);
         rig_run_upload(rig, &u);
         assert_int_equal(u.result, 0);
@@ -251,6 +252,7 @@ static void a_silent_device_ends_the_upload_in_time(void **state)
     rig_run_upload(rig, &u);
     assert_int_equal(u.result, DFU_ERR_TIMEOUT);
     assert_int_equal(rig->now_ms - start_ms, 60000); /* the first chunk may erase */
+    assert_true(u.sent <= 6);                        /* and is not hammered with repeats */
     rig_free(rig);
 }
 
@@ -456,6 +458,80 @@ static int refuse(struct by_hand *h, uint8_t rc)
     return dfu_upload_answer(&h->u, h->now_ms, answer, sizeof(answer));
 }
 
+/* Old news: the answer to the second request overtook the one to the first. */
+static void answers_that_overtake_each_other_are_not_a_step_back(void **state)
+{
+    struct by_hand h;
+    uint8_t first[1024];
+    uint32_t first_end, second_end;
+
+    (void)state;
+    begin_by_hand(&h, 3);
+    assert_true(next(&h) > 0);
+    reply(&h, h.u.next, -1);
+    assert_true(next(&h) > 0);
+    memcpy(first, h.frame, sizeof(first));
+    first_end = h.u.next;
+    assert_true(next(&h) > 0);
+    second_end = h.u.next;
+    reply(&h, second_end, -1);
+    memcpy(h.frame, first, sizeof(first));
+    reply(&h, first_end, -1);
+    assert_int_equal(h.u.acked, second_end);
+    assert_int_equal(h.u.stalls, 0);
+    rig_free(h.rig);
+}
+
+static void a_slow_erase_does_not_slow_down_what_follows(void **state)
+{
+    struct by_hand h;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    assert_true(next(&h) > 0);
+    h.now_ms += 2400;
+    reply(&h, 400, -1);
+    assert_true(next(&h) > 0);
+    assert_int_equal(dfu_upload_deadline(&h.u) - h.now_ms, 1000);
+    rig_free(h.rig);
+}
+
+static void a_link_that_only_comes_and_goes_ends_the_upload(void **state)
+{
+    struct by_hand h;
+
+    (void)state;
+    begin_by_hand(&h, 1);
+    assert_true(next(&h) > 0);
+    reply(&h, 400, -1);
+    while (h.u.result == DFU_CLIENT_RUNNING) {
+        h.now_ms += 500;
+        dfu_upload_link_back(&h.u, h.now_ms);
+        (void)next(&h);
+        assert_true(h.now_ms < 60000);
+    }
+    assert_int_equal(h.u.result, DFU_ERR_TIMEOUT);
+    rig_free(h.rig);
+}
+
+/* 300 requests later the sequence number of the lost one comes up again. */
+static void a_request_lost_long_ago_confuses_nobody(void **state)
+{
+    struct rig *rig = rig_new(app, 170000, 512, 4);
+    struct dfu_upload u;
+
+    (void)state;
+    rig->link.cut_number = 20;
+    rig->down_ms = 1;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, 0);
+    assert_true(u.sent > 300);
+    assert_true(u.repeated <= 3);
+    assert_int_equal(u.ignored, 0);
+    rig_free(rig);
+}
+
 static void a_busy_device_is_asked_again_with_growing_pauses(void **state)
 {
     struct by_hand h;
@@ -547,6 +623,10 @@ int main(void)
         cmocka_unit_test(a_chunk_taken_in_part_is_continued_from_there),
         cmocka_unit_test(an_answer_beyond_the_end_or_without_an_offset_is_no_progress),
         cmocka_unit_test(answers_to_nobody_are_ignored),
+        cmocka_unit_test(answers_that_overtake_each_other_are_not_a_step_back),
+        cmocka_unit_test(a_slow_erase_does_not_slow_down_what_follows),
+        cmocka_unit_test(a_link_that_only_comes_and_goes_ends_the_upload),
+        cmocka_unit_test(a_request_lost_long_ago_confuses_nobody),
         cmocka_unit_test(a_busy_device_is_asked_again_with_growing_pauses),
         cmocka_unit_test(a_device_that_stays_busy_is_reported_as_such),
         cmocka_unit_test(a_slow_line_is_measured_not_flooded),
