@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The input chooses geometry, splits, saves, cuts and resumes of a staged image. Whatever it
+ * chooses: no unit is programmed twice, nothing outside the slot changes, and an image that was
+ * flushed is on flash whole. */
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dfu/err.h"
+#include "dfu/update.h"
+#include "nor.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define SECTOR 512u
+#define COUNT  8u
+#define SLOT   (SECTOR * COUNT)
+
+struct input {
+    const uint8_t *at;
+    size_t left;
+};
+
+static uint8_t take(struct input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->at++;
+}
+
+struct store {
+    uint8_t record[DFU_STREAM_PROGRESS_SIZE];
+    int len;
+};
+
+static int store_save(void *ctx, const void *record, size_t len)
+{
+    struct store *store = ctx;
+
+    memcpy(store->record, record, len);
+    store->len = (int)len;
+    return DFU_OK;
+}
+
+static int store_load(void *ctx, void *record, size_t cap)
+{
+    struct store *store = ctx;
+
+    if (store->len == 0) {
+        return DFU_ERR_NOENT;
+    }
+    memcpy(record, store->record, cap);
+    return store->len;
+}
+
+static int store_clear(void *ctx)
+{
+    ((struct store *)ctx)->len = 0;
+    return DFU_OK;
+}
+
+struct world {
+    struct nor *nor;
+    struct dfu_slot_map map;
+    struct dfu_flash_img img;
+    struct store memory;
+    struct dfu_stream_store store;
+    struct dfu_stream_identity identity;
+    uint8_t image[SLOT];
+};
+
+static void start(struct world *w, struct input *in)
+{
+    static const enum dfu_boot_mode modes[] = { DFU_MODE_SWAP_MOVE, DFU_MODE_OVERWRITE,
+                                                DFU_MODE_SWAP_OFFSET };
+    uint8_t write_size = (uint8_t)(1u << take(in) % 6);
+
+    w->nor = nor_new(SECTOR, 2 * COUNT, write_size, take(in) & 1 ? 0xff : 0x00);
+    w->map = (struct dfu_slot_map){
+        .mode = modes[take(in) % 3],
+        .max_align = (uint8_t)(write_size > 8 ? write_size : 8),
+        .max_sectors = 8,
+        .image_count = 1,
+    };
+    w->map.images[0].primary = nor_area(w->nor, "slot0_partition", COUNT);
+    w->map.images[0].secondary = nor_area(w->nor, "slot1_partition", COUNT);
+    w->store = (struct dfu_stream_store){ store_save, store_load, store_clear, &w->memory };
+    for (size_t i = 0; i < sizeof w->image; i++) {
+        w->image[i] = (uint8_t)(i * 5 + (i >> 8) * 11);
+    }
+}
+
+/* After power returned: go on where the record says, if it can be believed. */
+static void resume(struct world *w, uint32_t total)
+{
+    dfu_sim_flash_power_on(&w->nor->flash);
+    assert(dfu_flash_img_init(&w->img, &w->map, w->map.images[0].secondary, total, true) == DFU_OK);
+    assert(dfu_stream_progress_load(&w->img.stream, &w->store, &w->identity) == DFU_OK);
+}
+
+static void send(struct world *w, struct input *in, uint32_t total)
+{
+    for (;;) {
+        struct dfu_stream *stream = &w->img.stream;
+        uint32_t at = stream->written + stream->buffered;
+        uint8_t what = take(in);
+        uint32_t n = in->left == 0 ? total - at : what;
+        int err;
+
+        if (what >= 0xf0 && in->left > 0) {
+            dfu_sim_flash_cut(&w->nor->flash, (enum dfu_sim_cut_when)(1 + what % 3),
+                              w->nor->flash.ops + 1 + take(in) % 8, what);
+            continue;
+        }
+        if (what % 7 == 0) {
+            assert(dfu_stream_progress_save(stream, &w->store, &w->identity) == DFU_OK);
+        }
+        n = n < total - at ? n : total - at;
+        err = dfu_flash_img_buffered_write(&w->img, w->image + at, n, at + n == total);
+        if (err == DFU_OK && at + n == total) {
+            return;
+        }
+        if (err != DFU_OK) {
+            assert(err == DFU_ERR_POWER && w->nor->flash.is_off);
+            resume(w, total);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct world *w = calloc(1, sizeof *w);
+    struct input in = { data, size };
+    uint32_t total, off;
+
+    assert(w);
+    start(w, &in);
+    total = take(&in) * 16u + take(&in) % 16u;
+    if (dfu_flash_img_init(&w->img, &w->map, w->map.images[0].secondary, total, true) == DFU_OK &&
+        total > 0) {
+        send(w, &in, total);
+        off = dfu_slot_upload_offset(&w->map, 0);
+        assert(memcmp(w->nor->flash.mem + SLOT + off, w->image, total) == 0);
+        assert(w->nor->flash.double_programs == 0);
+        assert(dfu_area_is_erased(w->map.images[0].primary, 0, SLOT) == 1);
+        assert(dfu_flash_img_bytes_written(&w->img) == total);
+    } else {
+        assert(w->nor->flash.ops == 0);
+    }
+    nor_free(w->nor);
+    free(w);
+    return 0;
+}
