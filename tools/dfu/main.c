@@ -26,6 +26,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_image_confirm,
     &cmd_image_erase,
     &cmd_image_slots,
+    &cmd_sim,
 
     /* about */
     &cmd_version,

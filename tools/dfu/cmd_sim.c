@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* dfu sim: the virtual device's command line. What it does with it is in sim_host.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "sim_host.h"
+
+enum {
+    OPT_BOARD = 1,
+    OPT_FLASH,
+    OPT_UDP,
+    OPT_ADDRESS,
+    OPT_SERIAL,
+    OPT_BAUD,
+    OPT_CONSOLE_ON_SERIAL,
+    OPT_KEY,
+    OPT_HASH_ONLY,
+    OPT_MODE,
+    OPT_NO_DOWNGRADE,
+    OPT_INIT,
+    OPT_POWER_CUT,
+    OPT_STAY_OFF,
+    OPT_SEED,
+    OPT_BUF_SIZE,
+    OPT_BUF_COUNT,
+    OPT_REAL_TIME,
+    OPT_READY_FILE,
+};
+
+static const struct cli_option options[] = {
+    { "board", 'b', "BOARD", 1, "a board of this build, or the path of a .dtb file", NULL,
+      OPT_BOARD },
+    { "flash", 'f', "FILE", 1, "the device's flash; created, erased, if it is not there", NULL,
+      OPT_FLASH },
+    { "key", 'k', "PEM", 1, "trust images signed with this key; may be given more than once", NULL,
+      OPT_KEY },
+    { "hash-only", 0, NULL, 0, "trust every image whose hash is right", NULL, OPT_HASH_ONLY },
+    { "init", 0, "IMAGE", 1, "program this image into slot 0 if that is empty", NULL, OPT_INIT },
+    { "udp", 'u', "PORT", 1, "serve SMP on this UDP port of this machine; 0 finds a free one", NULL,
+      OPT_UDP },
+    { "address", 'a', "ADDRESS", 1,
+      "serve UDP on this address, or on any, so that other machines can reach it", "localhost",
+      OPT_ADDRESS },
+    { "serial", 's', "LINK", 1, "serve SMP on a pseudo terminal that this link will point to", NULL,
+      OPT_SERIAL },
+    { "baud", 0, "N", 1, "pace of the serial line; 0: as fast as it goes", "0", OPT_BAUD },
+    { "console-on-serial", 0, NULL, 0, "print the console on the serial line, too", NULL,
+      OPT_CONSOLE_ON_SERIAL },
+    { "mode", 'm', "MODE", 1, "move, overwrite or overwrite-fast, not what the board says", NULL,
+      OPT_MODE },
+    { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
+    { "power-cut", 0, "OP[:WHEN]", 1,
+      "cut the power at a start's flash operation OP, once; WHEN: before, inside (default), after",
+      NULL, OPT_POWER_CUT },
+    { "stay-off", 0, NULL, 0, "exit at the power cut, power does not return", NULL, OPT_STAY_OFF },
+    { "seed", 0, "N", 1, "decides what a torn operation leaves", "1", OPT_SEED },
+    { "buf-size", 0, "BYTES", 1, "largest SMP packet", "2048", OPT_BUF_SIZE },
+    { "buf-count", 0, "N", 1, "SMP buffers the device tells of", "4", OPT_BUF_COUNT },
+    { "real-time", 0, NULL, 0, "flash operations take as long as on the board's part", NULL,
+      OPT_REAL_TIME },
+    { "ready-file", 0, "FILE", 1, "write port, link and process id there once all is served", NULL,
+      OPT_READY_FILE },
+    { 0 },
+};
+
+static const char *const examples[] = {
+    "dfu sim -b sim -f flash.bin --init app-1.0.0.bin --key root-pub.pem --udp 1337",
+    "dfu sim -b nrf52840dk -f flash.bin --hash-only --serial /tmp/device --power-cut 31",
+    NULL,
+};
+
+static const char details[] =
+    "The device boots through the same code as a real one, prints its console here, and then\n"
+    "answers as the image that runs. The flash file is the truth: the device may be killed at\n"
+    "any moment and goes on from the file.\n"
+    "\n"
+    "An image's payload may start with lines of text that tell the simulated application how to\n"
+    "behave, ended by an empty line: 'dfukit-app', 'name=NAME', 'confirm=client|self|never',\n"
+    "'start=run|crash|hang'. Without them it runs and waits to be confirmed.";
+
+static int take_mode(struct cli *cli, struct sim_host_config *config)
+{
+    static const char *const names[] = { "move", "overwrite", "overwrite-fast", NULL };
+    static const struct dfu_boot_strategy *const strategies[] = {
+        &dfu_boot_swap_move,
+        &dfu_boot_overwrite,
+        &dfu_boot_overwrite_fast,
+    };
+    static const enum dfu_boot_mode modes[] = { DFU_MODE_SWAP_MOVE, DFU_MODE_OVERWRITE,
+                                                DFU_MODE_OVERWRITE };
+    size_t choice = 0;
+    int err;
+
+    if (!cli_has(cli, OPT_MODE)) {
+        return 0;
+    }
+    err = cli_choice(cli, OPT_MODE, names, &choice);
+    config->strategy = strategies[choice];
+    config->mode = modes[choice];
+    return err;
+}
+
+static int take_power_cut(struct cli *cli, struct sim_host_config *config)
+{
+    static const struct {
+        const char *word;
+        enum dfu_sim_cut_when when;
+    } words[] = {
+        { "before", DFU_SIM_CUT_BEFORE },
+        { "inside", DFU_SIM_CUT_INSIDE },
+        { "after", DFU_SIM_CUT_AFTER },
+    };
+    const char *text = cli_value(cli, OPT_POWER_CUT);
+    const char *colon = text ? strchr(text, ':') : NULL;
+    char number[24] = "";
+    uint64_t op = 0;
+
+    if (!text) {
+        return 0;
+    }
+    config->cut_when = colon ? DFU_SIM_NO_CUT : DFU_SIM_CUT_INSIDE;
+    for (size_t i = 0; colon && i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(colon + 1, words[i].word) == 0) {
+            config->cut_when = words[i].when;
+        }
+    }
+    snprintf(number, sizeof number, "%.*s", colon ? (int)(colon - text) : (int)strlen(text), text);
+    if (!cli_parse_number(number, &op) || op == 0 || op > UINT32_MAX ||
+        config->cut_when == DFU_SIM_NO_CUT) {
+        return cli_fail(cli, CLI_USAGE,
+                        "'%s' is no power cut; give an operation from 1 on, and if you like "
+                        "':before', ':inside' or ':after'",
+                        text);
+    }
+    config->cut_op = (uint32_t)op;
+    return 0;
+}
+
+static int take_numbers(struct cli *cli, struct sim_host_config *config)
+{
+    uint64_t udp = 0;
+    uint64_t baud = 0;
+    uint64_t buf_size = 0;
+    uint64_t buf_count = 0;
+    int err = cli_number(cli, OPT_SEED, 0, UINT64_MAX, &config->seed);
+
+    if (!err) {
+        err = cli_number(cli, OPT_UDP, 0, UINT16_MAX, &udp);
+    }
+    if (!err) {
+        err = cli_number(cli, OPT_BAUD, 0, 100000000, &baud);
+    }
+    if (!err) {
+        err = cli_number(cli, OPT_BUF_SIZE, 128, DFU_SIM_SMP_BUF_MAX, &buf_size);
+    }
+    if (!err) {
+        err = cli_number(cli, OPT_BUF_COUNT, 1, 64, &buf_count);
+    }
+    config->has_udp = cli_has(cli, OPT_UDP);
+    config->udp_port = (uint16_t)udp;
+    config->baud = (uint32_t)baud;
+    config->smp_buf_size = (uint32_t)buf_size;
+    config->smp_buf_count = (uint32_t)buf_count;
+    return err;
+}
+
+static int take_options(struct cli *cli, struct sim_host_config *config)
+{
+    int err = take_numbers(cli, config);
+
+    config->board = cli_value(cli, OPT_BOARD);
+    config->flash = cli_value(cli, OPT_FLASH);
+    config->serial = cli_value(cli, OPT_SERIAL);
+    config->init = cli_value(cli, OPT_INIT);
+    config->ready_file = cli_value(cli, OPT_READY_FILE);
+    config->address = cli_has(cli, OPT_ADDRESS) ? cli_value(cli, OPT_ADDRESS) : NULL;
+    config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
+    config->hash_only = cli_has(cli, OPT_HASH_ONLY);
+    config->prevent_downgrade = cli_has(cli, OPT_NO_DOWNGRADE);
+    config->real_time = cli_has(cli, OPT_REAL_TIME);
+    config->stay_off = cli_has(cli, OPT_STAY_OFF);
+    if (!err) {
+        err = take_mode(cli, config);
+    }
+    return err ? err : take_power_cut(cli, config);
+}
+
+static int check_options(struct cli *cli, const struct sim_host_config *config)
+{
+    if (!config->board || !config->flash) {
+        return cli_fail(cli, CLI_USAGE,
+                        "a virtual device needs a board and a file for its flash; give --board "
+                        "and --flash, for example --board sim --flash flash.bin");
+    }
+    if (cli_count(cli, OPT_KEY) == 0 && !config->hash_only) {
+        return cli_fail(cli, CLI_USAGE,
+                        "the device would trust no image; give the key that images are signed "
+                        "with as --key FILE.pem, or --hash-only to trust every image");
+    }
+    if (cli_count(cli, OPT_KEY) > 0 && config->hash_only) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--hash-only trusts every image, which makes --key pointless; give one "
+                        "of the two");
+    }
+    if (config->console_on_serial && !config->serial) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--console-on-serial needs a serial line; give --serial LINK");
+    }
+    return 0;
+}
+
+static int sim_run(struct cli *cli)
+{
+    struct sim_host_config config = { 0 };
+    size_t count = cli_count(cli, OPT_KEY);
+    int exit_code = take_options(cli, &config);
+
+    if (!exit_code) {
+        exit_code = check_options(cli, &config);
+    }
+    if (exit_code) {
+        return exit_code;
+    }
+    config.key_files = calloc(count + 1, sizeof *config.key_files);
+    if (!config.key_files) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        config.key_files[i] = cli_value_n(cli, OPT_KEY, i);
+    }
+    config.key_count = count;
+    exit_code = sim_host_run(cli, &config);
+    free(config.key_files);
+    return exit_code;
+}
+
+const struct cli_command cmd_sim = {
+    .name = "sim",
+    .summary = "Run a virtual device",
+    .details = details,
+    .options = options,
+    .examples = examples,
+    .run = sim_run,
+};

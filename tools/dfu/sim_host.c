@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "sim_host.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "board.h"
+#include "dfu/err.h"
+#include "event_loop.h"
+#include "flash_file.h"
+#include "server_pty.h"
+#include "server_udp.h"
+#include "sim_keys.h"
+
+#define WHY_MAX           256
+#define FLASH_WAIT_MIN_US 1000u
+
+enum link { LINK_UDP, LINK_SERIAL };
+
+static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
+                                                     &dfu_sha512_openssl, NULL };
+
+/* All of one virtual device; too large for a stack. */
+struct host {
+    struct cli *cli;
+    const struct sim_host_config *config;
+    struct dfu_board board;
+    struct dfu_flash_file file;
+    struct dfu_sim_flash *flashes[DFU_BOARD_FLASHES_MAX];
+    struct sim_keys keys;
+    struct dfu_sim_device_config device_config;
+    struct dfu_sim_device device;
+    struct dfu_loop loop;
+    struct dfu_server_udp udp;
+    struct dfu_server_pty serial;
+    int port;
+    uint64_t flash_debt_us;
+};
+
+/* ---- Between device and links ---- */
+
+static void print_line(void *ctx, const char *text)
+{
+    struct host *host = ctx;
+
+    puts(text);
+    if (host->config->console_on_serial) {
+        dfu_server_pty_print(&host->serial, text);
+    }
+}
+
+static void send_frame(void *ctx, uint32_t link, const uint8_t *packet, size_t len)
+{
+    struct host *host = ctx;
+
+    if (link == LINK_UDP) {
+        dfu_server_udp_send(&host->udp, packet, len);
+    } else {
+        dfu_server_pty_send(&host->serial, packet, len);
+    }
+}
+
+static void wait_for_flash(void *ctx, uint64_t us)
+{
+    struct host *host = ctx;
+
+    host->flash_debt_us += us;
+    if (host->flash_debt_us >= FLASH_WAIT_MIN_US) { /* shorter sleeps would take far too long */
+        usleep((useconds_t)host->flash_debt_us);
+        host->flash_debt_us = 0;
+    }
+}
+
+static void receive_udp(void *ctx, const uint8_t *packet, size_t len)
+{
+    struct host *host = ctx;
+
+    dfu_sim_device_receive(&host->device, LINK_UDP, packet, len, dfu_loop_now_ms());
+}
+
+static void receive_serial(void *ctx, const uint8_t *packet, size_t len)
+{
+    struct host *host = ctx;
+
+    dfu_sim_device_receive(&host->device, LINK_SERIAL, packet, len, dfu_loop_now_ms());
+}
+
+/* ---- Board and flash ---- */
+
+static const char *mode_text(const struct dfu_slot_map *map)
+{
+    switch (map->mode) {
+    case DFU_MODE_SWAP_MOVE: return "swap using move";
+    case DFU_MODE_OVERWRITE: return "overwrite only";
+    default: return "a mode that does not exist yet";
+    }
+}
+
+static int choose_mode(struct host *host)
+{
+    struct dfu_slot_map *map = &host->board.map;
+    const char *what = NULL;
+
+    if (host->config->strategy) {
+        map->mode = host->config->mode;
+        host->device_config.strategy = host->config->strategy;
+    } else if (map->mode == DFU_MODE_SWAP_MOVE) {
+        host->device_config.strategy = &dfu_boot_swap_move;
+    } else if (map->mode == DFU_MODE_OVERWRITE) {
+        host->device_config.strategy = &dfu_boot_overwrite;
+    } else {
+        return cli_fail(host->cli, CLI_USAGE,
+                        "board %s upgrades in a mode that is not supported yet; choose one with "
+                        "--mode move or --mode overwrite",
+                        host->board.name);
+    }
+    if (dfu_slot_map_check(map, &what)) {
+        return cli_fail(host->cli, CLI_USAGE, "board %s does not work in this mode: %s",
+                        host->board.name, what ? what : "its slots do not fit together");
+    }
+    return 0;
+}
+
+static int open_flash(struct host *host)
+{
+    char why[WHY_MAX] = "";
+    int err = dfu_board_load(&host->board, host->config->board, why, sizeof why);
+
+    if (err) {
+        return cli_fail(host->cli, CLI_USAGE, "%s", why);
+    }
+    err = dfu_flash_file_open(&host->file, host->config->flash, &host->board, why, sizeof why);
+    if (err) {
+        dfu_board_free(&host->board);
+        return cli_fail(host->cli, err == DFU_ERR_BUSY ? CLI_NO_DEVICE : CLI_USAGE, "%s", why);
+    }
+    return 0;
+}
+
+static void close_flash(struct host *host)
+{
+    dfu_flash_file_close(&host->file);
+    dfu_board_free(&host->board);
+}
+
+/* What a programmer does in the factory: only where nothing is yet. */
+static int program_first_image(struct host *host)
+{
+    const struct dfu_area *slot = host->board.map.images[0].primary;
+    const char *path = host->config->init;
+    uint8_t *image = NULL;
+    size_t len = 0;
+    int is_erased = dfu_area_is_erased(slot, 0, slot->size);
+    int err;
+
+    if (!path) {
+        return 0;
+    }
+    if (is_erased != 1) {
+        cli_note(host->cli, "slot 0 of %s is not empty, so --init changes nothing",
+                 host->config->flash);
+        return 0;
+    }
+    err = cli_read_file(host->cli, path, 1u << 30, &image, &len);
+    if (err) {
+        return err;
+    }
+    if (len > slot->size) {
+        err = cli_fail(host->cli, CLI_USAGE,
+                       "%s does not fit slot 0 of board %s: it has %zu bytes, the slot %" PRIu32,
+                       path, host->board.name, len, slot->size);
+    } else {
+        dfu_sim_flash_load(slot->ctx, slot->base, image, len);
+        printf("sim: programmed %s into slot 0\n", path);
+    }
+    free(image);
+    return err;
+}
+
+/* ---- Links ---- */
+
+static int udp_failed(const struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+
+    switch (-host->port) {
+    case EADDRINUSE:
+        return cli_fail(host->cli, CLI_NO_DEVICE,
+                        "UDP port %u is in use by another program; choose another one, or "
+                        "--udp 0 to find a free one",
+                        config->udp_port);
+    case EINVAL:
+        return cli_fail(host->cli, CLI_USAGE,
+                        "'%s' is no address; give an IPv4 or IPv6 address of this machine, or any",
+                        config->address);
+    default:
+        return cli_fail(host->cli, CLI_NO_DEVICE,
+                        "cannot serve UDP port %u: %s; choose another port or address",
+                        config->udp_port, strerror(-host->port));
+    }
+}
+
+static int serve_udp(struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+
+    if (!config->has_udp) {
+        return 0;
+    }
+    host->udp.packet = receive_udp;
+    host->udp.ctx = host;
+    host->port = dfu_server_udp_open(&host->udp, &host->loop, config->address, config->udp_port);
+    if (host->port < 0) {
+        return udp_failed(host);
+    }
+    printf("sim: serving udp:%s:%d\n", config->address ? config->address : "localhost", host->port);
+    return 0;
+}
+
+static int serve_serial(struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+    int err;
+
+    if (!config->serial) {
+        return 0;
+    }
+    host->serial.packet = receive_serial;
+    host->serial.ctx = host;
+    host->serial.baud = config->baud;
+    err = dfu_server_pty_open(&host->serial, &host->loop, config->serial);
+    if (err == -EEXIST) {
+        return cli_fail(host->cli, CLI_USAGE,
+                        "%s exists and is no link to a pseudo terminal; remove it or choose "
+                        "another name",
+                        config->serial);
+    }
+    if (err) {
+        return cli_fail(host->cli, CLI_NO_DEVICE, "cannot make the serial line %s: %s",
+                        config->serial, strerror(-err));
+    }
+    printf("sim: serving serial:%s (%s)\n", config->serial, host->serial.name);
+    return 0;
+}
+
+static void stop_serving(struct host *host)
+{
+    if (host->serial.file.fd > 0) {
+        dfu_server_pty_close(&host->serial);
+    }
+    dfu_server_udp_close(&host->udp);
+}
+
+static int tell_ready(struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+    cJSON *json;
+    char *text;
+    int err;
+
+    if (!config->ready_file) {
+        return 0;
+    }
+    json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "pid", (double)getpid());
+    if (config->has_udp) {
+        cJSON_AddNumberToObject(json, "udp", host->port);
+    }
+    if (config->serial) {
+        cJSON_AddStringToObject(json, "serial", config->serial);
+    }
+    text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (!text) {
+        return cli_fail(host->cli, CLI_INTERNAL, "out of memory");
+    }
+    err = cli_write_file(host->cli, config->ready_file, CLI_FILE_PLAIN, text, strlen(text));
+    cJSON_free(text);
+    return err;
+}
+
+/* ---- Life ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void live(struct host *host)
+{
+    enum dfu_loop_event event = DFU_LOOP_GO_ON;
+
+    while (event == DFU_LOOP_GO_ON) {
+        uint64_t due = dfu_sim_device_due_ms(&host->device);
+
+        if (host->device.state == DFU_SIM_OFF) {
+            if (host->config->stay_off) {
+                return;
+            }
+            print_line(host, "sim: power is back");
+            dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
+            continue;
+        }
+        if (host->config->serial) {
+            due = earlier(due, dfu_server_pty_due_ms(&host->serial));
+        }
+        event = dfu_loop_wait(&host->loop, due);
+        if (host->config->serial) {
+            dfu_server_pty_poll(&host->serial);
+        }
+        dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
+    }
+}
+
+static void set_up_device(struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+
+    for (uint8_t i = 0; i < host->file.flash_count; i++) {
+        host->flashes[i] = &host->file.flash[i];
+    }
+    host->device_config.map = &host->board.map;
+    host->device_config.policy = (struct dfu_image_policy){
+        .hashes = hashes,
+        .keys = host->keys.keys,
+        .key_count = host->keys.count,
+        .hash_only = config->hash_only,
+    };
+    host->device_config.prevent_downgrade = config->prevent_downgrade;
+    host->device_config.board = host->board.name;
+    host->device_config.version = DFUKIT_VERSION;
+    host->device_config.flashes = host->flashes;
+    host->device_config.flash_count = host->file.flash_count;
+    host->device_config.storage = host->board.storage;
+    host->device_config.smp_buf_size = config->smp_buf_size;
+    host->device_config.smp_buf_count = config->smp_buf_count;
+    host->device_config.line = print_line;
+    host->device_config.frame = send_frame;
+    host->device_config.flash_time = config->real_time ? wait_for_flash : NULL;
+    host->device_config.ctx = host;
+    dfu_sim_device_init(&host->device, &host->device_config);
+    dfu_sim_device_cut(&host->device, config->cut_when, config->cut_op, config->seed);
+}
+
+static int serve(struct host *host)
+{
+    int err = serve_udp(host);
+
+    if (!err) {
+        err = serve_serial(host);
+    }
+    if (!err) {
+        dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
+        err = tell_ready(host);
+    }
+    if (!err) {
+        live(host);
+    }
+    stop_serving(host);
+    return err;
+}
+
+static int run(struct host *host)
+{
+    int err = open_flash(host);
+
+    if (err) {
+        return err;
+    }
+    err = choose_mode(host);
+    if (!err) {
+        printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name,
+               mode_text(&host->board.map), host->config->flash, host->file.size / 1024);
+        err = program_first_image(host);
+    }
+    if (!err) {
+        set_up_device(host);
+        err = serve(host);
+    }
+    close_flash(host);
+    return err;
+}
+
+int sim_host_run(struct cli *cli, const struct sim_host_config *config)
+{
+    struct host *host = calloc(1, sizeof *host);
+    int err;
+
+    if (!host) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a console's lines are read while they appear */
+    host->cli = cli;
+    host->config = config;
+    dfu_loop_init(&host->loop);
+    err = sim_keys_load(cli, &host->keys, config->key_files, config->key_count);
+    if (!err) {
+        err = run(host);
+    }
+    sim_keys_free(&host->keys);
+    free(host);
+    return err;
+}

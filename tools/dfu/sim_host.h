@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* sim_host.h - a virtual device on this machine: its flash a file, its links a UDP port and a
+ * pseudo terminal, its console standard output. */
+#ifndef DFU_DFU_SIM_HOST_H
+#define DFU_DFU_SIM_HOST_H
+
+#include "cli.h"
+#include "dfu/sim_device.h"
+
+struct sim_host_config {
+    const char *board, *flash;
+    const char **key_files;
+    size_t key_count;
+    bool hash_only;
+    const char *init; /* or NULL */
+
+    bool has_udp;
+    const char *address; /* or NULL: this machine alone */
+    uint16_t udp_port;
+    const char *serial; /* or NULL */
+    uint32_t baud;
+    bool console_on_serial;
+    const char *ready_file; /* or NULL */
+    uint32_t smp_buf_size, smp_buf_count;
+
+    const struct dfu_boot_strategy *strategy; /* NULL: the board's */
+    enum dfu_boot_mode mode;                  /* with strategy */
+    bool prevent_downgrade;
+
+    enum dfu_sim_cut_when cut_when;
+    uint32_t cut_op;
+    uint64_t seed;
+    bool stay_off, real_time;
+};
+
+/* Until SIGINT or SIGTERM, or a power cut with stay_off. Returns an exit code. */
+int sim_host_run(struct cli *cli, const struct sim_host_config *config);
+
+#endif
