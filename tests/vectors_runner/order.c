@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "order.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_erased(const struct world *w, const uint8_t *unit)
+{
+    for (uint32_t i = 0; i < w->sim.write_size; i++) {
+        if (unit[i] != w->sim.erased) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool order_next(struct order_walk *walk, struct order_step *out)
+{
+    while (walk->op < walk->journal->count) {
+        const struct world_op *op = &walk->journal->ops[walk->op];
+        uint32_t at = walk->done;
+
+        if (op->kind == DFU_SIM_ERASE) {
+            walk->op++;
+            *out = (struct order_step){ op->kind, op->off, NULL };
+            return true;
+        }
+        if (at == op->len) {
+            walk->op++;
+            walk->done = 0;
+            continue;
+        }
+        walk->done += walk->world->sim.write_size;
+        if (!is_erased(walk->world, op->data + at)) {
+            *out = (struct order_step){ op->kind, op->off + at, op->data + at };
+            return true;
+        }
+    }
+    return false;
+}
+
+static void describe(const struct world *w, const struct order_step *step, char *out, size_t size)
+{
+    enum world_place place;
+
+    if (!step) {
+        (void)snprintf(out, size, "nothing more");
+        return;
+    }
+    place = world_place_of(w, step->off);
+    if (place == WORLD_PLACES) {
+        (void)snprintf(out, size, "outside of all areas");
+    } else if (step->data) {
+        (void)snprintf(out, size, "write %s 0x%x = %02x...", world_place_names[place],
+                       (unsigned)(step->off - w->area[place].base), step->data[0]);
+    } else {
+        (void)snprintf(out, size, "erase %s 0x%x", world_place_names[place],
+                       (unsigned)(step->off - w->area[place].base));
+    }
+}
+
+bool order_same(const struct world *world, const struct world_journal *right,
+                const struct world_journal *ours, bool prefix, char *why, size_t why_size)
+{
+    struct order_walk right_walk = { world, right, 0, 0 };
+    struct order_walk our_walk = { world, ours, 0, 0 };
+    struct order_step right_step, our_step;
+    char right_text[64], our_text[64];
+
+    for (unsigned n = 1;; n++) {
+        bool has_right = order_next(&right_walk, &right_step);
+        bool has_ours;
+
+        if (!has_right && prefix) {
+            return true;
+        }
+        has_ours = order_next(&our_walk, &our_step);
+        if (!has_right && !has_ours) {
+            return true;
+        }
+        if (has_right && has_ours && right_step.kind == our_step.kind &&
+            right_step.off == our_step.off &&
+            (!right_step.data ||
+             memcmp(right_step.data, our_step.data, world->sim.write_size) == 0)) {
+            continue;
+        }
+        describe(world, has_right ? &right_step : NULL, right_text, sizeof right_text);
+        describe(world, has_ours ? &our_step : NULL, our_text, sizeof our_text);
+        (void)snprintf(why, why_size, "order, step %u: recorded %s, ours %s", n, right_text,
+                       our_text);
+        return false;
+    }
+}
