@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* story.h - one device, one update, and what may remain of it when power fails.
+ *
+ * A story is: the application asks for the new image, the loader installs it, and then either
+ * the application confirms it or the loader goes back. Each of these is a stage; power is cut in
+ * a stage, then in the boots that follow, and finally the device is left alone. What must come
+ * out follows from the flash at the last cut (see phase_at in story.c), never from luck. */
+#ifndef POWER_STORY_H
+#define POWER_STORY_H
+
+#include <openssl/evp.h>
+
+#include "test_image.h"
+#include "world.h"
+
+#define STORY_CUTS_MAX 8
+
+enum story_strategy { STORY_MOVE, STORY_OVERWRITE, STORY_FAST, STORY_STRATEGIES };
+enum story_stage { STAGE_REQUEST, STAGE_UPGRADE, STAGE_REVERT, STAGE_CONFIRM, STAGES };
+
+/* A device and an update. */
+struct story_spec {
+    enum story_strategy strategy;
+    uint8_t write_size, erased;
+    uint32_t sector, sectors; /* of the secondary */
+    uint32_t extra;           /* sectors more in the primary: 0 or 1 */
+    uint16_t max_sectors;
+    uint32_t old_size, new_size; /* whole images; 0: the largest that fits */
+    bool is_permanent;
+    bool is_confirmed; /* the old image has a trailer with everything set, or none at all */
+    bool is_signed;    /* Ed25519, else by hash alone */
+    /* A unit whose program was torn may still read erased. Plain cells then take a program like
+     * any erased unit; sticky ones (parts with error correction) refuse until the next erase. */
+    bool is_sticky;
+};
+
+/* One way to fail: a stage, and a cut in it and in each boot after it. */
+struct story_path {
+    enum story_stage stage;
+    struct {
+        enum dfu_sim_cut_when when;
+        uint32_t op;
+        uint64_t seed;
+    } cuts[STORY_CUTS_MAX];
+    unsigned cut_count;
+};
+
+struct story_tally {
+    uint64_t paths, cuts, boots, failures;
+};
+
+struct story;
+
+/* NULL if the images do not fit the device or the stages cannot be run without any cut; why then
+ * says so, or is empty where the sizes alone are the reason. */
+struct story *story_open(const struct story_spec *spec, EVP_PKEY *key, char *why, size_t why_size);
+void story_close(struct story *story);
+
+/* Whether this story has the stage. */
+bool story_has(const struct story *story, enum story_stage stage);
+
+/* Every cut in a stage: before each operation, after the last, and inside each with so many
+ * different tears. (After operation k is the flash of before operation k + 1.) */
+void story_every_cut(struct story *story, enum story_stage stage, unsigned tears);
+
+/* Every cut in a stage, and for each every cut in the boot after it. */
+void story_every_pair(struct story *story, enum story_stage stage, unsigned tears);
+
+/* Random stages with up to five cuts each, from the seed alone. */
+void story_random_chains(struct story *story, unsigned count, uint64_t seed);
+
+/* One path the long way round: through the real calls, power really failing under them. */
+bool story_follow(struct story *story, const struct story_path *path, FILE *verbose);
+
+const struct story_tally *story_tally(const struct story *story);
+
+/* Called for each failure with the command-line form of what failed. */
+extern void (*story_on_failure)(const char *replay, const char *why);
+
+/* "move,w=4,e=ff,..." both ways; false if the text makes no sense. */
+void story_text(const struct story_spec *spec, const struct story_path *path, char *out,
+                size_t size);
+bool story_parse(const char *text, struct story_spec *spec, struct story_path *path);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* story_inner.h - what the files of a story share; nobody else includes it. */
+#ifndef POWER_STORY_INNER_H
+#define POWER_STORY_INNER_H
+
+#include "known.h"
+#include "story.h"
+
+enum image { OLD, NEW, IMAGES };
+
+/* What the device has to do from here on, until the next cut. */
+enum phase {
+    OLD_STAYS, /* nobody asked: the old image runs, the new one waits */
+    TRIAL,     /* the new image is to be installed and run once */
+    REVERTING, /* the trial is over: the old image comes back and stays */
+    NEW_STAYS, /* the new image is to be installed for good */
+    EITHER,    /* a flag was torn: either image, but verified and for good */
+};
+
+struct story {
+    struct story_spec spec;
+    struct world world;
+    struct world_log log;
+    uint8_t *image[IMAGES];
+    uint32_t size[IMAGES];
+    uint8_t *key_der;
+    struct dfu_key key;
+    uint8_t *start[STAGES]; /* the flash before each stage */
+    bool has[STAGES];
+    struct known known; /* flash states with a phase that are known to end well */
+    struct story_tally tally;
+    const struct story_path *path; /* being followed, for the failure report */
+    FILE *verbose;
+    bool is_failed;
+};
+
+/* ---- judge.c: what must come out, and whether it does ---- */
+
+/* Count a failure of the path being followed and report it; always false. */
+bool story_fail(struct story *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+bool story_is_swap(const struct story *s);
+
+/* What must come out of the flash as it is: after a cut in a stage, or in a later boot that began
+ * in phase. */
+enum phase story_phase_in(const struct story *s, enum story_stage stage);
+enum phase story_phase_at(const struct story *s, enum phase phase);
+enum phase story_phase_after_boot(const struct story *s, enum phase phase);
+
+bool story_check_flash(struct story *s);
+bool story_check_boot(struct story *s, enum phase phase, const struct world_boot *boot);
+
+/* Leave the device alone: it comes to rest in a few boots, and every one of them runs the image
+ * that the phase asks for. */
+bool story_settle(struct story *s, enum phase phase);
+
+/* When a path is told step by step: what happened, and the flash after it. */
+void story_tell(struct story *s, const char *what, enum phase phase, int err);
+
+/* ---- story.c ---- */
+
+struct world_boot story_start(struct story *s);
+
+/* The application's call or the boot of a stage. */
+int story_act(struct story *s, enum story_stage stage, struct world_boot *boot);
+
+/* A copy of the flash as it is. */
+uint8_t *story_kept(const struct story *s);
+
+/* Power on without a cut, second programs forgotten. */
+void story_reset(struct story *s);
+
+#endif

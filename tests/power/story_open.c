@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Setting a story up: images, device, and the flash before each stage. */
+#include <openssl/x509.h>
+#include <stdlib.h>
+
+#include "dfu/err.h"
+#include "story_inner.h"
+
+#define GUARD_SECTORS 1u
+
+static const char *const stage_names[STAGES] = { "request", "upgrade", "revert", "confirm" };
+
+static bool build_images(struct story *s, EVP_PKEY *key)
+{
+    for (enum image i = OLD; i < IMAGES; i++) {
+        struct test_recipe recipe = {
+            .hdr_size = DFU_IMAGE_HEADER_SIZE,
+            .version = { .major = i == NEW ? 2 : 1 },
+            .pattern = i == NEW ? 77 : 5,
+            .tlvs = { { .type = DFU_TLV_SHA256 } },
+            .tlv_count = 1,
+            .ed25519 = s->spec.is_signed ? key : NULL,
+        };
+        uint32_t least = (uint32_t)test_image_size(&recipe);
+        uint32_t most = dfu_slot_max_image(&s->world.map, 0);
+        uint32_t size = i == NEW ? s->spec.new_size : s->spec.old_size;
+
+        s->size[i] = size == 0 ? most : size;
+        if (s->size[i] > most || s->size[i] <= least) {
+            return false;
+        }
+        recipe.body = s->size[i] - least;
+        s->image[i] = malloc(s->size[i]);
+        if (!s->image[i]) {
+            abort();
+        }
+        test_image_build(&recipe, s->image[i]);
+    }
+    return true;
+}
+
+static void build_world(struct story *s, EVP_PKEY *key)
+{
+    const struct story_spec *spec = &s->spec;
+    struct world_spec world = {
+        .mode = story_is_swap(s) ? DFU_MODE_SWAP_MOVE : DFU_MODE_OVERWRITE,
+        .is_fast = spec->strategy == STORY_FAST,
+        .max_align = spec->write_size > 8 ? spec->write_size : 8,
+        .max_sectors = spec->max_sectors,
+        .erased = spec->erased,
+        .validate_primary = true,
+        .guard = spec->sector * GUARD_SECTORS,
+    };
+
+    for (int i = WORLD_PRI; i <= WORLD_SEC; i++) {
+        uint32_t count = spec->sectors + (i == WORLD_PRI ? spec->extra : 0);
+
+        world.areas[i] = (struct world_area_spec){ .size = spec->sector * count,
+                                                   .write_size = spec->write_size,
+                                                   .runs = { { spec->sector, count } },
+                                                   .run_count = 1 };
+    }
+    if (spec->is_signed) {
+        int len = i2d_PUBKEY(key, &s->key_der);
+
+        if (len <= 0) {
+            abort();
+        }
+        s->key = (struct dfu_key){ &dfu_ed25519_openssl, s->key_der, (size_t)len };
+        world.key = &s->key;
+    }
+    world_init(&s->world, &world);
+}
+
+static bool fill(struct story *s)
+{
+    const struct dfu_area *pri = &s->world.area[WORLD_PRI];
+
+    world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
+    world_load(&s->world, WORLD_SEC, 0, s->image[NEW], s->size[NEW]);
+    return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
+                                     dfu_trailer_write_image_ok(&s->world.map, pri) == 0 &&
+                                     dfu_trailer_write_copy_done(&s->world.map, pri) == 0);
+}
+
+/* Each stage once without a cut, keeping the flash before it. */
+static bool rehearse(struct story *s, char *why, size_t why_size)
+{
+    bool is_trial = story_is_swap(s) && !s->spec.is_permanent;
+    const bool has[STAGES] = { true, true, is_trial, !s->spec.is_permanent };
+    const struct story_path nowhere = { .cut_count = 0 };
+    struct world_boot boot;
+
+    s->path = &nowhere;
+    for (enum story_stage stage = STAGE_REQUEST; stage < STAGES; stage++) {
+        /* Revert and confirm both begin with the new image on trial. */
+        if (stage == STAGE_CONFIRM && is_trial) {
+            world_restore(&s->world, s->start[STAGE_REVERT]);
+        }
+        s->has[stage] = has[stage];
+        s->start[stage] = story_kept(s);
+        if (!has[stage]) {
+            continue;
+        }
+        dfu_sim_flash_power_on(&s->world.sim);
+        if (story_act(s, stage, &boot)) {
+            (void)snprintf(why, why_size, "%s fails without any cut", stage_names[stage]);
+            return false;
+        }
+    }
+    story_reset(s);
+    return true;
+}
+
+void story_close(struct story *s)
+{
+    for (enum image i = OLD; i < IMAGES; i++) {
+        free(s->image[i]);
+    }
+    for (int i = 0; i < STAGES; i++) {
+        free(s->start[i]);
+    }
+    OPENSSL_free(s->key_der);
+    known_free(&s->known);
+    world_free(&s->world);
+    free(s);
+}
+
+struct story *story_open(const struct story_spec *spec, EVP_PKEY *key, char *why, size_t why_size)
+{
+    struct story *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        abort();
+    }
+    why[0] = '\0';
+    s->spec = *spec;
+    build_world(s, key);
+    if (!build_images(s, key) || !fill(s) || !rehearse(s, why, why_size)) {
+        story_close(s);
+        return NULL;
+    }
+    return s;
+}
