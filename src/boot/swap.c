@@ -119,6 +119,23 @@ static int report_gaps(const struct swap *swap)
     return DFU_OK;
 }
 
+/* Records that their own unit refused, next to the last one that it took. */
+static int follow_spares(struct swap *swap)
+{
+    const struct swap_plan *plan = plan_of(swap);
+    uint32_t steps = plan->steps(swap);
+
+    while (swap->done < steps) {
+        int spare = spare_find(swap->pair, plan->mark(swap, swap->done).index);
+
+        if (spare <= 0) {
+            return spare;
+        }
+        swap->done++;
+    }
+    return DFU_OK;
+}
+
 int swap_read_progress(struct swap *swap)
 {
     const struct swap_plan *plan = plan_of(swap);
@@ -142,13 +159,7 @@ int swap_read_progress(struct swap *swap)
         swap->done++;
         err = report_gaps(swap);
     }
-    if (!err && swap->done < plan->steps(swap)) {
-        int spare = spare_find(swap->pair, plan->mark(swap, swap->done).index);
-
-        err = spare < 0 ? spare : DFU_OK;
-        swap->done += spare > 0;
-    }
-    return err;
+    return err ? err : follow_spares(swap);
 }
 
 int swap_headers_are_found(const struct swap *swap, bool *found)

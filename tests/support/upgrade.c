@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "upgrade.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "dfu/err.h"
+#include "hex.h"
+#include "test_image.h"
+
+#define SECTOR      0x1000u
+#define SMALL_WRITE 64u /* larger ones carry firmware */
+
+static void must(bool holds, const char *what)
+{
+    if (!holds) {
+        (void)fprintf(stderr, "upgrade test: %s\n", what);
+        abort();
+    }
+}
+
+static struct world_area_spec equal_sectors(uint32_t count)
+{
+    return (struct world_area_spec){
+        .size = count * SECTOR,
+        .write_size = 8,
+        .runs = { { SECTOR, count } },
+        .run_count = 1,
+    };
+}
+
+static struct world_spec spec_of(enum dfu_boot_mode mode, uint32_t primary, uint32_t secondary)
+{
+    struct world_spec spec = {
+        .mode = mode,
+        .max_align = 8,
+        .max_sectors = 128,
+        .erased = 0xff,
+        .validate_primary = true,
+    };
+
+    spec.areas[WORLD_PRI] = equal_sectors(primary);
+    spec.areas[WORLD_SEC] = equal_sectors(secondary);
+    return spec;
+}
+
+struct world_spec spec_move(void)
+{
+    return spec_of(DFU_MODE_SWAP_MOVE, 5, 4);
+}
+
+struct world_spec spec_overwrite(void)
+{
+    return spec_of(DFU_MODE_OVERWRITE, 4, 4);
+}
+
+struct world_spec spec_overwrite_fast(void)
+{
+    struct world_spec spec = spec_overwrite();
+
+    spec.is_fast = true;
+    return spec;
+}
+
+struct device *device_new(const struct world_spec *spec)
+{
+    struct device *device = calloc(1, sizeof *device);
+
+    must(device != NULL, "out of memory");
+    world_init(&device->world, spec);
+    device->world.journal = &device->journal;
+    device->world.log = &device->log;
+    return device;
+}
+
+void device_free(struct device *device)
+{
+    world_journal_free(&device->journal);
+    world_free(&device->world);
+    free(device);
+}
+
+void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                    uint32_t flags)
+{
+    struct test_recipe recipe = {
+        .hdr_size = 32,
+        .flags = flags,
+        .version = { .major = major },
+        .pattern = (uint8_t)(major * 41),
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
+        .tlv_count = 1,
+    };
+    uint8_t *image = malloc(size);
+
+    must(image != NULL, "out of memory");
+    recipe.body = size - (uint32_t)test_image_size(&recipe);
+    test_image_build(&recipe, image);
+    world_load(&device->world, place, 0, image, size);
+    free(image);
+}
+
+void put_image(struct device *device, enum world_place place, uint8_t major, uint32_t size)
+{
+    put_image_with(device, place, major, size, 0);
+}
+
+void put_bytes(struct device *device, enum world_place place, uint32_t off, const char *hex)
+{
+    uint8_t bytes[64];
+    size_t len = hex_bytes(hex, bytes, sizeof bytes);
+
+    world_load(&device->world, place, off, bytes, len);
+}
+
+void wipe(struct device *device, enum world_place place, uint32_t off, uint32_t len)
+{
+    memset(world_bytes(&device->world, place) + off, device->world.spec.erased, len);
+    dfu_sim_flash_adopt(&device->world.sim);
+}
+
+void request(struct device *device, bool permanent)
+{
+    const struct dfu_slot_map *map = &device->world.map;
+    const struct dfu_area *secondary = &device->world.area[WORLD_SEC];
+
+    dfu_sim_flash_power_on(&device->world.sim);
+    must(dfu_trailer_write_magic(map, secondary) == 0, "no request");
+    must(!permanent || dfu_trailer_write_image_ok(map, secondary) == 0, "no request");
+    must(dfu_trailer_write_swap_info(map, secondary, permanent ? DFU_SWAP_PERM : DFU_SWAP_TEST,
+                                     0) == 0,
+         "no request");
+}
+
+void confirm(struct device *device)
+{
+    must(dfu_trailer_write_image_ok(&device->world.map, &device->world.area[WORLD_PRI]) == 0,
+         "no confirmation");
+}
+
+unsigned start(struct device *device)
+{
+    dfu_sim_flash_power_on(&device->world.sim);
+    device->last = world_start(&device->world);
+    return device->last.err ? 0 : device->last.result.header.version.major;
+}
+
+void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, uint64_t seed)
+{
+    dfu_sim_flash_power_on(&device->world.sim);
+    dfu_sim_flash_cut(&device->world.sim, when, op, seed);
+    device->last = world_start(&device->world);
+    must(device->last.err == DFU_ERR_POWER, "power did not fail");
+}
+
+struct dfu_slot_state trailer(struct device *device, enum world_place place)
+{
+    struct dfu_slot_state state;
+
+    dfu_sim_flash_power_on(&device->world.sim);
+    must(dfu_slot_state_read(&device->world.map, &device->world.area[place], &state) == 0,
+         "no trailer");
+    return state;
+}
+
+bool is_blank(struct device *device, enum world_place place, uint32_t off, uint32_t len)
+{
+    dfu_sim_flash_power_on(&device->world.sim);
+    return dfu_area_is_erased(&device->world.area[place], off, len) == 1;
+}
+
+/* ---- What happened, as text ---- */
+
+static bool is_next_piece(const struct world_op *before, const struct world_op *op)
+{
+    return before->kind == DFU_SIM_WRITE && before->len > SMALL_WRITE &&
+           op->kind == DFU_SIM_WRITE && op->len > SMALL_WRITE &&
+           op->off == before->off + before->len;
+}
+
+static void add_op(const struct device *device, struct text *out, const struct world_op *op,
+                   uint32_t len)
+{
+    enum world_place place = world_place_of(&device->world, op->off);
+    uint32_t shown = op->len;
+
+    text_add(out, op->kind == DFU_SIM_ERASE ? "E " : op->len > SMALL_WRITE ? "W " : "w ");
+    text_add(out, world_place_names[place]);
+    text_add(out, " ");
+    text_add_hex(out, op->off - device->world.area[place].base);
+    if (op->kind == DFU_SIM_WRITE && op->len > SMALL_WRITE) {
+        text_add(out, "+");
+        text_add_hex(out, len);
+    } else if (op->kind == DFU_SIM_WRITE) {
+        while (shown > 0 && op->data[shown - 1] == device->world.spec.erased) {
+            shown--;
+        }
+        text_add(out, " ");
+        text_add_bytes(out, op->data, shown);
+    }
+    text_add(out, "\n");
+}
+
+const char *ops_of(struct device *device)
+{
+    struct text out = text_in(device->ops, sizeof device->ops);
+    const struct world_journal *journal = &device->journal;
+
+    for (size_t i = 0; i < journal->count;) {
+        const struct world_op *first = &journal->ops[i];
+        uint32_t len = first->len;
+
+        while (++i < journal->count && is_next_piece(&journal->ops[i - 1], &journal->ops[i])) {
+            len += journal->ops[i].len;
+        }
+        add_op(device, &out, first, len);
+    }
+    return device->ops;
+}
+
+const char *lines_of(struct device *device)
+{
+    struct text out = text_in(device->lines, sizeof device->lines);
+
+    for (size_t i = 0; i < device->log.count; i++) {
+        text_add(&out, device->log.lines[i]);
+        text_add(&out, "\n");
+    }
+    return device->lines;
+}

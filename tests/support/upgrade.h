@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* upgrade.h - what a test of the bootloader says and asks about a simulated device. */
+#ifndef TEST_UPGRADE_H
+#define TEST_UPGRADE_H
+
+#include "world.h"
+
+#define OLD 1 /* major versions of the two images of most tests */
+#define NEW 2
+
+struct device {
+    struct world world;
+    struct world_journal journal;
+    struct world_log log;
+    struct world_boot last;
+    char ops[16384];
+    char lines[WORLD_LINES_MAX * WORLD_LINE_SIZE];
+};
+
+/* Slots as in the worked examples: sectors of 4 KiB, write size 8, status for 128 sectors. Swap
+ * using move has one sector more in the primary; overwrite has equal slots. */
+struct world_spec spec_move(void);
+struct world_spec spec_overwrite_fast(void);
+struct world_spec spec_overwrite(void);
+
+struct device *device_new(const struct world_spec *spec);
+void device_free(struct device *device);
+
+/* An image of size bytes in all, accepted by its hash. */
+void put_image(struct device *device, enum world_place place, uint8_t major, uint32_t size);
+void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                    uint32_t flags);
+void put_bytes(struct device *device, enum world_place place, uint32_t off, const char *hex);
+
+/* Make a slot's bytes read as they do after a whole erase. */
+void wipe(struct device *device, enum world_place place, uint32_t off, uint32_t len);
+
+void request(struct device *device, bool permanent);
+void confirm(struct device *device);
+
+/* Power on and start; what runs afterwards: a major version, or 0 for nothing. */
+unsigned start(struct device *device);
+
+/* The same, with power failing at operation op. The start must not outlive it. */
+void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, uint64_t seed);
+
+/* The trailer of a slot. */
+struct dfu_slot_state trailer(struct device *device, enum world_place place);
+bool is_blank(struct device *device, enum world_place place, uint32_t off, uint32_t len);
+
+/* The operations of the last start: "E pri 4000", "w pri 4fd8 02" (what is not erased of a small
+ * write), "W pri 3000+1000" (adjacent large writes as one), a line each. */
+const char *ops_of(struct device *device);
+
+/* Its console lines, each with its newline. */
+const char *lines_of(struct device *device);
+
+#endif
