@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""What tests of images share: running dfu and imgtool, and the vectors with their manifest."""
+
+import csv
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+DFU = os.environ["DFU"]
+SOURCE = Path(os.environ["DFU_SOURCE_DIR"])
+IMGTOOL = Path(sys.executable).parent / "imgtool"
+KEY_TYPES = ["rsa-2048", "rsa-3072", "ecdsa-p256", "ecdsa-p384", "ed25519"]
+
+
+def run(tool, args, cwd=None, env=None, **more):
+    """Run a tool with its output kept; never with a terminal to ask for passphrases."""
+    return subprocess.run([str(tool), *map(str, args)], cwd=cwd, capture_output=True, check=False,
+                          start_new_session=True, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **(env or {})}, **more)
+
+
+def dfu(*args, cwd=None, env=None, **more):
+    return run(DFU, args, cwd, env, **more)
+
+
+def imgtool(*args, cwd=None):
+    return run(IMGTOOL, args, cwd)
+
+
+def done(result):
+    """The output of a run that must have gone well."""
+    assert result.returncode == 0, result.stderr.decode()
+    return result.stdout
+
+
+def one_sentence(result, exit_code, *words):
+    """A failure says one sentence on standard error, with these words, and nothing else."""
+    text = result.stderr.decode()
+    assert result.returncode == exit_code, (result.returncode, text)
+    assert text.startswith("dfu: ") and text.count("\n") == 1 and text.endswith("\n"), text
+    assert result.stdout == b"", result.stdout
+    for word in words:
+        assert str(word) in text, text
+    return text
+
+
+def unpack_vectors(folder):
+    with tarfile.open(SOURCE / "tests/vectors/images.tar.gz") as archive:
+        archive.extractall(folder)
+    return folder / "images"
+
+
+def manifest(folder):
+    with open(folder / "manifest.tsv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
