@@ -302,7 +302,7 @@ int dfu_image_stored_hash(const struct dfu_image *image, uint8_t *buf)
 int dfu_image_dependency(const struct dfu_image *image, uint32_t n,
                          struct dfu_image_dependency *out)
 {
-    struct dfu_image_tlv tlv;
+    struct dfu_image_tlv tlv = { 0 };
     uint32_t cursor = 0;
     uint8_t raw[12];
     int more;

@@ -16,6 +16,7 @@
 #define DEPENDENCY_SIZE    12u
 #define UUID_SIZE          16u
 #define AREA_MAX           65535u
+#define BOOT_RECORD_BYTES  48u  /* 12 characters of UTF-8 */
 #define BOOT_RECORD_ROOM   256u /* 48 bytes of type, two digests and the rest: below 220 */
 #define VERSION_SHORT_SIZE 15u
 
@@ -304,7 +305,7 @@ static bool has_sense(const struct dfu_image_spec *spec)
         return false;
     }
     if (spec->boot_record && (characters(spec->boot_record) > DFU_BOOT_RECORD_MAX ||
-                              strlen(spec->boot_record) > 4u * DFU_BOOT_RECORD_MAX)) {
+                              strlen(spec->boot_record) > BOOT_RECORD_BYTES)) {
         return false;
     }
     for (size_t i = 0; i < spec->custom_count; i++) {
@@ -319,9 +320,10 @@ static bool has_sense(const struct dfu_image_spec *spec)
 
 uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payload_len)
 {
-    uint64_t room = (uint64_t)spec->header_size + payload_len + 2u * INFO_SIZE;
+    uint64_t room = (uint64_t)spec->header_size + payload_len + INFO_SIZE + INFO_SIZE;
 
-    room += ENTRY_SIZE + 4u + ENTRY_SIZE + BOOT_RECORD_ROOM + 2u * (ENTRY_SIZE + UUID_SIZE);
+    room += ENTRY_SIZE + 4u + ENTRY_SIZE + BOOT_RECORD_ROOM;
+    room += ENTRY_SIZE + UUID_SIZE + ENTRY_SIZE + UUID_SIZE;
     room += (uint64_t)spec->dependency_count * (ENTRY_SIZE + DEPENDENCY_SIZE);
     for (size_t i = 0; i < spec->custom_count; i++) {
         room += ENTRY_SIZE + (uint64_t)spec->custom[i].len;

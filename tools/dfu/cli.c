@@ -175,14 +175,16 @@ static int take_global(struct cli *cli, const struct cli_option *option, bool *w
 
 static int take_given(struct cli *cli, const struct cli_option *option, int argc, char **argv)
 {
-    struct cli_given *given = &cli->given[cli->given_count++];
+    struct cli_given *given = &cli->given[cli->given_count++]; /* room for argc of them */
 
     given->option = option;
     given->values[0] = optarg;
     if (option->nargs == 2) {
         if (optind >= argc) {
-            return cli_fail(cli, CLI_USAGE, "option %s needs two values (%s); see dfu %s --help",
-                            cli_option_text(cli, option->id), option->arg, cli->command->name);
+            char see[80];
+
+            return cli_fail(cli, CLI_USAGE, "option --%s needs two values (%s); see %s",
+                            option->name, option->arg, of_command(cli, see, sizeof(see)));
         }
         given->values[1] = argv[optind++];
     }
@@ -304,10 +306,6 @@ static int run_command(struct cli *cli, int argc, char **argv)
     int exit_code;
 
     grammar_of_command(&g, cli->command);
-    cli->given = calloc((size_t)argc + 1, sizeof(*cli->given));
-    if (!cli->given) {
-        return cli_fail(cli, CLI_INTERNAL, "out of memory");
-    }
     exit_code = parse(cli, &g, argc, argv, &wants_help, &wants_version);
     if (!exit_code && wants_help) {
         cli_help_command(cli->command);
@@ -376,6 +374,10 @@ int cli_main(int argc, char **argv)
     struct cli cli = { .target = getenv("DFU_TARGET") };
     int exit_code;
 
+    cli.given = calloc((size_t)argc + 1, sizeof(*cli.given));
+    if (!cli.given) {
+        return cli_fail(&cli, CLI_INTERNAL, "out of memory");
+    }
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
     exit_code = dispatch(&cli, argc, argv);
 

@@ -84,23 +84,24 @@ static int fail_fault(struct cli *cli, const struct keyfile *key, enum dfu_image
 {
     const char *file = cli_arg(cli, 0);
 
-    switch (fault) {
-    case DFU_IMAGE_KEY_UNKNOWN:
-        return cli_fail(cli, CLI_REFUSED, "%s is not signed with the key %s", file, key->path);
-    case DFU_IMAGE_SIG_MISSING:
-        return cli_fail(cli, CLI_REFUSED, "%s has no %s signature, as the key %s would make", file,
-                        key->alg->name, key->path);
-    case DFU_IMAGE_HASH_MISSING:
-        return cli_fail(cli, CLI_REFUSED, "%s has no hash of a kind that goes with %s", file,
-                        key ? key->path : "images");
-    case DFU_IMAGE_NOT_SUPPORTED:
+    if (fault == DFU_IMAGE_NOT_SUPPORTED) {
         return cli_fail(cli, CLI_REFUSED,
                         "%s cannot be checked: encrypted and compressed images are not supported "
                         "yet",
                         file);
-    default:
-        return cli_fail(cli, CLI_REFUSED, "%s is not valid: %s", file, dfu_image_fault_text(fault));
     }
+    if (key && fault == DFU_IMAGE_KEY_UNKNOWN) {
+        return cli_fail(cli, CLI_REFUSED, "%s is not signed with the key %s", file, key->path);
+    }
+    if (key && fault == DFU_IMAGE_SIG_MISSING) {
+        return cli_fail(cli, CLI_REFUSED, "%s has no %s signature, as the key %s would make", file,
+                        key->alg->name, key->path);
+    }
+    if (key && fault == DFU_IMAGE_HASH_MISSING) {
+        return cli_fail(cli, CLI_REFUSED, "%s has no hash of a kind that goes with the %s key %s",
+                        file, key->alg->name, key->path);
+    }
+    return cli_fail(cli, CLI_REFUSED, "%s is not valid: %s", file, dfu_image_fault_text(fault));
 }
 
 static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct keyfile *key)

@@ -197,7 +197,7 @@ int keyfile_new_passphrase(struct cli *cli, char *buf, size_t cap)
             return cli_fail(cli, CLI_USAGE,
                             PASSPHRASE_ENV " must hold 1 to %zu characters for keygen -p", cap - 1);
         }
-        strcpy(buf, from_env);
+        memcpy(buf, from_env, strlen(from_env) + 1);
         return CLI_DONE;
     }
     if (!has_terminal() || EVP_read_pw_string(buf, (int)cap, "Enter key passphrase: ", 0) != 0 ||
