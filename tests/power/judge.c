@@ -59,7 +59,7 @@ static struct facts look(const struct story *s)
 
 static bool holds(const struct story *s, enum world_place place, enum image image)
 {
-    return memcmp(world_bytes(&s->world, place), s->image[image], s->size[image]) == 0;
+    return memcmp(boot_world_bytes(&s->world, place), s->image[image], s->size[image]) == 0;
 }
 
 /* A trial counts as run once its copy_done was begun: from then on the loader goes back unless
@@ -135,7 +135,7 @@ bool story_check_flash(struct story *s)
         return story_fail(s, "%u units were programmed a second time",
                           s->world.sim.double_programs);
     }
-    if (!world_guard_is_intact(&s->world)) {
+    if (!boot_world_guard_is_intact(&s->world)) {
         return story_fail(s, "flash outside the slots was touched");
     }
     return true;

@@ -11,7 +11,7 @@
 struct world_boot story_start(struct story *s)
 {
     s->tally.boots++;
-    return world_start(&s->world);
+    return boot_world_start(&s->world);
 }
 
 /* ---- Stages ---- */
@@ -68,7 +68,7 @@ uint8_t *story_kept(const struct story *s)
     if (!state) {
         abort();
     }
-    world_keep(&s->world, state);
+    boot_world_keep(&s->world, state);
     return state;
 }
 
@@ -83,7 +83,7 @@ static uint64_t seed_as_first(uint64_t seed, uint32_t op)
 static void redo_torn(struct story *s, const struct world_op *op, uint32_t number, uint64_t seed)
 {
     dfu_sim_flash_cut(&s->world.sim, DFU_SIM_CUT_INSIDE, 1, seed_as_first(seed, number));
-    if (world_redo(&s->world, op) != DFU_ERR_POWER) {
+    if (boot_world_redo(&s->world, op) != DFU_ERR_POWER) {
         (void)fprintf(stderr, "power: a torn operation went through\n");
         abort();
     }
@@ -91,7 +91,7 @@ static void redo_torn(struct story *s, const struct world_op *op, uint32_t numbe
 
 static void redo_whole(struct story *s, const struct world_op *op)
 {
-    if (world_redo(&s->world, op)) {
+    if (boot_world_redo(&s->world, op)) {
         (void)fprintf(stderr, "power: an operation cannot be repeated\n");
         abort();
     }
@@ -124,24 +124,24 @@ static void visit_cuts(struct story *s, struct story_path *path, const uint8_t *
 
         s->tally.cuts++;
         set_cut(path, DFU_SIM_CUT_BEFORE, k, 0);
-        world_restore(&s->world, state);
+        boot_world_restore(&s->world, state);
         visit(s, path, ctx);
         for (unsigned tear = 0; tear < tears; tear++) {
             s->tally.cuts++;
             set_cut(path, DFU_SIM_CUT_INSIDE, k, tear * 7919u + 1);
-            world_restore(&s->world, state);
+            boot_world_restore(&s->world, state);
             redo_torn(s, op, k, tear * 7919u + 1);
             power_on_after_cut(s);
             visit(s, path, ctx);
         }
-        world_restore(&s->world, state);
+        boot_world_restore(&s->world, state);
         redo_whole(s, op);
-        world_keep(&s->world, state);
+        boot_world_keep(&s->world, state);
     }
     if (count > 0) {
         s->tally.cuts++;
         set_cut(path, DFU_SIM_CUT_AFTER, count, 0);
-        world_restore(&s->world, state);
+        boot_world_restore(&s->world, state);
         visit(s, path, ctx);
     }
     free(state);
@@ -158,7 +158,7 @@ static struct world_journal journal_of_stage(struct story *s, enum story_stage s
     struct world_journal journal = { 0 };
     struct world_boot boot;
 
-    world_restore(&s->world, s->start[stage]);
+    boot_world_restore(&s->world, s->start[stage]);
     s->world.journal = &journal;
     (void)story_act(s, stage, &boot);
     s->world.journal = NULL;
@@ -172,7 +172,7 @@ void story_every_cut(struct story *s, enum story_stage stage, unsigned tears)
 
     story_reset(s);
     visit_cuts(s, &path, s->start[stage], &journal, tears, judge_single, NULL);
-    world_journal_free(&journal);
+    boot_world_journal_free(&journal);
 }
 
 /* ---- Pairs ---- */
@@ -202,7 +202,7 @@ static void cut_next_boot(struct story *s, struct story_path *path, void *ctx)
     path->cut_count = 2;
     visit_cuts(s, path, begin, &journal, pair.tears, judge_second, &pair);
     path->cut_count = 1;
-    world_journal_free(&journal);
+    boot_world_journal_free(&journal);
     free(begin);
 }
 
@@ -214,7 +214,7 @@ void story_every_pair(struct story *s, enum story_stage stage, unsigned tears)
 
     story_reset(s);
     visit_cuts(s, &path, s->start[stage], &journal, tears, cut_next_boot, &pair);
-    world_journal_free(&journal);
+    boot_world_journal_free(&journal);
 }
 
 /* ---- The long way round ---- */
@@ -264,7 +264,7 @@ bool story_follow(struct story *s, const struct story_path *path, FILE *verbose)
     s->world.log = verbose ? &s->log : NULL;
     s->is_failed = false;
     s->tally.paths++;
-    world_restore(&s->world, s->start[path->stage]);
+    boot_world_restore(&s->world, s->start[path->stage]);
     story_reset(s);
     phase = story_phase_in(s, path->stage);
     for (unsigned i = 0; !s->is_failed && i < path->cut_count; i++) {

@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 
 #include "test_image.h"
-#include "world.h"
+#include "boot_world.h"
 
 #define STORY_CUTS_MAX 8
 

@@ -70,15 +70,15 @@ static void build_world(struct story *s, EVP_PKEY *key)
         s->key = (struct dfu_key){ &dfu_ed25519_openssl, s->key_der, (size_t)len };
         world.key = &s->key;
     }
-    world_init(&s->world, &world);
+    boot_world_init(&s->world, &world);
 }
 
 static bool fill(struct story *s)
 {
     const struct dfu_area *pri = &s->world.area[WORLD_PRI];
 
-    world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
-    world_load(&s->world, WORLD_SEC, 0, s->image[NEW], s->size[NEW]);
+    boot_world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
+    boot_world_load(&s->world, WORLD_SEC, 0, s->image[NEW], s->size[NEW]);
     return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_image_ok(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_copy_done(&s->world.map, pri) == 0);
@@ -96,7 +96,7 @@ static bool rehearse(struct story *s, char *why, size_t why_size)
     for (enum story_stage stage = STAGE_REQUEST; stage < STAGES; stage++) {
         /* Revert and confirm both begin with the new image on trial. */
         if (stage == STAGE_CONFIRM && is_trial) {
-            world_restore(&s->world, s->start[STAGE_REVERT]);
+            boot_world_restore(&s->world, s->start[STAGE_REVERT]);
         }
         s->has[stage] = has[stage];
         s->start[stage] = story_kept(s);
@@ -123,7 +123,7 @@ void story_close(struct story *s)
     }
     OPENSSL_free(s->key_der);
     known_free(&s->known);
-    world_free(&s->world);
+    boot_world_free(&s->world);
     free(s);
 }
 

@@ -70,7 +70,7 @@ struct device *device_new(const struct world_spec *spec)
     struct device *device = calloc(1, sizeof *device);
 
     must(device != NULL, "out of memory");
-    world_init(&device->world, spec);
+    boot_world_init(&device->world, spec);
     device->world.journal = &device->journal;
     device->world.log = &device->log;
     return device;
@@ -78,8 +78,8 @@ struct device *device_new(const struct world_spec *spec)
 
 void device_free(struct device *device)
 {
-    world_journal_free(&device->journal);
-    world_free(&device->world);
+    boot_world_journal_free(&device->journal);
+    boot_world_free(&device->world);
     free(device);
 }
 
@@ -99,7 +99,7 @@ void put_image_with(struct device *device, enum world_place place, uint8_t major
     must(image != NULL, "out of memory");
     recipe.body = size - (uint32_t)test_image_size(&recipe);
     test_image_build(&recipe, image);
-    world_load(&device->world, place, 0, image, size);
+    boot_world_load(&device->world, place, 0, image, size);
     free(image);
 }
 
@@ -113,12 +113,12 @@ void put_bytes(struct device *device, enum world_place place, uint32_t off, cons
     uint8_t bytes[64];
     size_t len = hex_bytes(hex, bytes, sizeof bytes);
 
-    world_load(&device->world, place, off, bytes, len);
+    boot_world_load(&device->world, place, off, bytes, len);
 }
 
 void wipe(struct device *device, enum world_place place, uint32_t off, uint32_t len)
 {
-    memset(world_bytes(&device->world, place) + off, device->world.spec.erased, len);
+    memset(boot_world_bytes(&device->world, place) + off, device->world.spec.erased, len);
     dfu_sim_flash_adopt(&device->world.sim);
 }
 
@@ -144,7 +144,7 @@ void confirm(struct device *device)
 unsigned start(struct device *device)
 {
     dfu_sim_flash_power_on(&device->world.sim);
-    device->last = world_start(&device->world);
+    device->last = boot_world_start(&device->world);
     return device->last.err ? 0 : device->last.result.header.version.major;
 }
 
@@ -152,7 +152,7 @@ void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, u
 {
     dfu_sim_flash_power_on(&device->world.sim);
     dfu_sim_flash_cut(&device->world.sim, when, op, seed);
-    device->last = world_start(&device->world);
+    device->last = boot_world_start(&device->world);
     must(device->last.err == DFU_ERR_POWER, "power did not fail");
 }
 
@@ -184,11 +184,11 @@ static bool is_next_piece(const struct world_op *before, const struct world_op *
 static void add_op(const struct device *device, struct text *out, const struct world_op *op,
                    uint32_t len)
 {
-    enum world_place place = world_place_of(&device->world, op->off);
+    enum world_place place = boot_world_place_of(&device->world, op->off);
     uint32_t shown = op->len;
 
     text_add(out, op->kind == DFU_SIM_ERASE ? "E " : op->len > SMALL_WRITE ? "W " : "w ");
-    text_add(out, world_place_names[place]);
+    text_add(out, boot_world_place_names[place]);
     text_add(out, " ");
     text_add_hex(out, op->off - device->world.area[place].base);
     if (op->kind == DFU_SIM_WRITE && op->len > SMALL_WRITE) {

@@ -5,7 +5,7 @@
 #ifndef TEST_UPGRADE_H
 #define TEST_UPGRADE_H
 
-#include "world.h"
+#include "boot_world.h"
 
 #define OLD 1 /* major versions of the two images of most tests */
 #define NEW 2

@@ -94,7 +94,7 @@ static uint8_t *state_new(struct device *d)
     uint8_t *kept = malloc(d->world.state_size);
 
     assert_non_null(kept);
-    world_keep(&d->world, kept);
+    boot_world_keep(&d->world, kept);
     return kept;
 }
 
@@ -164,7 +164,7 @@ static void a_swap_cut_before_any_operation_ends_in_the_same_bytes(void **state)
     count = d->last.ops;
     after = state_new(d);
     for (uint32_t op = 1; op <= count; op++) {
-        world_restore(&d->world, before);
+        boot_world_restore(&d->world, before);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         assert_int_equal(start(d), NEW);
         assert_memory_equal(d->world.sim.mem, after, d->world.sim.size);
@@ -233,10 +233,10 @@ static void a_torn_image_ok_is_made_whole_when_the_swap_ends(void **state)
     for (int refuses = 0; refuses <= 1; refuses++) {
         uint32_t op;
 
-        world_restore(&d->world, before);
+        boot_world_restore(&d->world, before);
         assert_int_equal(start(d), NEW);
         op = op_at(d, WORLD_PRI, PRI_IMAGE_OK);
-        world_restore(&d->world, before);
+        boot_world_restore(&d->world, before);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         if (refuses) {
             wear_out(d, WORLD_PRI, PRI_IMAGE_OK);
@@ -265,10 +265,10 @@ static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
     stuck = state_new(d);
     assert_int_equal(start(d), NEW);
     op = op_at(d, WORLD_PRI, PRI_COPY_DONE);
-    world_restore(&d->world, stuck);
+    boot_world_restore(&d->world, stuck);
     start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
     wear_out(d, WORLD_PRI, PRI_COPY_DONE);
-    world_keep(&d->world, stuck);
+    boot_world_keep(&d->world, stuck);
 
     assert_int_equal(start(d), NEW);
     assert_int_equal(trailer(d, WORLD_PRI).copy_done, DFU_FLAG_SET);
@@ -276,7 +276,7 @@ static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
     op = d->last.ops;
     assert_int_equal(start(d), OLD);
     for (; op > 0; op--) {
-        world_restore(&d->world, stuck);
+        boot_world_restore(&d->world, stuck);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         if (start(d) == NEW) {
             assert_int_equal(start(d), OLD);
@@ -301,14 +301,14 @@ static void a_record_that_refuses_is_kept_elsewhere(void **state)
 
         assert_int_equal(start(d), NEW);
         op = op_at(d, WORLD_PRI, record);
-        world_restore(&d->world, kept);
+        boot_world_restore(&d->world, kept);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         wear_out(d, WORLD_PRI, record);
-        world_keep(&d->world, kept);
+        boot_world_keep(&d->world, kept);
         assert_int_equal(start(d), NEW);
         assert_true(is_blank(d, WORLD_SEC, 0x3000, 0x1000));
         for (op = d->last.ops; op > 0; op--) {
-            world_restore(&d->world, kept);
+            boot_world_restore(&d->world, kept);
             start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
             assert_int_equal(start(d), NEW);
             assert_int_equal(start(d), NEW);
@@ -368,7 +368,7 @@ static void a_torn_magic_does_not_lose_a_revert(void **state)
     put_bytes(d, WORLD_SEC, SEC_MAGIC, "77c295f3ffff");
     kept = state_new(d);
     for (uint32_t op = 1; op <= 10; op++) {
-        world_restore(&d->world, kept);
+        boot_world_restore(&d->world, kept);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         assert_int_equal(start(d), OLD);
         assert_int_equal(start(d), OLD);
@@ -444,7 +444,7 @@ static void the_trailer_of_another_swap_is_not_kept(void **state)
     for (uint32_t op = 1; op <= count; op++) {
         unsigned first;
 
-        world_restore(&d->world, kept);
+        boot_world_restore(&d->world, kept);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         first = start(d);
         assert_true(first == NEW || first == OLD);

@@ -112,12 +112,12 @@ static void a_copy_that_is_cut_is_made_again(void **state)
         uint32_t count;
 
         assert_non_null(before);
-        world_keep(&d->world, before);
+        boot_world_keep(&d->world, before);
         assert_int_equal(start(d), NEW);
         count = d->last.ops;
         for (uint32_t op = 1; op <= count; op++) {
             for (uint64_t seed = 0; seed < 20; seed++) {
-                world_restore(&d->world, before);
+                boot_world_restore(&d->world, before);
                 start_cut(d, seed == 0 ? DFU_SIM_CUT_BEFORE : DFU_SIM_CUT_INSIDE, op, seed);
                 assert_int_equal(start(d), NEW);
                 assert_int_equal(start(d), NEW);

@@ -16,7 +16,7 @@ static struct dfu_slot_state state_of(struct run *run, enum world_place place)
     struct dfu_slot_state state;
 
     if (dfu_slot_state_read(&run->right.map, &run->right.area[place], &state)) {
-        report_fatal("%s: no trailer in %s", run->c->id, world_place_names[place]);
+        report_fatal("%s: no trailer in %s", run->c->id, boot_world_place_names[place]);
     }
     return state;
 }
@@ -51,7 +51,7 @@ static void shorten_copy(struct run *run, struct right_boot *boot)
         const struct case_image *image = &run->c->images[i];
 
         if (image->size % unit != 0 ||
-            memcmp(image->bytes, world_bytes(&run->right, WORLD_SEC), image->size) != 0) {
+            memcmp(image->bytes, boot_world_bytes(&run->right, WORLD_SEC), image->size) != 0) {
             continue;
         }
         for (size_t j = 0; j < boot->ops.count; j++) {
@@ -127,7 +127,7 @@ static void revert_despite_torn_copy_done(struct run *run, struct right_boot *bo
         if (dfu_slot_trailer(&run->right.map, &run->right.area[WORLD_PRI], &at)) {
             report_fatal("%s: no trailer", run->c->id);
         }
-        world_bytes(&run->right, WORLD_PRI)[at.copy_done] = whole;
+        boot_world_bytes(&run->right, WORLD_PRI)[at.copy_done] = whole;
         run->is_twin = true;
     }
 }

@@ -33,7 +33,7 @@ enum world_place case_place(const char *name)
 {
     enum world_place place = WORLD_PRI;
 
-    while (place < WORLD_PLACES && strcmp(name, world_place_names[place]) != 0) {
+    while (place < WORLD_PLACES && strcmp(name, boot_world_place_names[place]) != 0) {
         place++;
     }
     return place;
@@ -226,13 +226,13 @@ void case_init(const struct swap_case *c, struct world *w)
         if (strcmp(item_str(entry, 0), "image") == 0) {
             const struct case_image *image = image_of(c, item_str(entry, 1));
 
-            world_load(w, case_place(item_str(entry, 2)), item_u32(entry, 3), image->bytes,
-                       image->size);
+            boot_world_load(w, case_place(item_str(entry, 2)), item_u32(entry, 3), image->bytes,
+                            image->size);
         } else {
             uint8_t bytes[4096];
             size_t len = unhex(item_str(entry, 3), bytes, sizeof bytes);
 
-            world_load(w, case_place(item_str(entry, 1)), item_u32(entry, 2), bytes, len);
+            boot_world_load(w, case_place(item_str(entry, 1)), item_u32(entry, 2), bytes, len);
         }
     }
 }
@@ -246,7 +246,7 @@ void case_stage(const struct swap_case *c, struct world *w, const cJSON *step)
     if (dfu_area_erase(&w->area[place], 0, size)) {
         report_fatal("%s: the area to stage in cannot be erased", c->id);
     }
-    world_load(w, place, (uint32_t)json_int(step, "offset"), image->bytes, image->size);
+    boot_world_load(w, place, (uint32_t)json_int(step, "offset"), image->bytes, image->size);
 }
 
 /* Bytes change behind the flash's back; a unit that then reads erased may be programmed. */
@@ -257,7 +257,7 @@ void case_poke(struct world *w, const cJSON *step)
     cJSON_ArrayForEach(entry, json_get(step, "bytes"))
     {
         enum world_place place = case_place(item_str(entry, 1));
-        uint8_t *at = world_bytes(w, place) + item_u32(entry, 2);
+        uint8_t *at = boot_world_bytes(w, place) + item_u32(entry, 2);
 
         if (strcmp(item_str(entry, 0), "fill") == 0) {
             memset(at, (int)item_u32(entry, 4), item_u32(entry, 3));
@@ -348,6 +348,6 @@ void case_apply(struct world *w, const struct case_op *op)
     }
     if (err) {
         report_fatal("recorded operation %c %s 0x%x cannot be done", op->kind,
-                     world_place_names[op->area], (unsigned)op->off);
+                     boot_world_place_names[op->area], (unsigned)op->off);
     }
 }

@@ -9,7 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "test_image.h"
-#include "world.h"
+#include "boot_world.h"
 
 #define CASE_IMAGES_MAX 6
 #define CASE_CHUNK      1024u /* bytes of one recorded copy operation */

@@ -120,9 +120,9 @@ void run_geometry_row(const cJSON *row, unsigned number, struct report *report)
     report->shown = 0;
     report->tally->rows++;
     case_areas(json_get(row, "areas"), &spec);
-    world_init(&w, &spec);
+    boot_world_init(&w, &spec);
     check_fields(&w, row, report, &spot);
     check_fit(&w, row, report, &spot);
     report->tally->failed_cases += report->shown > 0;
-    world_free(&w);
+    boot_world_free(&w);
 }

@@ -48,14 +48,14 @@ static void describe(const struct world *w, const struct order_step *step, char 
         (void)snprintf(out, size, "nothing more");
         return;
     }
-    place = world_place_of(w, step->off);
+    place = boot_world_place_of(w, step->off);
     if (place == WORLD_PLACES) {
         (void)snprintf(out, size, "outside of all areas");
     } else if (step->data) {
-        (void)snprintf(out, size, "write %s 0x%x = %02x...", world_place_names[place],
+        (void)snprintf(out, size, "write %s 0x%x = %02x...", boot_world_place_names[place],
                        (unsigned)(step->off - w->area[place].base), step->data[0]);
     } else {
-        (void)snprintf(out, size, "erase %s 0x%x", world_place_names[place],
+        (void)snprintf(out, size, "erase %s 0x%x", boot_world_place_names[place],
                        (unsigned)(step->off - w->area[place].base));
     }
 }

@@ -8,7 +8,7 @@
 #ifndef RUNNER_ORDER_H
 #define RUNNER_ORDER_H
 
-#include "world.h"
+#include "boot_world.h"
 
 struct order_step {
     enum dfu_sim_op_kind kind;

@@ -21,7 +21,7 @@ static int image_at(const struct run *run, const struct world *w, enum world_pla
         const struct case_image *image = &run->c->images[i];
 
         if (off <= w->area[place].size && image->size <= w->area[place].size - off &&
-            memcmp(world_bytes(w, place) + off, image->bytes, image->size) == 0) {
+            memcmp(boot_world_bytes(w, place) + off, image->bytes, image->size) == 0) {
             return (int)i;
         }
     }
@@ -81,7 +81,7 @@ struct our_boot run_start(struct run *run)
 
     dfu_sim_flash_power_on(&run->ours.sim);
     run->ours.sim.double_programs = 0;
-    start = world_start(&run->ours);
+    start = boot_world_start(&run->ours);
     out.err = start.err;
     run->report->tally->boots++;
     (void)snprintf(out.result, sizeof out.result, "%s",
@@ -115,7 +115,8 @@ static void check_recorded_hashes(struct run *run, const cJSON *hashes)
     {
         enum world_place place = case_place(hash->string);
 
-        report_sha256(world_bytes(&run->recorded, place), run->recorded.area[place].size, digest);
+        report_sha256(boot_world_bytes(&run->recorded, place), run->recorded.area[place].size,
+                      digest);
         if (strcmp(digest, hash->valuestring) != 0) {
             report_fatal("%s step %d: the recorded %s cannot be rebuilt", run->c->id,
                          run->spot.step, hash->string);
@@ -129,8 +130,8 @@ static void check_bytes(struct run *run)
     uint8_t *state;
 
     for (enum world_place place = WORLD_PRI; place < WORLD_PLACES; place++) {
-        const uint8_t *right = world_bytes(&run->right, place);
-        const uint8_t *ours = world_bytes(&run->ours, place);
+        const uint8_t *right = boot_world_bytes(&run->right, place);
+        const uint8_t *ours = boot_world_bytes(&run->ours, place);
         uint32_t size = run->right.area[place].size;
         uint32_t at = 0;
 
@@ -141,13 +142,13 @@ static void check_bytes(struct run *run)
             at++;
         }
         report_differ(run->report, &run->spot, "%s differs from 0x%x: ours %02x, right %02x",
-                      world_place_names[place], at, ours[at], right[at]);
+                      boot_world_place_names[place], at, ours[at], right[at]);
         state = malloc(run->right.state_size);
         if (!state) {
             report_fatal("out of memory");
         }
-        world_keep(&run->right, state);
-        world_restore(&run->ours, state);
+        boot_world_keep(&run->right, state);
+        boot_world_restore(&run->ours, state);
         free(state);
     }
 }
@@ -223,7 +224,7 @@ static void boot_twin(struct run *run, struct right_boot *right)
     }
     run->right.log = &log;
     dfu_sim_flash_power_on(&run->right.sim);
-    (void)world_start(&run->right);
+    (void)boot_world_start(&run->right);
     run->right.log = NULL;
     for (size_t i = 0; before.copy_done != after.copy_done && i < log.count; i++) {
         char *flag = strstr(log.lines[i], "copy_done=0x1");
@@ -245,7 +246,7 @@ static void apply_right(struct run *run, struct right_boot *right)
     struct case_ops split;
 
     run->right.journal = &run->right_journal;
-    world_journal_clear(&run->right_journal);
+    boot_world_journal_clear(&run->right_journal);
     if (run->is_twin) {
         boot_twin(run, right);
     } else {
@@ -269,10 +270,10 @@ static void print_boot(const struct run *run, const struct our_boot *boot)
     }
     for (size_t i = 0; i < run->our_journal.count; i++) {
         const struct world_op *op = &run->our_journal.ops[i];
-        enum world_place place = world_place_of(&run->ours, op->off);
+        enum world_place place = boot_world_place_of(&run->ours, op->off);
 
         (void)fprintf(out, "    %3zu %c %s 0x%x+0x%x%s", i + 1, (char)op->kind,
-                      world_place_names[place], op->off - run->ours.area[place].base, op->len,
+                      boot_world_place_names[place], op->off - run->ours.area[place].base, op->len,
                       op->data ? " =" : "");
         for (uint32_t j = 0; op->data && j < op->len && j < 16; j++) {
             (void)fprintf(out, " %02x", op->data[j]);
@@ -390,7 +391,7 @@ static uint8_t *kept(const struct world *w)
     if (!state) {
         report_fatal("out of memory");
     }
-    world_keep(w, state);
+    boot_world_keep(w, state);
     return state;
 }
 
@@ -416,8 +417,8 @@ static void one_step(struct run *run, const cJSON *step)
         recorded_after = kept(&run->recorded);
         right_after = kept(&run->right);
         run_sweeps(run, before, step, recorded_after, right_after);
-        world_restore(&run->ours, ours);
-        world_restore(&run->recorded, recorded_after);
+        boot_world_restore(&run->ours, ours);
+        boot_world_restore(&run->recorded, recorded_after);
         free(ours);
         free(recorded_after);
         free(right_after);
@@ -427,9 +428,9 @@ static void one_step(struct run *run, const cJSON *step)
 
 static void open_worlds(struct run *run)
 {
-    world_init(&run->recorded, &run->c->spec);
-    world_init(&run->right, &run->c->spec);
-    world_init(&run->ours, &run->c->spec);
+    boot_world_init(&run->recorded, &run->c->spec);
+    boot_world_init(&run->right, &run->c->spec);
+    boot_world_init(&run->ours, &run->c->spec);
     run->recorded.sim.allow_reprogram = true;
     run->right.sim.allow_reprogram = true;
     case_init(run->c, &run->recorded);
@@ -458,9 +459,9 @@ void run_case(const struct swap_case *c, struct report *report, int only_step, i
         one_step(&run, step);
     }
     report->tally->failed_cases += report->shown > 0;
-    world_free(&run.recorded);
-    world_free(&run.right);
-    world_free(&run.ours);
-    world_journal_free(&run.right_journal);
-    world_journal_free(&run.our_journal);
+    boot_world_free(&run.recorded);
+    boot_world_free(&run.right);
+    boot_world_free(&run.ours);
+    boot_world_journal_free(&run.right_journal);
+    boot_world_journal_free(&run.our_journal);
 }

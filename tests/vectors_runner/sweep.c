@@ -97,7 +97,7 @@ static void boot_and_note(struct sweep *s, struct outcome *out, const struct key
     out->left = key_of(w);
     for (enum world_place place = WORLD_PRI; place < WORLD_PLACES; place++) {
         if (w->area[place].size > 0) {
-            struct key key = hash_of(world_bytes(w, place), w->area[place].size);
+            struct key key = hash_of(boot_world_bytes(w, place), w->area[place].size);
 
             memcpy(out->sha8[place], key.bytes, sizeof out->sha8[place]);
         }
@@ -248,7 +248,7 @@ static void check_cut(struct sweep *s, const cJSON *sweep, int cut)
     struct outcome next, then;
 
     run->spot.cut = cut;
-    world_restore(&run->ours, s->states + (size_t)cut * run->ours.state_size);
+    boot_world_restore(&run->ours, s->states + (size_t)cut * run->ours.state_size);
     boot_twice(s, &next, &then);
     run->report->tally->cuts++;
     if (run->report->is_verbose && run->only_cut >= 0) {
@@ -325,8 +325,8 @@ static void check_second_cuts(struct sweep *s, const cJSON *pairs, int a, uint8_
     struct world_journal journal = { 0 };
     struct outcome next, then;
 
-    world_restore(&run->ours, s->states + (size_t)a * run->ours.state_size);
-    world_keep(&run->ours, state);
+    boot_world_restore(&run->ours, s->states + (size_t)a * run->ours.state_size);
+    boot_world_keep(&run->ours, state);
     run->ours.journal = &journal;
     run->spot.second_cut = -1;
     run->spot.boot = "next";
@@ -335,11 +335,11 @@ static void check_second_cuts(struct sweep *s, const cJSON *pairs, int a, uint8_
     for (int b = 1; b < (int)journal.count; b++) {
         const cJSON *right = pair_outcome(pairs, a, b);
 
-        world_restore(&run->ours, state);
-        if (world_redo(&run->ours, &journal.ops[b - 1])) {
+        boot_world_restore(&run->ours, state);
+        if (boot_world_redo(&run->ours, &journal.ops[b - 1])) {
             report_fatal("%s: an operation of our own cannot be repeated", run->c->id);
         }
-        world_keep(&run->ours, state);
+        boot_world_keep(&run->ours, state);
         boot_twice(s, &next, &then);
         run->spot.second_cut = b;
         run->report->tally->pairs++;
@@ -348,7 +348,7 @@ static void check_second_cuts(struct sweep *s, const cJSON *pairs, int a, uint8_
         run->spot.boot = "then";
         check_pair_boot(s, &then, json_get(right, "then"));
     }
-    world_journal_free(&journal);
+    boot_world_journal_free(&journal);
 }
 
 static void check_pairs(struct sweep *s, const cJSON *pairs)
@@ -380,11 +380,11 @@ static void build_states(struct sweep *s, const uint8_t *before, const cJSON *st
     if (!s->states) {
         report_fatal("out of memory");
     }
-    world_restore(w, before);
-    world_keep(w, s->states);
+    boot_world_restore(w, before);
+    boot_world_keep(w, s->states);
     for (size_t k = 0; k < s->ops.count; k++) {
         case_apply(w, &s->ops.list[k]);
-        world_keep(w, s->states + (k + 1) * w->state_size);
+        boot_world_keep(w, s->states + (k + 1) * w->state_size);
     }
 }
 

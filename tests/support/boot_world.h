@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* world.h - one simulated device for tests of the bootloader: flash with its slots, the real
+/* boot_world.h - one simulated device for tests of the bootloader: flash with its slots, the real
  * dfu_boot(), and the real application calls; states of its flash can be kept and put back.
  *
  * All areas lie on one flash, one after the other, so that operations are numbered across them.
  * A bit of foreign flash (guard bytes) lies before and after. */
-#ifndef TEST_WORLD_H
-#define TEST_WORLD_H
+#ifndef TEST_BOOT_WORLD_H
+#define TEST_BOOT_WORLD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 
 enum world_place { WORLD_PRI, WORLD_SEC, WORLD_SCR, WORLD_PRI1, WORLD_SEC1, WORLD_PLACES };
 
-extern const char *const world_place_names[WORLD_PLACES]; /* "pri", "sec", "scr", ... */
+extern const char *const boot_world_place_names[WORLD_PLACES]; /* "pri", "sec", "scr", ... */
 
 struct world_area_spec {
     uint32_t size; /* 0: there is no such area */
@@ -81,35 +81,35 @@ struct world {
     uint8_t buf[1024];
 };
 
-/* Blank flash. Free with world_free. */
-void world_init(struct world *w, const struct world_spec *spec);
-void world_free(struct world *w);
+/* Blank flash. Free with boot_world_free. */
+void boot_world_init(struct world *w, const struct world_spec *spec);
+void boot_world_free(struct world *w);
 
 /* Keep or put back the whole flash: state_size bytes. */
-void world_keep(const struct world *w, uint8_t *state);
-void world_restore(struct world *w, const uint8_t *state);
+void boot_world_keep(const struct world *w, uint8_t *state);
+void boot_world_restore(struct world *w, const uint8_t *state);
 
 /* The bytes of one area, in place. */
-uint8_t *world_bytes(const struct world *w, enum world_place place);
+uint8_t *boot_world_bytes(const struct world *w, enum world_place place);
 
 /* Which area an offset of the flash is in; WORLD_PLACES if none. */
-enum world_place world_place_of(const struct world *w, uint32_t off);
+enum world_place boot_world_place_of(const struct world *w, uint32_t off);
 
 /* Put bytes in as a programmer does. */
-void world_load(struct world *w, enum world_place place, uint32_t off, const void *data,
-                size_t len);
+void boot_world_load(struct world *w, enum world_place place, uint32_t off, const void *data,
+                     size_t len);
 
 /* One start of the bootloader. Journal and log, where set, are cleared first. Power is as the
  * caller left it: dfu_sim_flash_power_on() before, and perhaps dfu_sim_flash_cut(). */
-struct world_boot world_start(struct world *w);
+struct world_boot boot_world_start(struct world *w);
 
 /* Do one recorded operation again. */
-int world_redo(struct world *w, const struct world_op *op);
+int boot_world_redo(struct world *w, const struct world_op *op);
 
-/* Whether the foreign flash around the areas is as world_init left it. */
-bool world_guard_is_intact(const struct world *w);
+/* Whether the foreign flash around the areas is as boot_world_init left it. */
+bool boot_world_guard_is_intact(const struct world *w);
 
-void world_journal_clear(struct world_journal *journal);
-void world_journal_free(struct world_journal *journal);
+void boot_world_journal_clear(struct world_journal *journal);
+void boot_world_journal_free(struct world_journal *journal);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-#include "world.h"
+#include "boot_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #define GUARD_BYTE 0xa5u
 
-const char *const world_place_names[WORLD_PLACES] = { "pri", "sec", "scr", "pri1", "sec1" };
+const char *const boot_world_place_names[WORLD_PLACES] = { "pri", "sec", "scr", "pri1", "sec1" };
 
 static void *must(void *memory)
 {
@@ -63,13 +63,13 @@ static void note_op(void *ctx, const struct dfu_sim_op *op)
     journal->data_len += len;
 }
 
-void world_journal_clear(struct world_journal *journal)
+void boot_world_journal_clear(struct world_journal *journal)
 {
     journal->count = 0;
     journal->data_len = 0;
 }
 
-void world_journal_free(struct world_journal *journal)
+void boot_world_journal_free(struct world_journal *journal)
 {
     free(journal->ops);
     free(journal->data);
@@ -145,7 +145,7 @@ static void build_areas(struct world *w)
         const struct world_area_spec *spec = &w->spec.areas[i];
 
         if (spec->size > 0) {
-            w->area[i] = dfu_sim_flash_area(&w->sim, world_place_names[i], base, spec->size,
+            w->area[i] = dfu_sim_flash_area(&w->sim, boot_world_place_names[i], base, spec->size,
                                             spec->runs, spec->run_count);
             w->area[i].write_size = spec->write_size;
             base += spec->size;
@@ -206,7 +206,7 @@ static void build_config(struct world *w)
     };
 }
 
-void world_init(struct world *w, const struct world_spec *spec)
+void boot_world_init(struct world *w, const struct world_spec *spec)
 {
     memset(w, 0, sizeof *w);
     w->spec = *spec;
@@ -222,7 +222,7 @@ void world_init(struct world *w, const struct world_spec *spec)
     memset(w->sim.mem + w->sim.size - spec->guard, GUARD_BYTE, spec->guard);
 }
 
-void world_free(struct world *w)
+void boot_world_free(struct world *w)
 {
     free(w->sim.mem);
     w->sim.mem = NULL;
@@ -230,23 +230,23 @@ void world_free(struct world *w)
 
 /* ---- Using ---- */
 
-void world_keep(const struct world *w, uint8_t *state)
+void boot_world_keep(const struct world *w, uint8_t *state)
 {
     memcpy(state, w->sim.mem, w->state_size);
 }
 
-void world_restore(struct world *w, const uint8_t *state)
+void boot_world_restore(struct world *w, const uint8_t *state)
 {
     memcpy(w->sim.mem, state, w->state_size);
     dfu_sim_flash_power_on(&w->sim);
 }
 
-uint8_t *world_bytes(const struct world *w, enum world_place place)
+uint8_t *boot_world_bytes(const struct world *w, enum world_place place)
 {
     return w->sim.mem + w->area[place].base;
 }
 
-enum world_place world_place_of(const struct world *w, uint32_t off)
+enum world_place boot_world_place_of(const struct world *w, uint32_t off)
 {
     for (enum world_place i = WORLD_PRI; i < WORLD_PLACES; i++) {
         if (off >= w->area[i].base && off - w->area[i].base < w->area[i].size) {
@@ -256,17 +256,18 @@ enum world_place world_place_of(const struct world *w, uint32_t off)
     return WORLD_PLACES;
 }
 
-void world_load(struct world *w, enum world_place place, uint32_t off, const void *data, size_t len)
+void boot_world_load(struct world *w, enum world_place place, uint32_t off, const void *data,
+                     size_t len)
 {
     if (off > w->area[place].size || len > w->area[place].size - off ||
         dfu_sim_flash_load(&w->sim, w->area[place].base + off, data, len)) {
         fprintf(stderr, "test world: %zu bytes do not fit %s at 0x%x\n", len,
-                world_place_names[place], (unsigned)off);
+                boot_world_place_names[place], (unsigned)off);
         abort();
     }
 }
 
-struct world_boot world_start(struct world *w)
+struct world_boot boot_world_start(struct world *w)
 {
     struct world_boot boot = { 0 };
 
@@ -274,14 +275,14 @@ struct world_boot world_start(struct world *w)
         w->log->count = 0;
     }
     if (w->journal) {
-        world_journal_clear(w->journal);
+        boot_world_journal_clear(w->journal);
     }
     boot.err = dfu_boot(&w->cfg, &boot.result);
     boot.ops = w->sim.ops;
     return boot;
 }
 
-int world_redo(struct world *w, const struct world_op *op)
+int boot_world_redo(struct world *w, const struct world_op *op)
 {
     const struct dfu_flash_ops *ops = w->area[WORLD_PRI].ops;
 
@@ -289,7 +290,7 @@ int world_redo(struct world *w, const struct world_op *op)
                                      : ops->erase(&w->sim, op->off, op->len);
 }
 
-bool world_guard_is_intact(const struct world *w)
+bool boot_world_guard_is_intact(const struct world *w)
 {
     const uint8_t *end = w->sim.mem + w->sim.size - w->spec.guard;
 
