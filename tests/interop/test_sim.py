@@ -424,6 +424,24 @@ def test_a_device_without_an_image_says_so(device, images):
     device.wait_for("app: application 4.0.0+0 running from slot 0 (confirmed)")
 
 
+@pytest.mark.parametrize("board, mode, starts", [
+    ("nrf52840dk", "overwrite", "Image 0 upgrade secondary slot -> primary slot"),
+    ("nrf52840dk", "overwrite-fast", "Image 0 upgrade secondary slot -> primary slot"),
+    ("pinetime", "move", "Starting swap using move algorithm."),
+    ("sim", "move", "Starting swap using move algorithm."),
+])
+def test_every_mode_and_board_upgrades(device, images, board, mode, starts):
+    device.start("--init", images["v1"], "--mode", mode, board=board)
+    with_client(device, "udp", lambda client: upgrade(client, images["v2"]))
+    device.wait_for(starts)
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0")
+
+
+def test_a_mode_that_does_not_exist_yet_is_refused(device):
+    done = run(*device.command("--hash-only", board="pinetime"))
+    assert done.returncode == 2 and "not supported yet" in done.stderr
+
+
 def test_an_upload_that_cannot_fit_is_refused(device, images):
     device.start("--init", images["v1"])
 

@@ -108,6 +108,7 @@ static int choose_mode(struct host *host)
 
     if (host->config->strategy) {
         map->mode = host->config->mode;
+        map->scratch = NULL; /* the board may have one, but these modes do without */
         host->device_config.strategy = host->config->strategy;
     } else if (map->mode == DFU_MODE_SWAP_MOVE) {
         host->device_config.strategy = &dfu_boot_swap_move;
@@ -347,6 +348,18 @@ static void set_up_device(struct host *host)
     dfu_sim_device_cut(&host->device, config->cut_when, config->cut_op, config->seed);
 }
 
+static void give_hints(const struct host *host)
+{
+    const struct dfu_area *slot = host->board.map.images[0].primary;
+
+    if (host->device.state == DFU_SIM_UNBOOTABLE && dfu_area_is_erased(slot, 0, slot->size) == 1) {
+        cli_note(host->cli, "slot 0 is empty; --init IMAGE programs it, as a factory does");
+    }
+    if (!host->config->has_udp && !host->config->serial) {
+        cli_note(host->cli, "nobody can talk to this device; give --udp PORT or --serial LINK");
+    }
+}
+
 static int serve(struct host *host)
 {
     int err = serve_udp(host);
@@ -356,6 +369,7 @@ static int serve(struct host *host)
     }
     if (!err) {
         dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
+        give_hints(host);
         err = tell_ready(host);
     }
     if (!err) {
