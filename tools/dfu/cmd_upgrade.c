@@ -69,6 +69,9 @@ static void upgrade_show(void *ctx, uint64_t now_ms)
     char line[128];
 
     if (u->shown != step && u->shown <= DFU_UPGRADE_UPLOAD && step > DFU_UPGRADE_UPLOAD) {
+        if (u->engine.upload.result == 0 && u->engine.upload.sent > 0) {
+            progress_show(&u->progress, now_ms, u->engine.upload.acked);
+        }
         progress_end(&u->progress);
     }
     if (step == DFU_UPGRADE_UPLOAD && u->shown != step) {

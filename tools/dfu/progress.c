@@ -35,40 +35,43 @@ static double speed_of(const struct progress *p, uint64_t now_ms, uint32_t done)
     return ms > 0 && done > p->from ? (double)(done - p->from) * 1000.0 / (double)ms : 0;
 }
 
-static void print_left(double speed, uint32_t left)
+/* Speed and time left, once there is something to tell them from. */
+static void print_pace(double speed, uint32_t left)
 {
     unsigned seconds = speed > 0 ? (unsigned)((double)left / speed + 0.5) : 0;
+    char rate[24];
 
     if (speed > 0) {
+        fprintf(stderr, "  %s/s", progress_bytes((uint64_t)speed, rate, sizeof(rate)));
+    }
+    if (speed > 0 && left > 0) {
         fprintf(stderr, "  %u:%02u left", seconds / 60, seconds % 60);
     }
 }
 
 static void print_bar(const struct progress *p, double speed, uint32_t done)
 {
-    char have[24], all[24], rate[24];
+    char have[24], all[24];
     unsigned filled = (unsigned)((uint64_t)done * BAR_WIDTH / p->total);
 
     fprintf(stderr, "\r%s [", p->what);
     for (unsigned i = 0; i < BAR_WIDTH; i++) {
         fputc(i < filled ? '#' : '.', stderr);
     }
-    fprintf(stderr, "] %3u%%  %s of %s  %s/s", (unsigned)((uint64_t)done * 100 / p->total),
-            progress_bytes(done, have, sizeof(have)), progress_bytes(p->total, all, sizeof(all)),
-            progress_bytes((uint64_t)speed, rate, sizeof(rate)));
-    print_left(speed, p->total - done);
+    fprintf(stderr, "] %3u%%  %s of %s", (unsigned)((uint64_t)done * 100 / p->total),
+            progress_bytes(done, have, sizeof(have)), progress_bytes(p->total, all, sizeof(all)));
+    print_pace(speed, p->total - done);
     fprintf(stderr, "\033[K");
     fflush(stderr);
 }
 
 static void print_line(const struct progress *p, double speed, uint32_t done)
 {
-    char have[24], all[24], rate[24];
+    char have[24], all[24];
 
-    fprintf(stderr, "%s %u%%  %s of %s  %s/s", p->what, (unsigned)((uint64_t)done * 100 / p->total),
-            progress_bytes(done, have, sizeof(have)), progress_bytes(p->total, all, sizeof(all)),
-            progress_bytes((uint64_t)speed, rate, sizeof(rate)));
-    print_left(speed, p->total - done);
+    fprintf(stderr, "%s %u%%  %s of %s", p->what, (unsigned)((uint64_t)done * 100 / p->total),
+            progress_bytes(done, have, sizeof(have)), progress_bytes(p->total, all, sizeof(all)));
+    print_pace(speed, p->total - done);
     fprintf(stderr, "\n");
 }
 
