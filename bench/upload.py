@@ -38,7 +38,7 @@ class Delay:
     def __init__(self, device):
         self.address = f"127.32.{random.randrange(256)}.{random.randrange(1, 255)}"
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "bench" / "udp_delay.py"), self.address, str(PORT),
+            [sys.executable, str(ROOT / "bench" / "network" / "udp_delay.py"), self.address, str(PORT),
              device.address, str(PORT), str(DELAY_MS)], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
 
