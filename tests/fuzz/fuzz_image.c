@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Any bytes at all as an image: open, walk, read everything, verify. What must hold besides not
+ * crashing: offsets stay inside, the TLVs fill their areas, and trust means what it says. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dfu/image.h"
+
+/* The vectors' test-only-ed25519.pem, public half: some inputs then reach the signature. */
+static const uint8_t key_der[] = {
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, 0x51, 0xc2, 0xc2,
+    0xa7, 0xac, 0x36, 0xdb, 0xbe, 0x6b, 0x3e, 0x5d, 0x56, 0xa3, 0xd0, 0xcf, 0x2c, 0x22, 0xb8,
+    0xf6, 0x93, 0xce, 0x7c, 0xce, 0xb6, 0x9c, 0x5d, 0x99, 0xbb, 0x62, 0xfe, 0x3f, 0x32,
+};
+
+static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha512_openssl,
+                                                     NULL };
+
+static void require(bool claim)
+{
+    if (!claim) {
+        abort();
+    }
+}
+
+static void walk(const struct dfu_image *image, uint32_t size)
+{
+    struct dfu_image_tlv tlv;
+    struct dfu_image_dependency dependency;
+    uint8_t value[DFU_SIGNATURE_MAX], hash[DFU_HASH_MAX];
+    uint32_t cursor = 0, bytes = 4 + (image->prot_end > image->tlv_off ? 4 : 0);
+    int more;
+
+    while ((more = dfu_image_tlv_next(image, &cursor, &tlv)) > 0) {
+        require(tlv.off <= size && tlv.len <= size - tlv.off && cursor <= image->end);
+        (void)dfu_image_tlv_read(image, &tlv, value, sizeof(value));
+        bytes += 4u + tlv.len;
+    }
+    require(more == 0 && bytes == image->end - image->tlv_off);
+    require(dfu_image_stored_hash(image, hash) <= (int)sizeof(hash));
+    for (uint32_t i = 0; dfu_image_dependency(image, i, &dependency) > 0; i++) {
+        require(i <= image->header.protect_tlv_size / 16u);
+    }
+}
+
+static struct dfu_image_report verify(const struct dfu_reader *reader, bool with_key)
+{
+    struct dfu_key key = { &dfu_ed25519_openssl, key_der, sizeof(key_der) };
+    struct dfu_image_policy policy = {
+        .hashes = hashes,
+        .keys = &key,
+        .key_count = with_key ? 1 : 0,
+        .hash_only = !with_key,
+    };
+    struct dfu_image_report report;
+    uint8_t buf[256];
+
+    dfu_image_verify(&policy, reader, 0, buf, sizeof(buf), NULL, NULL, &report);
+    require(dfu_verdict_is_trusted(&report.verdict) == (report.fault == DFU_IMAGE_FINE));
+    return report;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct dfu_memory_span span = { data, (uint32_t)size };
+    struct dfu_reader reader = dfu_memory_reader(&span);
+    struct dfu_image image;
+    enum dfu_image_fault fault = dfu_image_open(&image, &reader, 0);
+
+    if (fault == DFU_IMAGE_FINE) {
+        require(image.tlv_off <= image.prot_end && image.prot_end < image.end && image.end <= size);
+        walk(&image, (uint32_t)size);
+    }
+    if (verify(&reader, false).fault == DFU_IMAGE_FINE) {
+        struct dfu_hash h;
+        uint8_t digest[DFU_HASH_MAX], stored[DFU_HASH_MAX];
+
+        /* Trusted by its hash alone: then the bytes do have that hash. */
+        require(fault == DFU_IMAGE_FINE);
+        if (dfu_image_stored_hash(&image, stored) == 32) {
+            require(dfu_sha256_openssl.start(&h) == 0);
+            require(h.alg->update(&h, data, image.prot_end) == 0);
+            require(h.alg->finish(&h, digest) == 0);
+            require(memcmp(digest, stored, 32) == 0);
+        }
+    }
+    (void)verify(&reader, true);
+    return 0;
+}
