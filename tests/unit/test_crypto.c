@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The OpenSSL backend at its edges; that it agrees with others is shown by the image vectors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "dfu/crypto.h"
+#include "dfu/err.h"
+#include "dfu/openssl.h"
+
+static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
+                                                     &dfu_sha512_openssl };
+
+static const struct {
+    const struct dfu_sig_alg *alg;
+    const char *type, *detail;
+    size_t digest_len;
+} schemes[] = {
+    { &dfu_rsa2048_openssl, "RSA", "2048", 32 },    { &dfu_rsa3072_openssl, "RSA", "3072", 32 },
+    { &dfu_ecdsa_p256_openssl, "EC", "P-256", 32 }, { &dfu_ecdsa_p384_openssl, "EC", "P-384", 48 },
+    { &dfu_ed25519_openssl, "ED25519", "", 64 },
+};
+
+enum { SCHEMES = sizeof(schemes) / sizeof(schemes[0]) };
+
+struct pair {
+    EVP_PKEY *pkey;
+    uint8_t der[DFU_PUBLIC_KEY_MAX];
+    struct dfu_key key;
+    struct dfu_signer signer;
+};
+
+static EVP_PKEY *generate(const char *type, const char *detail)
+{
+    if (strcmp(type, "RSA") == 0) {
+        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)(strcmp(detail, "2048") ? 3072 : 2048));
+    }
+    return strcmp(type, "EC") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", detail)
+                                   : EVP_PKEY_Q_keygen(NULL, NULL, type);
+}
+
+static void make_pair(struct pair *pair, size_t scheme)
+{
+    int len;
+
+    pair->pkey = generate(schemes[scheme].type, schemes[scheme].detail);
+    assert_non_null(pair->pkey);
+    len = dfu_openssl_public_key(pair->pkey, pair->der, sizeof(pair->der));
+    assert_true(len > 0);
+    pair->key = (struct dfu_key){ schemes[scheme].alg, pair->der, (size_t)len };
+    assert_ptr_equal(dfu_openssl_sig_alg(pair->pkey), schemes[scheme].alg);
+    assert_int_equal(dfu_openssl_signer(pair->pkey, pair->der, (size_t)len, &pair->signer), 0);
+}
+
+/* FIPS 180-4: "abc". */
+static void hashes_are_those_of_the_standard(void **state)
+{
+    static const uint8_t first[3][4] = { { 0xba, 0x78, 0x16, 0xbf },
+                                         { 0xcb, 0x00, 0x75, 0x3f },
+                                         { 0xdd, 0xaf, 0x35, 0xa1 } };
+    uint8_t digest[DFU_HASH_MAX];
+    struct dfu_hash h;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(hashes[i]->start(&h), 0);
+        assert_int_equal(hashes[i]->update(&h, "a", 1), 0);
+        assert_int_equal(hashes[i]->update(&h, "bc", 2), 0);
+        assert_int_equal(hashes[i]->finish(&h, digest), 0);
+        assert_memory_equal(digest, first[i], 4);
+        assert_int_equal(hashes[i]->update(&h, "d", 1), DFU_ERR_STATE);
+        assert_int_equal(hashes[i]->finish(&h, digest), DFU_ERR_STATE);
+    }
+}
+
+static void a_hash_given_up_leaks_nothing(void **state)
+{
+    struct dfu_hash h;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(hashes[i]->start(&h), 0);
+        assert_int_equal(hashes[i]->finish(&h, NULL), 0);
+    }
+}
+
+static void each_scheme_accepts_its_own_signature_and_no_other(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        uint8_t digest[DFU_HASH_MAX] = { 1, 2, 3 }, sig[DFU_SIGNATURE_MAX];
+        size_t len = schemes[i].digest_len;
+        struct pair mine, other;
+        int sig_len;
+
+        make_pair(&mine, i);
+        make_pair(&other, i);
+        sig_len = mine.signer.sign(mine.signer.ctx, digest, len, sig, sizeof(sig));
+        assert_in_range(sig_len, schemes[i].alg->min_len, schemes[i].alg->max_len);
+        assert_int_equal(mine.key.alg->verify(&mine.key, digest, len, sig, (size_t)sig_len), 0);
+        assert_int_equal(other.key.alg->verify(&other.key, digest, len, sig, (size_t)sig_len),
+                         DFU_ERR_VERIFY);
+        digest[31] ^= 1;
+        assert_int_equal(mine.key.alg->verify(&mine.key, digest, len, sig, (size_t)sig_len),
+                         DFU_ERR_VERIFY);
+        assert_int_equal(mine.key.alg->verify(&mine.key, digest, len - 1, sig, (size_t)sig_len),
+                         DFU_ERR_VERIFY);
+        assert_int_equal(mine.signer.sign(mine.signer.ctx, digest, len, sig, 8), DFU_ERR_NOSPACE);
+        EVP_PKEY_free(mine.pkey);
+        EVP_PKEY_free(other.pkey);
+    }
+}
+
+static void a_key_of_another_kind_is_no_key(void **state)
+{
+    uint8_t digest[DFU_HASH_MAX] = { 0 }, sig[DFU_SIGNATURE_MAX] = { 0x30, 6, 2, 1, 1, 2, 1, 1 };
+
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct pair pair;
+
+        make_pair(&pair, i);
+        for (size_t j = 0; j < SCHEMES; j++) {
+            struct dfu_key foreign = { schemes[j].alg, pair.der, pair.key.der_len };
+            size_t sig_len = schemes[j].alg->max_len == 128 ? 8 : schemes[j].alg->max_len;
+            int err = foreign.alg->verify(&foreign, digest, schemes[j].digest_len, sig, sig_len);
+
+            assert_int_equal(err, i == j ? DFU_ERR_VERIFY : DFU_ERR_INVAL);
+        }
+        pair.key.der_len--;
+        assert_int_equal(
+            pair.key.alg->verify(&pair.key, digest, schemes[i].digest_len, sig,
+                                 schemes[i].alg->max_len == 128 ? 8 : schemes[i].alg->max_len),
+            DFU_ERR_INVAL);
+        EVP_PKEY_free(pair.pkey);
+    }
+}
+
+/* secp256k1 has 256 bits, too; signatures by such a key are never P-256's. */
+static void other_curves_and_sizes_are_not_taken_for_ours(void **state)
+{
+    static const char *const curves[] = { "secp256k1", "brainpoolP256r1", "P-521" };
+    uint8_t der[256], digest[32] = { 0 };
+    static const uint8_t sig[] = { 0x30, 6, 2, 1, 1, 2, 1, 1 };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", curves[i]);
+        uint8_t *p = der;
+        int len = i2d_PUBKEY(pkey, &p);
+        struct dfu_key key = { &dfu_ecdsa_p256_openssl, der, (size_t)len };
+        struct dfu_signer signer;
+
+        assert_int_equal(key.alg->verify(&key, digest, 32, sig, sizeof(sig)), DFU_ERR_INVAL);
+        assert_null(dfu_openssl_sig_alg(pkey));
+        assert_int_equal(dfu_openssl_public_key(pkey, der, sizeof(der)), DFU_ERR_NOTSUP);
+        assert_int_equal(dfu_openssl_signer(pkey, der, 1, &signer), DFU_ERR_NOTSUP);
+        EVP_PKEY_free(pkey);
+    }
+}
+
+/* A compressed point would be encoded compressed again, and hash to another KEYHASH. */
+static void a_key_read_from_a_compressed_point_has_the_usual_encoding(void **state)
+{
+    uint8_t compressed[256];
+    const uint8_t *p = compressed;
+    struct pair pair;
+    uint8_t again[DFU_PUBLIC_KEY_MAX], *out = compressed;
+    EVP_PKEY *read;
+    int len;
+
+    (void)state;
+    make_pair(&pair, 2);
+    EVP_PKEY_set_utf8_string_param(pair.pkey, "point-format", "compressed");
+    len = i2d_PUBKEY(pair.pkey, &out);
+    assert_int_equal(len, 59);
+    read = d2i_PUBKEY(NULL, &p, len);
+    assert_non_null(read);
+    assert_int_equal(dfu_openssl_public_key(read, again, sizeof(again)), 91);
+    assert_memory_equal(again, pair.der, 91);
+    EVP_PKEY_free(read);
+    EVP_PKEY_free(pair.pkey);
+}
+
+static void ecdsa_signatures_are_strict_der_then_zeros(void **state)
+{
+    uint8_t digest[32] = { 9 }, sig[DFU_SIGNATURE_MAX] = { 0 };
+    struct pair pair;
+    int len;
+
+    (void)state;
+    make_pair(&pair, 2);
+    len = pair.signer.sign(pair.signer.ctx, digest, 32, sig, sizeof(sig));
+    assert_true(len > 0);
+    memset(sig + len, 0, sizeof(sig) - (size_t)len);
+    assert_int_equal(pair.key.alg->verify(&pair.key, digest, 32, sig, 128), 0);
+    sig[127] = 1;
+    assert_int_equal(pair.key.alg->verify(&pair.key, digest, 32, sig, 128), DFU_ERR_VERIFY);
+    assert_int_equal(pair.key.alg->verify(&pair.key, digest, 32, sig, (size_t)len - 1),
+                     DFU_ERR_VERIFY);
+    assert_int_equal(pair.key.alg->verify(&pair.key, digest, 32, sig, 1), DFU_ERR_VERIFY);
+    assert_int_equal(pair.key.alg->verify(&pair.key, digest, 32, sig, 0), DFU_ERR_VERIFY);
+    EVP_PKEY_free(pair.pkey);
+}
+
+static void the_callers_error_queue_is_left_as_it_was(void **state)
+{
+    uint8_t digest[32] = { 0 }, sig[256] = { 0 };
+    struct dfu_key broken = { &dfu_rsa2048_openssl, digest, sizeof(digest) };
+    unsigned long before;
+
+    (void)state;
+    ERR_clear_error();
+    ERR_raise(ERR_LIB_USER, 1);
+    before = ERR_peek_last_error();
+    assert_int_equal(broken.alg->verify(&broken, digest, 32, sig, 256), DFU_ERR_INVAL);
+    assert_int_equal(ERR_peek_last_error(), before);
+    ERR_clear_error();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes_are_those_of_the_standard),
+        cmocka_unit_test(a_hash_given_up_leaks_nothing),
+        cmocka_unit_test(each_scheme_accepts_its_own_signature_and_no_other),
+        cmocka_unit_test(a_key_of_another_kind_is_no_key),
+        cmocka_unit_test(other_curves_and_sizes_are_not_taken_for_ours),
+        cmocka_unit_test(a_key_read_from_a_compressed_point_has_the_usual_encoding),
+        cmocka_unit_test(ecdsa_signatures_are_strict_der_then_zeros),
+        cmocka_unit_test(the_callers_error_queue_is_left_as_it_was),
+    };
+    return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);
+}
