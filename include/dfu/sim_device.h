@@ -125,6 +125,7 @@ struct dfu_sim_server {
 struct dfu_sim_device {
     const struct dfu_sim_device_config *cfg;
     enum dfu_sim_device_state state;
+    uint32_t starts; /* so far */
     enum dfu_sim_reset_cause reset_cause;
     struct dfu_boot_result boot; /* of the last start that found an image */
     struct dfu_sim_boot_cost cost;
@@ -155,6 +156,9 @@ void dfu_sim_device_cut(struct dfu_sim_device *dev, enum dfu_sim_cut_when when, 
 /* Start the bootloader and whatever it finds. now_ms is any monotonic clock. */
 enum dfu_sim_device_state dfu_sim_device_power_on(struct dfu_sim_device *dev, uint64_t now_ms);
 void dfu_sim_device_power_off(struct dfu_sim_device *dev);
+
+/* Software of the device resets it, now. */
+void dfu_sim_device_reset(struct dfu_sim_device *dev, uint64_t now_ms);
 
 /* One SMP packet from a link; the answers come through cfg->frame before this returns. */
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,

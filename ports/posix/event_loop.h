@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DFU_LOOP_FILES_MAX 8u
+#define DFU_LOOP_FILES_MAX 16u
 
 struct dfu_loop_file {
     int fd;

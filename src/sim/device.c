@@ -350,6 +350,7 @@ static void start(struct dfu_sim_device *dev, enum dfu_sim_reset_cause cause, ui
     const struct dfu_sim_flash *dark;
     int err;
 
+    dev->starts++;
     dev->reset_cause = cause;
     dev->reset_due_ms = NEVER;
     dev->cut.when = DFU_SIM_NO_CUT;
@@ -402,6 +403,11 @@ void dfu_sim_device_power_off(struct dfu_sim_device *dev)
     dev->state = DFU_SIM_OFF;
     dev->reset_due_ms = NEVER;
     dev->is_rtc_set = false;
+}
+
+void dfu_sim_device_reset(struct dfu_sim_device *dev, uint64_t now_ms)
+{
+    start(dev, DFU_SIM_BY_SOFTWARE, now_ms);
 }
 
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,

@@ -28,6 +28,13 @@ enum {
     OPT_BUF_COUNT,
     OPT_REAL_TIME,
     OPT_READY_FILE,
+    OPT_USBIP,
+    OPT_USB_SERIAL,
+    OPT_USB_TRANSFER_SIZE,
+    OPT_USB_NO_UPLOAD,
+    OPT_USB_PERMANENT,
+    OPT_USB_REBOOT,
+    OPT_USB_NO_WILL_DETACH,
 };
 
 static const struct cli_option options[] = {
@@ -63,12 +70,27 @@ static const struct cli_option options[] = {
       OPT_REAL_TIME },
     { "ready-file", 0, "FILE", 1, "write port, link and process id there once all is served", NULL,
       OPT_READY_FILE },
+    { "usbip", 0, "PORT", 1,
+      "show the device's USB port over USB/IP on this TCP port; 0 finds a free one", NULL,
+      OPT_USBIP },
+    { "usb-serial", 0, "TEXT", 1, "its USB serial number", "DFUKIT0001", OPT_USB_SERIAL },
+    { "usb-transfer-size", 0, "BYTES", 1, "largest block of a USB DFU transfer", "4096",
+      OPT_USB_TRANSFER_SIZE },
+    { "usb-no-upload", 0, NULL, 0, "slots can't be read over USB DFU", NULL, OPT_USB_NO_UPLOAD },
+    { "usb-permanent", 0, NULL, 0,
+      "an image downloaded over USB DFU stays without a test: one that doesn't work can't revert",
+      NULL, OPT_USB_PERMANENT },
+    { "usb-reboot", 0, NULL, 0, "restart by itself after a download over USB DFU", NULL,
+      OPT_USB_REBOOT },
+    { "usb-no-will-detach", 0, NULL, 0, "stay on the bus after DFU_DETACH until the host resets it",
+      NULL, OPT_USB_NO_WILL_DETACH },
     { 0 },
 };
 
 static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --init app-1.0.0.bin --key root-pub.pem --udp 1337",
     "dfu sim -b nrf52840dk -f flash.bin --hash-only --serial /tmp/device --power-cut 31",
+    "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
     NULL,
 };
 
@@ -167,6 +189,26 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
     return err;
 }
 
+static int take_usb(struct cli *cli, struct sim_usb_options *usb)
+{
+    uint64_t port = 0;
+    uint64_t transfer_size = 0;
+    int err = cli_number(cli, OPT_USBIP, 0, UINT16_MAX, &port);
+
+    if (!err) {
+        err = cli_number(cli, OPT_USB_TRANSFER_SIZE, 64, DFU_SIM_USB_TRANSFER_SIZE, &transfer_size);
+    }
+    usb->is_wanted = cli_has(cli, OPT_USBIP);
+    usb->port = (uint16_t)port;
+    usb->serial = cli_value(cli, OPT_USB_SERIAL);
+    usb->transfer_size = (uint32_t)transfer_size;
+    usb->no_upload = cli_has(cli, OPT_USB_NO_UPLOAD);
+    usb->permanent = cli_has(cli, OPT_USB_PERMANENT);
+    usb->reboot = cli_has(cli, OPT_USB_REBOOT);
+    usb->no_will_detach = cli_has(cli, OPT_USB_NO_WILL_DETACH);
+    return err;
+}
+
 static int take_options(struct cli *cli, struct sim_host_config *config)
 {
     int err = take_numbers(cli, config);
@@ -182,6 +224,9 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->prevent_downgrade = cli_has(cli, OPT_NO_DOWNGRADE);
     config->real_time = cli_has(cli, OPT_REAL_TIME);
     config->stay_off = cli_has(cli, OPT_STAY_OFF);
+    if (!err) {
+        err = take_usb(cli, &config->usb);
+    }
     if (!err) {
         err = take_mode(cli, config);
     }

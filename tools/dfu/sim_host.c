@@ -20,7 +20,7 @@
 #define WHY_MAX           256
 #define FLASH_WAIT_MIN_US 1000u
 
-enum link { LINK_UDP, LINK_SERIAL };
+enum link { LINK_UDP, LINK_SERIAL, LINK_USB };
 
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
                                                      &dfu_sha512_openssl, NULL };
@@ -38,6 +38,7 @@ struct host {
     struct dfu_loop loop;
     struct dfu_server_udp udp;
     struct dfu_server_pty serial;
+    struct sim_usb usb;
     int port;
     uint64_t flash_debt_us;
 };
@@ -60,6 +61,8 @@ static void send_frame(void *ctx, uint32_t link, const uint8_t *packet, size_t l
 
     if (link == LINK_UDP) {
         dfu_server_udp_send(&host->udp, packet, len);
+    } else if (link == LINK_USB) {
+        dfu_sim_usb_send(&host->usb.port, packet, len);
     } else {
         dfu_server_pty_send(&host->serial, packet, len);
     }
@@ -249,8 +252,20 @@ static int serve_serial(struct host *host)
     return 0;
 }
 
+static int serve_usb(struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+
+    if (!config->usb.is_wanted) {
+        return 0;
+    }
+    return sim_usb_open(host->cli, &host->usb, &config->usb, &host->device, LINK_USB, &host->loop,
+                        config->address);
+}
+
 static void stop_serving(struct host *host)
 {
+    sim_usb_close(&host->usb);
     if (host->serial.file.fd > 0) {
         dfu_server_pty_close(&host->serial);
     }
@@ -274,6 +289,9 @@ static int tell_ready(struct host *host)
     }
     if (config->serial) {
         cJSON_AddStringToObject(json, "serial", config->serial);
+    }
+    if (config->usb.is_wanted) {
+        cJSON_AddNumberToObject(json, "usbip", host->usb.tcp_port);
     }
     text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
@@ -310,11 +328,17 @@ static void live(struct host *host)
         if (host->config->serial) {
             due = earlier(due, dfu_server_pty_due_ms(&host->serial));
         }
+        if (host->config->usb.is_wanted) {
+            due = earlier(due, sim_usb_due_ms(&host->usb));
+        }
         event = dfu_loop_wait(&host->loop, due);
         if (host->config->serial) {
             dfu_server_pty_poll(&host->serial);
         }
         dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
+        if (host->config->usb.is_wanted) {
+            sim_usb_poll(&host->usb);
+        }
     }
 }
 
@@ -355,8 +379,9 @@ static void give_hints(const struct host *host)
     if (host->device.state == DFU_SIM_UNBOOTABLE && dfu_area_is_erased(slot, 0, slot->size) == 1) {
         cli_note(host->cli, "slot 0 is empty; --init IMAGE programs it, as a factory does");
     }
-    if (!host->config->has_udp && !host->config->serial) {
-        cli_note(host->cli, "nobody can talk to this device; give --udp PORT or --serial LINK");
+    if (!host->config->has_udp && !host->config->serial && !host->config->usb.is_wanted) {
+        cli_note(host->cli,
+                 "nobody can talk to this device; give --udp PORT, --serial LINK or --usbip PORT");
     }
 }
 
@@ -366,6 +391,9 @@ static int serve(struct host *host)
 
     if (!err) {
         err = serve_serial(host);
+    }
+    if (!err) {
+        err = serve_usb(host);
     }
     if (!err) {
         dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "dfu/sim_device.h"
+#include "sim_usb.h"
 
 struct sim_host_config {
     const char *board, *flash;
@@ -22,6 +23,7 @@ struct sim_host_config {
     const char *serial; /* or NULL */
     uint32_t baud;
     bool console_on_serial;
+    struct sim_usb_options usb;
     const char *ready_file; /* or NULL */
     uint32_t smp_buf_size, smp_buf_count;
 
