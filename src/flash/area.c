@@ -153,10 +153,8 @@ int dfu_area_is_erased(const struct dfu_area *area, uint32_t off, uint32_t len)
         if (err) {
             return err;
         }
-        for (uint32_t i = 0; i < n; i++) {
-            if (chunk[i] != area->erased) {
-                return 0;
-            }
+        if (chunk[0] != area->erased || memcmp(chunk, chunk + 1, n - 1) != 0) {
+            return 0;
         }
         off += n;
         len -= n;

@@ -268,7 +268,7 @@ static void one_byte_decides_whether_a_span_is_erased(void **state)
 static void a_wrong_area_is_refused_at_start(void **state)
 {
     static const struct dfu_flash_ops no_erase = { read_at, write_at, NULL };
-    static const struct dfu_sector_run too_much[] = { { 0x400, 0xffffffff } };
+    static const struct dfu_sector_run wraps[] = { { 0x400, 0x40000c } }; /* to 0x3000 */
     static const struct dfu_sector_run odd[] = { { 0x2ffc, 1 }, { 4, 1 } };
     static const struct dfu_sector_run empty[] = { { 0x3000, 1 }, { 0, 5 } };
     struct driver driver;
@@ -300,7 +300,7 @@ static void a_wrong_area_is_refused_at_start(void **state)
     assert_int_equal(dfu_area_check(&a), DFU_ERR_ALIGN);
     a = good, a.base = 4;
     assert_int_equal(dfu_area_check(&a), DFU_ERR_ALIGN);
-    a = good, a.runs = too_much, a.run_count = 1;
+    a = good, a.runs = wraps, a.run_count = 1;
     assert_int_equal(dfu_area_check(&a), DFU_ERR_INVAL);
     a = good, a.runs = odd, a.run_count = 2;
     assert_int_equal(dfu_area_check(&a), DFU_ERR_ALIGN);

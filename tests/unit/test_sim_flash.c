@@ -353,6 +353,29 @@ static void a_torn_erase_takes_many_forms(void **state)
     assert_true(first_half > 10 && second_half > 10 && nearly_all > 10 && scattered > 10);
 }
 
+/* Units that a torn erase reached may be programmed; those that it left may not. */
+static void a_torn_erase_frees_only_what_it_erased(void **state)
+{
+    unsigned freed = 0, kept = 0;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        memset(mem(), 0x3c, area->size);
+        dfu_sim_flash_adopt(&nor->flash);
+        dfu_sim_flash_cut(&nor->flash, DFU_SIM_CUT_INSIDE, 1, seed);
+        assert_int_equal(dfu_area_erase(area, 0, SECTOR), DFU_ERR_POWER);
+        dfu_sim_flash_power_on(&nor->flash);
+        for (uint32_t at = 0; at < SECTOR; at += 4) {
+            bool is_erased = memcmp(mem() + at, "\xff\xff\xff\xff", 4) == 0;
+
+            assert_int_equal(dfu_area_write(area, at, "abcd", 4), is_erased ? DFU_OK : DFU_ERR_IO);
+            freed += is_erased;
+            kept += !is_erased;
+        }
+    }
+    assert_true(freed > 100 && kept > 100);
+}
+
 static void what_a_cut_leaves_follows_from_the_number_alone(void **state)
 {
     uint8_t first[SECTOR];
@@ -411,6 +434,7 @@ int main(void)
         ON_FLASH(a_torn_program_is_a_prefix_and_one_torn_unit),
         ON_FLASH(a_torn_unit_refuses_another_program),
         ON_FLASH(a_torn_erase_takes_many_forms),
+        ON_FLASH(a_torn_erase_frees_only_what_it_erased),
         ON_FLASH(what_a_cut_leaves_follows_from_the_number_alone),
         ON_FLASH(devices_with_unequal_sectors_erase_the_right_ones),
     };
