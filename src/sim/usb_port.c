@@ -58,6 +58,9 @@ static void follow_start(struct dfu_sim_usb *port)
     port->seen_state = dev->state;
     port->is_plugged = false;
     drop_download(port);
+    /* Without an application the slot it belongs in may be written. */
+    port->alts[0].can_download =
+        dev->state == DFU_SIM_UNBOOTABLE || !dev->cfg->map->images[0].secondary;
     if (dev->state == DFU_SIM_RUNNING) {
         plug_in(port, DFU_USB_RUNTIME);
         say_support(port);
@@ -66,13 +69,21 @@ static void follow_start(struct dfu_sim_usb *port)
     }
 }
 
+/* In the bootloader: one that has been downloaded meanwhile. */
 static bool has_application(void *ctx)
 {
-    const struct dfu_sim_usb *port = ctx;
-    const struct dfu_sim_device *dev = port->cfg->device;
-    int swap = dfu_mcuboot_swap_type(dev->cfg->map, 0);
+    struct dfu_sim_usb *port = ctx;
+    const struct dfu_sim_device_config *dev = port->cfg->device->cfg;
+    struct dfu_area_span span = { dev->map->images[0].primary, 0 };
+    struct dfu_reader reader = dfu_area_reader(&span);
+    struct dfu_image_report report;
 
-    return dev->state == DFU_SIM_RUNNING || swap == DFU_SWAP_TEST || swap == DFU_SWAP_PERM;
+    if (port->cfg->device->state == DFU_SIM_RUNNING) {
+        return true;
+    }
+    dfu_image_verify(&dev->policy, &reader, dfu_slot_max_image(dev->map, 0), port->scratch,
+                     sizeof port->scratch, NULL, NULL, &report);
+    return dfu_verdict_is_trusted(&report.verdict);
 }
 
 /* ---- Set-up ---- */
