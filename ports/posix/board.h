@@ -20,7 +20,7 @@
 #define DFU_BOARD_FLASHES_MAX 4u
 #define DFU_BOARD_AREAS_MAX   32u
 #define DFU_BOARD_RUNS_MAX    8u
-#define DFU_BOARD_BLOB_MAX    (256u * 1024)
+#define DFU_BOARD_BLOB_MAX    262144u
 
 /* One flash device. */
 struct dfu_board_flash {

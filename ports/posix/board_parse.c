@@ -164,7 +164,8 @@ static int check_flash(const struct parser *p, const struct dfu_board_flash *fla
     return err ? refuse(p, "%s: its sectors do not add up to its size", flash->name) : DFU_OK;
 }
 
-static int read_flash(struct parser *p, int node, uint8_t *index)
+/* The index of the new device, or a negative error. */
+static int read_flash(struct parser *p, int node)
 {
     struct dfu_board *board = p->board;
     struct dfu_board_flash *flash = &board->flashes[board->flash_count];
@@ -192,8 +193,8 @@ static int read_flash(struct parser *p, int node, uint8_t *index)
     }
     flash->write_size = (uint8_t)(write_size <= DFU_FLASH_WRITE_SIZE_MAX ? write_size : 0);
     flash->erased = (uint8_t)erased;
-    *index = board->flash_count++;
-    return check_flash(p, flash);
+    err = check_flash(p, flash);
+    return err ? err : board->flash_count++;
 }
 
 /* ---- Partitions ---- */
@@ -245,7 +246,8 @@ static int read_partition(struct parser *p, int node, uint8_t flash_index)
     struct dfu_board_flash *flash = &board->flashes[flash_index];
     struct dfu_board_area *out = &board->areas[board->area_count];
     const char *label = board_fdt_label(p->fdt, node);
-    uint32_t off, size;
+    uint32_t off = 0;
+    uint32_t size = 0;
     int err;
 
     if (board->area_count == DFU_BOARD_AREAS_MAX) {
@@ -288,14 +290,14 @@ static int read_partitions(struct parser *p)
 
     while (table >= 0) {
         int device = fdt_parent_offset(p->fdt, table);
-        uint8_t flash = 0;
+        int flash = device < 0 ? refuse(p, "a partition table without a flash device")
+                               : read_flash(p, device);
+        int err = flash < 0 ? flash : DFU_OK;
         int node;
-        int err = device < 0 ? refuse(p, "a partition table without a flash device")
-                             : read_flash(p, device, &flash);
 
         fdt_for_each_subnode(node, p->fdt, table)
         {
-            err = err ? err : read_partition(p, node, flash);
+            err = err ? err : read_partition(p, node, (uint8_t)flash);
         }
         if (err) {
             return err;

@@ -131,6 +131,9 @@ static int set_up_devices(struct dfu_flash_file *file, struct dfu_board *board)
     for (uint32_t i = 0; i < board->flash_count; i++) {
         sectors += sector_count(&board->flashes[i]);
     }
+    if (file->size == 0 || sectors == 0) {
+        return DFU_ERR_INVAL; /* a board that was not loaded */
+    }
     file->programmed = programmed = calloc(file->size, 1); /* one bit a unit is never more */
     file->wear = wear = calloc(sectors, sizeof *wear);
     if (!programmed || !wear) {
