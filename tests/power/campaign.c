@@ -60,6 +60,7 @@ struct plan {
     unsigned chains;
     uint64_t seed;
     bool only_chains;
+    const char *only; /* rows whose name has this in it; or NULL */
 };
 
 /* Shared by the processes: who takes the next job, and each one's own rows. */
@@ -118,6 +119,9 @@ static size_t row_of(struct plan *plan, const char *name)
 static void add_job(struct plan *plan, const struct story_spec *spec, enum depth depth,
                     const char *name)
 {
+    if (plan->only && !strstr(name, plan->only)) {
+        return;
+    }
     if (plan->job_count == JOBS_MAX || plan->row_count == ROWS_MAX) {
         (void)fprintf(stderr, "power: the plan is too large\n");
         exit(2);
@@ -193,19 +197,21 @@ static void plan_pairs(struct plan *plan, enum story_strategy strategy)
     }
 }
 
-static void plan_signed(struct plan *plan, enum story_strategy strategy)
+static void plan_special(struct plan *plan, enum story_strategy strategy)
 {
     static const struct layout layout = { 512, 6, 1, 8 };
+    static const uint32_t size[][2] = { { 700, 1500 }, { 0, 400 } };
     char name[64];
 
-    (void)snprintf(name, sizeof name, "%-14s Ed25519         8  ff", strategy_name(strategy));
-    for (size_t i = 0; i < 2; i++) {
-        static const uint32_t size[][2] = { { 700, 1500 }, { 0, 400 } };
-        struct story_spec spec = spec_of(strategy, 8, 0xff, &layout, size[i]);
+    for (size_t i = 0; i < 4; i++) {
+        struct story_spec spec = spec_of(strategy, 8, 0xff, &layout, size[i % 2]);
 
-        spec.is_signed = true;
-        spec.is_permanent = i == 1;
-        add_job(plan, &spec, SINGLES, name);
+        spec.is_signed = i < 2;
+        spec.is_unchecked = i >= 2;
+        spec.is_permanent = i % 2 == 1;
+        (void)snprintf(name, sizeof name, "%-14s %-14s  8  ff", strategy_name(strategy),
+                       spec.is_signed ? "Ed25519" : "not validated");
+        add_twice(plan, spec, SINGLES, name);
     }
 }
 
@@ -218,7 +224,7 @@ static void make_plan(struct plan *plan, const enum story_strategy *strategies, 
             }
         }
         plan_pairs(plan, strategies[i]);
-        plan_signed(plan, strategies[i]);
+        plan_special(plan, strategies[i]);
     }
 }
 
@@ -409,6 +415,7 @@ int campaign_main(int argc, char **argv, const enum story_strategy *strategies, 
 {
     static const struct option names[] = {
         { "replay", required_argument, NULL, 'r' },
+        { "only", required_argument, NULL, 'o' },
         { "chains", required_argument, NULL, 'c' },
         { "seed", required_argument, NULL, 's' },
         { NULL, 0, NULL, 0 },
@@ -425,9 +432,11 @@ int campaign_main(int argc, char **argv, const enum story_strategy *strategies, 
             plan.chains = (unsigned)strtoul(optarg, NULL, 10);
             plan.only_chains = true;
             break;
+        case 'o': plan.only = optarg; break;
         case 's': plan.seed = strtoull(optarg, NULL, 10); break;
         default:
-            (void)fprintf(stderr, "usage: %s [--replay SPEC | --chains N] [--seed S]\n",
+            (void)fprintf(stderr,
+                          "usage: %s [--replay SPEC | [--only ROW] [--chains N] [--seed S]]\n",
                           program_invocation_short_name);
             return 2;
         }

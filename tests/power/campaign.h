@@ -5,6 +5,7 @@
  *
  *   power-NAME                    everything
  *   power-NAME --replay 'SPEC'    one path, told step by step
+ *   power-NAME --only 'every pair'     the rows of the table whose name has this in it
  *   power-NAME --chains N [--seed S]   that many random chains only */
 #ifndef POWER_CAMPAIGN_H
 #define POWER_CAMPAIGN_H

@@ -34,6 +34,7 @@ struct story_spec {
     /* A unit whose program was torn may still read erased. Plain cells then take a program like
      * any erased unit; sticky ones (parts with error correction) refuse until the next erase. */
     bool is_sticky;
+    bool is_unchecked; /* the primary is not verified at each start */
 };
 
 /* One way to fail: a stage, and a cut in it and in each boot after it. */

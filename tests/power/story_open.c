@@ -8,6 +8,7 @@
 #include "story_inner.h"
 
 #define GUARD_SECTORS 1u
+#define COPY_CHUNK    256u /* so that a sector is copied in several writes */
 
 static const char *const stage_names[STAGES] = { "request", "upgrade", "revert", "confirm" };
 
@@ -49,7 +50,7 @@ static void build_world(struct story *s, EVP_PKEY *key)
         .max_align = spec->write_size > 8 ? spec->write_size : 8,
         .max_sectors = spec->max_sectors,
         .erased = spec->erased,
-        .validate_primary = true,
+        .validate_primary = !spec->is_unchecked,
         .guard = spec->sector * GUARD_SECTORS,
     };
 
@@ -71,6 +72,7 @@ static void build_world(struct story *s, EVP_PKEY *key)
         world.key = &s->key;
     }
     boot_world_init(&s->world, &world);
+    s->world.cfg.buf_len = COPY_CHUNK;
 }
 
 static bool fill(struct story *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* One failing path as text and back:
- *   move,w=4,e=ff,s=1024x5+1,n=16,old=700,new=3000,test,factory,hash,plain,upgrade,cuts=12i7/3b/9a
+ *   move,w=4,e=ff,s=1024x5+1,n=16,old=700,new=3000,test,factory,hash,plain,checked,upgrade,cuts=12i7/3b/9a
  * b, a and i are before, after and inside an operation; the number after i is the tear's seed. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +17,13 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
 {
     size_t len;
 
-    (void)snprintf(out, size, "%s,w=%u,e=%02x,s=%ux%u+%u,n=%u,old=%u,new=%u,%s,%s,%s,%s,%s,cuts=",
-                   strategies[spec->strategy], spec->write_size, spec->erased, spec->sector,
-                   spec->sectors, spec->extra, spec->max_sectors, spec->old_size, spec->new_size,
-                   spec->is_permanent ? "permanent" : "test",
-                   spec->is_confirmed ? "confirmed" : "factory",
-                   spec->is_signed ? "ed25519" : "hash", spec->is_sticky ? "sticky" : "plain",
-                   stages[path->stage]);
+    (void)snprintf(
+        out, size, "%s,w=%u,e=%02x,s=%ux%u+%u,n=%u,old=%u,new=%u,%s,%s,%s,%s,%s,%s,cuts=",
+        strategies[spec->strategy], spec->write_size, spec->erased, spec->sector, spec->sectors,
+        spec->extra, spec->max_sectors, spec->old_size, spec->new_size,
+        spec->is_permanent ? "permanent" : "test", spec->is_confirmed ? "confirmed" : "factory",
+        spec->is_signed ? "ed25519" : "hash", spec->is_sticky ? "sticky" : "plain",
+        spec->is_unchecked ? "unchecked" : "checked", stages[path->stage]);
     for (unsigned i = 0; i < path->cut_count; i++) {
         len = strlen(out);
         (void)snprintf(out + len, size - len, "%s%u%c", i > 0 ? "/" : "", path->cuts[i].op,
@@ -84,10 +84,12 @@ static bool parse_name(const char *text, struct story_spec *spec, struct story_p
     spec->is_confirmed |= strcmp(text, "confirmed") == 0;
     spec->is_signed |= strcmp(text, "ed25519") == 0;
     spec->is_sticky |= strcmp(text, "sticky") == 0;
+    spec->is_unchecked |= strcmp(text, "unchecked") == 0;
     return strcmp(text, "permanent") == 0 || strcmp(text, "test") == 0 ||
            strcmp(text, "confirmed") == 0 || strcmp(text, "factory") == 0 ||
            strcmp(text, "ed25519") == 0 || strcmp(text, "hash") == 0 ||
-           strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0;
+           strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0 ||
+           strcmp(text, "unchecked") == 0 || strcmp(text, "checked") == 0;
 }
 
 static bool parse_number(const char *text, struct story_spec *spec)
