@@ -197,9 +197,7 @@ static int write_all(struct dfu_link *link, const uint8_t *data, size_t len)
             len -= (size_t)written;
         } else if (written < 0 && errno == EINTR) {
             continue;
-        } else if (written < 0 && errno != EAGAIN) {
-            return DFU_ERR_IO;
-        } else if (poll(&fd, 1, STUCK_MS) == 0) {
+        } else if ((written < 0 && errno != EAGAIN) || poll(&fd, 1, STUCK_MS) == 0) {
             return DFU_ERR_IO;
         }
     }

@@ -42,7 +42,7 @@ static void keep_reason(struct dfu_refusal *refusal, struct dfu_cbor_span text)
     for (size_t i = 0; i < len; i++) {
         bool is_printable = text.data[i] >= ' ' && text.data[i] < 0x7f;
 
-        refusal->reason[i] = is_printable ? (char)text.data[i] : '?';
+        refusal->reason[i] = (char)(is_printable ? text.data[i] : '?');
     }
     refusal->reason[len] = 0;
 }

@@ -21,7 +21,7 @@ static void keep_version(char out[DFU_CLIENT_VERSION_LEN], struct dfu_cbor_span 
     for (size_t i = 0; i < len; i++) {
         bool is_printable = text.data[i] > ' ' && text.data[i] < 0x7f;
 
-        out[i] = is_printable ? (char)text.data[i] : '?';
+        out[i] = (char)(is_printable ? text.data[i] : '?');
     }
     out[len] = 0;
 }

@@ -284,12 +284,11 @@ static void take_reset(struct dfu_upgrade *g, uint64_t now_ms)
 static void take_new_image(struct dfu_upgrade *g, const struct dfu_client_slot *slot)
 {
     g->after = *slot;
-    if (slot->confirmed) {
+    /* Without flags it is a loader that knows no test. */
+    if (slot->confirmed || (!slot->active && !g->config.test_only)) {
         end(g, DFU_UPGRADE_CONFIRMED);
     } else if (g->config.test_only) {
         end(g, DFU_UPGRADE_ON_TEST);
-    } else if (!slot->active) {
-        end(g, DFU_UPGRADE_CONFIRMED); /* no flags: a loader that knows no test */
     } else {
         g->step = DFU_UPGRADE_CONFIRM;
     }

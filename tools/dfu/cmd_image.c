@@ -68,7 +68,7 @@ static int find_image(struct device *dev, const char *word, struct dfu_client_sl
     int code;
 
     if (is_hex(word) && access(word, F_OK) != 0) {
-        if (strlen(word) < PREFIX_MIN || strlen(word) > 2 * DFU_HASH_MAX) {
+        if (strlen(word) < PREFIX_MIN || strlen(word) >= DEVICE_HASH_LEN) {
             return cli_fail(dev->cli, CLI_USAGE,
                             "%s is no hash; give at least %d of its digits (dfu image list)", word,
                             PREFIX_MIN);
@@ -114,7 +114,7 @@ static int set_state(struct device *dev, const struct dfu_client_slot *image, bo
 
 static int test(struct device *dev)
 {
-    struct dfu_client_slot image;
+    struct dfu_client_slot image = { 0 };
     int code = find_image(dev, cli_arg(dev->cli, 0), &image);
 
     return code ? code : set_state(dev, &image, false, "test the image");

@@ -17,7 +17,7 @@ char *device_text(struct dfu_client_text text, char *buf, size_t cap)
     for (size_t i = 0; i < len; i++) {
         bool is_control = (text.data[i] >= 0 && text.data[i] < ' ') || text.data[i] == 0x7f;
 
-        buf[i] = is_control ? '?' : text.data[i];
+        buf[i] = (char)(is_control ? '?' : text.data[i]);
     }
     buf[len] = 0;
     return buf;
