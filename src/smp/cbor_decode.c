@@ -52,7 +52,7 @@ static size_t take_tag(struct dfu_cbor_span item)
 }
 
 /* Enter a map or array: *pos moves behind its head. A count that the rest of the message cannot
- * hold is refused here, so that counts never overflow. */
+ * hold is refused here, so that no count reads as UNTIL_BREAK. */
 static int enter(const uint8_t **pos, const uint8_t *end, bool is_map, size_t *left)
 {
     zcbor_state_t state[3]; /* zcbor wants room to remember the level outside */
@@ -62,11 +62,12 @@ static int enter(const uint8_t **pos, const uint8_t *end, bool is_map, size_t *l
         return DFU_ERR_FORMAT;
     }
     *pos = state->payload;
-    *left = state->decode_state.indefinite_length_array ? UNTIL_BREAK : state->elem_count;
-    if (*left != UNTIL_BREAK && *left > (size_t)(end - *pos)) {
-        return DFU_ERR_FORMAT;
+    if (state->decode_state.indefinite_length_array) {
+        *left = UNTIL_BREAK;
+        return 0;
     }
-    return 0;
+    *left = state->elem_count;
+    return *left > (size_t)(end - *pos) ? DFU_ERR_FORMAT : 0;
 }
 
 /* Take one head: a whole scalar or string (*is_container false), or the head of a map or array. */

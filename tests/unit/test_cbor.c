@@ -86,7 +86,7 @@ static void unknown_keys_are_skipped_with_whatever_they_hold(void **state)
         "82 01 a1 61 78 9f 01 02 ff", /* nested */
         "bf 61 78 bf 61 79 80 ff ff", /* nested, indefinite */
         "82 80 80",                   /* ends of several levels at once */
-        "81 81 81 81 81 81 81 00",    /* seven deep inside the message's eight */
+        "81 81 81 81 81 81 81 81 00", /* eight deep */
         "a1 63 6f 66 66 18 63",       /* the name of a known key, but deeper */
     };
 
@@ -134,7 +134,9 @@ static void malformed_maps_are_refused(void **state)
         "bb ff ff ff ff ff ff ff ff",                   /* as many pairs */
         "bb 80 00 00 00 00 00 00 00",                   /* so many that their double is 0 */
         "ba 7f ff ff ff 61 7a 00",
-        "a1 61 7a 9b ff ff ff ff ff ff ff ff", /* hidden in an unknown value */
+        "a1 61 7a 9b ff ff ff ff ff ff ff ff",
+        "a1 61 7a 9b ff ff ff ff ff ff ff ff ff",
+        /* a count that is no break mark */ /* hidden in an unknown value */
         "a1 61 7a 5a ff ff ff ff 00",
         "a1 61 7a 1c",                            /* reserved length */
         "a1 61 7a 81 ff",                         /* a break in a counted array */
@@ -333,6 +335,25 @@ static void a_message_that_does_not_fit_says_so_and_stays_inside(void **state)
     }
 }
 
+static void a_longer_head_that_does_not_fit_is_said_too(void **state)
+{
+    (void)state;
+    for (size_t cap = 20; cap <= 26; cap++) {
+        uint8_t *buf = malloc(cap);
+        struct dfu_cbor_encoder enc;
+
+        assert_non_null(buf);
+        dfu_cbor_encoder_init(&enc, buf, cap, true);
+        dfu_cbor_begin_array(&enc);
+        for (uint32_t i = 0; i < 24; i++) {
+            dfu_cbor_put_uint(&enc, 0);
+        }
+        dfu_cbor_end(&enc);
+        assert_int_equal(dfu_cbor_finish(&enc), cap < 26 ? DFU_ERR_NOSPACE : 0);
+        free(buf);
+    }
+}
+
 static void an_end_too_many_or_too_few_is_our_mistake_and_said(void **state)
 {
     uint8_t buf[16];
@@ -361,6 +382,7 @@ int main(void)
         cmocka_unit_test(maps_are_indefinite_unless_asked_otherwise),
         cmocka_unit_test(a_long_counted_array_gets_a_longer_head),
         cmocka_unit_test(a_message_that_does_not_fit_says_so_and_stays_inside),
+        cmocka_unit_test(a_longer_head_that_does_not_fit_is_said_too),
         cmocka_unit_test(an_end_too_many_or_too_few_is_our_mistake_and_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,6 +310,16 @@ static void a_state_request_that_cannot_be_read_is_invalid(void **state)
                    "bf 62 72 63 03 ff");
 }
 
+static void a_loader_of_any_hash_takes_the_three_lengths(void **state)
+{
+    (void)state;
+    w.img.hash_size = 0;
+    assert_int_equal(world_set_state(&w, nobodys_hash, 48, false).err, DFU_SMP_IMG_HASH_NOT_FOUND);
+    assert_int_equal(world_set_state(&w, nobodys_hash, 64, false).err, DFU_SMP_IMG_HASH_NOT_FOUND);
+    assert_int_equal(world_set_state(&w, nobodys_hash, 33, false).err, DFU_SMP_IMG_INVALID_HASH);
+    assert_int_equal(world_set_state(&w, new_image.hash, 32, false).err, 0);
+}
+
 static void confirming_the_running_image_is_told_once(void **state)
 {
     (void)state;
@@ -467,6 +477,7 @@ static void erase_refuses_slots_that_are_not_there(void **state)
     (void)state;
     assert_int_equal(world_erase(&w, 2).err, DFU_SMP_IMG_INVALID_SLOT);
     assert_int_equal(world_erase(&w, 16).err, DFU_SMP_IMG_INVALID_SLOT);
+    assert_int_equal(world_erase(&w, 513).err, DFU_SMP_IMG_INVALID_SLOT); /* 1 in a byte */
     assert_int_equal(world_erase(&w, 0xffffffff).err, DFU_SMP_IMG_INVALID_SLOT);
     smp_peer_write(&w.peer, 1, DFU_SMP_IMG_ERASE, "", "bf 62 72 63 03 ff");
     smp_peer_write(&w.peer, 1, DFU_SMP_IMG_ERASE, "a1 64 73 6c 6f 74 20", "bf 62 72 63 03 ff");
@@ -535,6 +546,7 @@ int main(void)
         TEST(images_made_by_imgtool_are_listed_by_their_hash),
         TEST(state_requests_are_decided_as_the_table_says),
         TEST(a_state_request_that_cannot_be_read_is_invalid),
+        TEST(a_loader_of_any_hash_takes_the_three_lengths),
         TEST(confirming_the_running_image_is_told_once),
         TEST(a_damaged_trailer_is_an_error_of_its_own),
         TEST(a_mark_that_cannot_be_written_is_a_write_failure),

@@ -14,7 +14,7 @@
 #include "smp_peer.h"
 
 /* A group of its own for each way a handler can end. */
-enum { CMD_OK, CMD_RC, CMD_ERR, CMD_LONG, CMD_BROKEN, CMD_READ_ONLY, CMD_COUNT };
+enum { CMD_OK, CMD_RC, CMD_ERR, CMD_LONG, CMD_LONG_REASON, CMD_BROKEN, CMD_READ_ONLY, CMD_COUNT };
 
 static unsigned calls;
 
@@ -42,10 +42,16 @@ static int answer_err(struct dfu_smp_call *call)
 
 static int answer_long(struct dfu_smp_call *call)
 {
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 40000; i++) {
         dfu_cbor_pair_uint(call->enc, "n", 1);
     }
     return 0;
+}
+
+static int answer_long_reason(struct dfu_smp_call *call)
+{
+    call->reason = "longer than the smallest of all answers could ever hold";
+    return DFU_SMP_EBADSTATE;
 }
 
 static int answer_broken(struct dfu_smp_call *call)
@@ -59,6 +65,7 @@ static const struct dfu_smp_command commands[CMD_COUNT] = {
     [CMD_RC] = { .read = answer_rc },
     [CMD_ERR] = { .write = answer_err },
     [CMD_LONG] = { .read = answer_long },
+    [CMD_LONG_REASON] = { .read = answer_long_reason },
     [CMD_BROKEN] = { .read = answer_broken },
     [CMD_READ_ONLY] = { .read = answer_ok },
 };
@@ -103,13 +110,13 @@ static void unknown_things_are_not_supported(void **state)
     smp_peer_expect(&peer, "08 00 00 01 00 42 09 00 a0",
                     "09 00 00 06 00 42 09 00 bf 62 72 63 08 ff");
     /* command, and one beyond the table */
-    smp_peer_expect(&peer, "08 00 00 01 00 01 09 06 a0",
-                    "09 00 00 06 00 01 09 06 bf 62 72 63 08 ff");
+    smp_peer_expect(&peer, "08 00 00 01 00 01 09 07 a0",
+                    "09 00 00 06 00 01 09 07 bf 62 72 63 08 ff");
     smp_peer_expect(&peer, "08 00 00 01 00 01 09 ff a0",
                     "09 00 00 06 00 01 09 ff bf 62 72 63 08 ff");
     /* direction */
-    smp_peer_expect(&peer, "0a 00 00 01 00 01 09 05 a0",
-                    "0b 00 00 06 00 01 09 05 bf 62 72 63 08 ff");
+    smp_peer_expect(&peer, "0a 00 00 01 00 01 09 06 a0",
+                    "0b 00 00 06 00 01 09 06 bf 62 72 63 08 ff");
     /* operation */
     smp_peer_expect(&peer, "0c 00 00 01 00 01 09 00 a0",
                     "0b 00 00 06 00 01 09 00 bf 62 72 63 08 ff");
@@ -222,6 +229,24 @@ static void no_answer_is_longer_than_the_link_carries(void **state)
     smp_peer_read(&peer, 1, CMD_OK, "a0", "bf 61 6e 00 ff");
 }
 
+static void no_answer_is_longer_than_its_header_can_say(void **state)
+{
+    static uint8_t large[1u << 17];
+
+    (void)state;
+    peer.server.response = large;
+    peer.server.response_cap = sizeof(large);
+    smp_peer_read(&peer, 1, CMD_LONG, "a0", "bf 62 72 63 07 ff");
+}
+
+static void a_reason_that_does_not_fit_is_left_out(void **state)
+{
+    (void)state;
+    peer.server.verbose_errors = true;
+    peer.server.response_cap = DFU_SMP_RESPONSE_MIN;
+    smp_peer_read(&peer, 1, CMD_LONG_REASON, "a0", "bf 62 72 63 06 ff");
+}
+
 static void a_handler_that_fails_oddly_is_an_unknown_error(void **state)
 {
     (void)state;
@@ -263,11 +288,11 @@ static void requests_in_one_packet_are_answered_in_order(void **state)
 {
     (void)state;
     smp_peer_receive_hex(&peer, "08 00 00 01 00 01 01 00 a0 0a 00 00 01 00 01 02 02 a0 "
-                                "00 00 00 00 00 01 03 05");
+                                "00 00 00 00 00 01 03 06");
     assert_int_equal(peer.count, 3);
     assert_hex(peer.answers[0].data, peer.answers[0].len, "09 00 00 05 00 01 01 00 bf 61 6e 00 ff");
     assert_int_equal(peer.answers[1].data[6], 2); /* a group's refusal does not end the packet */
-    assert_hex(peer.answers[2].data, peer.answers[2].len, "01 00 00 05 00 01 03 05 bf 61 6e 05 ff");
+    assert_hex(peer.answers[2].data, peer.answers[2].len, "01 00 00 05 00 01 03 06 bf 61 6e 06 ff");
     assert_int_equal(peer.result, 0);
 }
 
@@ -440,6 +465,8 @@ int main(void)
         cmocka_unit_test_setup(a_refusal_leaves_nothing_of_the_answer, fresh_server),
         cmocka_unit_test_setup(an_answer_that_does_not_fit_is_said_to_be_too_long, fresh_server),
         cmocka_unit_test_setup(no_answer_is_longer_than_the_link_carries, fresh_server),
+        cmocka_unit_test_setup(no_answer_is_longer_than_its_header_can_say, fresh_server),
+        cmocka_unit_test_setup(a_reason_that_does_not_fit_is_left_out, fresh_server),
         cmocka_unit_test_setup(a_handler_that_fails_oddly_is_an_unknown_error, fresh_server),
         cmocka_unit_test_setup(reasons_are_given_where_that_is_wanted, fresh_server),
         cmocka_unit_test_setup(lengths_can_be_definite, fresh_server),
