@@ -472,6 +472,15 @@ static void erase_spares_what_is_needed(void **state)
     }
 }
 
+static void a_pending_slot_without_an_image_is_nobody_s(void **state)
+{
+    (void)state;
+    make_swap_type(DFU_SWAP_TEST);
+    w.img.refuse_erase_pending = true;
+    w.nor->flash.mem[world_slot(&w, 0, 1)->base] ^= 1;
+    assert_int_equal(world_erase(&w, 1).err, 0);
+}
+
 static void erase_refuses_slots_that_are_not_there(void **state)
 {
     (void)state;
@@ -558,6 +567,7 @@ int main(void)
         TEST(an_empty_slot_is_not_erased_again),
         TEST(the_running_slot_is_not_erased),
         TEST(erase_spares_what_is_needed),
+        TEST(a_pending_slot_without_an_image_is_nobody_s),
         TEST(erase_refuses_slots_that_are_not_there),
         TEST(a_failing_erase_is_said),
         TEST_PAIRS(slots_are_counted_across_images),
