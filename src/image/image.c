@@ -92,9 +92,6 @@ static enum dfu_image_fault open_areas(struct dfu_image *image, uint32_t limit)
     if (info.magic != INFO_MAGIC) {
         return DFU_IMAGE_BAD_TLV_MAGIC;
     }
-    if (info.total < INFO_SIZE) {
-        return DFU_IMAGE_BAD_TLV_BOUNDS;
-    }
     if (info.total > UINT32_MAX - image->prot_end) {
         return DFU_IMAGE_SIZE_OVERFLOW;
     }

@@ -18,6 +18,7 @@
 #include "dfu/err.h"
 #include "dfu/image.h"
 #include "dfu/openssl.h"
+#include "image/verdict.h"
 
 #define VECTORS   DFU_SOURCE_DIR "/tests/vectors/images.tar.gz"
 #define COLUMNS   14
@@ -466,6 +467,169 @@ static void what_an_image_says_about_itself_is_read(void **state)
     assert_int_equal(image.end, file.len);
 }
 
+/* An Ed25519 image taken apart and put together anew: its hashed part and hash, then any TLVs. */
+struct assembly {
+    uint8_t buf[1024];
+    size_t len, info; /* info: where the unprotected area starts */
+    const uint8_t *keyhash, *signature;
+};
+
+enum { HASH_ENTRY = 4 + 32, KEYHASH_SIZE = 32, ED25519_SIZE = 64 };
+
+static struct assembly assemble(void)
+{
+    struct archive_file file = archive_find(&vectors, "images/s013-ex-ed25519-19.bin");
+    struct assembly a = { .info = 32 + 19 };
+
+    a.len = a.info + 4 + HASH_ENTRY;
+    a.keyhash = file.data + a.len + 4;
+    a.signature = a.keyhash + KEYHASH_SIZE + 4;
+    memcpy(a.buf, file.data, a.len);
+    return a;
+}
+
+static void add_tlv(struct assembly *a, uint16_t type, const void *value, size_t len)
+{
+    size_t total;
+
+    assert_true(a->len + 4 + len <= sizeof(a->buf));
+    a->buf[a->len] = (uint8_t)type;
+    a->buf[a->len + 1] = (uint8_t)(type >> 8);
+    a->buf[a->len + 2] = (uint8_t)len;
+    a->buf[a->len + 3] = (uint8_t)(len >> 8);
+    memcpy(a->buf + a->len + 4, value, len);
+    a->len += 4 + len;
+    total = a->len - a->info;
+    a->buf[a->info + 2] = (uint8_t)total;
+    a->buf[a->info + 3] = (uint8_t)(total >> 8);
+}
+
+static enum dfu_image_fault fault_of(const struct assembly *a)
+{
+    return verify(a->buf, a->len, "test-only-ed25519.pem").fault;
+}
+
+/* S6: every signature needs a key named before it; one without belongs to somebody else. */
+static void a_signature_uses_up_the_key_named_before_it(void **state)
+{
+    static const uint8_t foreign[ED25519_SIZE] = { 1 };
+    struct assembly a = assemble();
+
+    (void)state;
+    add_tlv(&a, DFU_TLV_KEYHASH, a.keyhash, KEYHASH_SIZE);
+    add_tlv(&a, DFU_TLV_ED25519, a.signature, ED25519_SIZE);
+    assert_int_equal(fault_of(&a), DFU_IMAGE_FINE);
+    add_tlv(&a, DFU_TLV_ED25519, foreign, sizeof(foreign));
+    assert_int_equal(fault_of(&a), DFU_IMAGE_FINE);
+    add_tlv(&a, DFU_TLV_KEYHASH, a.keyhash, KEYHASH_SIZE);
+    add_tlv(&a, DFU_TLV_ED25519, foreign, sizeof(foreign));
+    assert_int_equal(fault_of(&a), DFU_IMAGE_SIG_INVALID);
+}
+
+/* S1: even where a right pair follows. */
+static void a_key_hash_longer_than_the_hash_refuses_the_image(void **state)
+{
+    uint8_t longer[KEYHASH_SIZE + 1] = { 0 };
+    struct assembly a = assemble();
+
+    (void)state;
+    memcpy(longer, a.keyhash, KEYHASH_SIZE);
+    add_tlv(&a, DFU_TLV_KEYHASH, longer, sizeof(longer));
+    add_tlv(&a, DFU_TLV_KEYHASH, a.keyhash, KEYHASH_SIZE);
+    add_tlv(&a, DFU_TLV_ED25519, a.signature, ED25519_SIZE);
+    assert_int_equal(fault_of(&a), DFU_IMAGE_KEY_UNKNOWN);
+}
+
+static void a_key_in_the_image_must_be_the_whole_of_a_trusted_one(void **state)
+{
+    struct dfu_key key = key_of("test-only-ed25519.pem");
+    uint8_t longer[64] = { 0 };
+
+    (void)state;
+    memcpy(longer, key.der, key.der_len);
+    for (size_t len = 0; len <= key.der_len + 1; len++) {
+        struct assembly a = assemble();
+
+        add_tlv(&a, DFU_TLV_PUBKEY, longer, len);
+        add_tlv(&a, DFU_TLV_ED25519, a.signature, ED25519_SIZE);
+        assert_int_equal(fault_of(&a), len == key.der_len ? DFU_IMAGE_FINE : DFU_IMAGE_KEY_UNKNOWN);
+    }
+}
+
+static void a_scratch_buffer_below_64_bytes_proves_nothing(void **state)
+{
+    struct archive_file file = archive_find(&vectors, "images/s001-unsigned-sha256-1024.bin");
+    struct dfu_memory_span span = { file.data, (uint32_t)file.len };
+    struct dfu_reader reader = dfu_memory_reader(&span);
+    struct dfu_image_policy policy = { .hashes = hashes, .hash_only = true };
+    struct dfu_image_report report;
+    uint8_t buf[64];
+
+    (void)state;
+    for (size_t len = 0; len <= sizeof(buf); len++) {
+        dfu_image_verify(&policy, &reader, 0, buf, len, NULL, NULL, &report);
+        assert_int_equal(dfu_verdict_is_trusted(&report.verdict), len == sizeof(buf));
+    }
+}
+
+/* 4 GiB of zeros with a header in front and an area whose end is beyond 32 bits. */
+static int read_huge(void *ctx, uint32_t off, void *buf, size_t len)
+{
+    static const uint8_t header[32] = { 0x3d, 0xb8, 0xf3, 0x96, 0,    0,    0,    0,
+                                        32,   0,    0,    0,    0xc0, 0xff, 0xff, 0xff };
+    static const uint8_t info[4] = { 0x07, 0x69, 0xff, 0xff };
+
+    (void)ctx;
+    memcpy(buf, off == 0 ? header : info, len);
+    return 0;
+}
+
+static void an_area_that_ends_beyond_32_bits_is_refused(void **state)
+{
+    struct dfu_reader reader = { read_huge, NULL, UINT32_MAX };
+    struct dfu_image image;
+
+    (void)state;
+    assert_int_equal(dfu_image_open(&image, &reader, 0), DFU_IMAGE_SIZE_OVERFLOW);
+}
+
+static void only_all_proofs_and_no_fault_make_a_verdict(void **state)
+{
+    static const uint32_t both = PROOF_HASH ^ PROOF_SIGNATURE;
+    static const struct {
+        enum dfu_image_fault fault;
+        uint32_t proof, needed;
+        bool is_trusted;
+    } cases[] = {
+        { DFU_IMAGE_FINE, PROOF_HASH, PROOF_HASH, true },
+        { DFU_IMAGE_FINE, both, both, true },
+        { DFU_IMAGE_FINE, PROOF_SIGNATURE, PROOF_SIGNATURE, true },
+        { DFU_IMAGE_FINE, PROOF_NONE, PROOF_NONE, false },
+        { DFU_IMAGE_FINE, PROOF_NONE, both, false },
+        { DFU_IMAGE_FINE, PROOF_HASH, both, false },
+        { DFU_IMAGE_FINE, PROOF_SIGNATURE, both, false },
+        { DFU_IMAGE_FINE, both, PROOF_HASH, false },
+        { DFU_IMAGE_SIG_INVALID, both, both, false },
+        { DFU_IMAGE_TRUNCATED, PROOF_HASH, PROOF_HASH, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct dfu_verdict verdict = { 0 };
+
+        verdict_decide(&verdict, cases[i].fault, cases[i].proof, cases[i].needed);
+        assert_int_equal(dfu_verdict_is_trusted(&verdict), cases[i].is_trusted);
+    }
+    assert_int_equal(verdict_signature(0), PROOF_SIGNATURE);
+    assert_int_equal(verdict_signature(DFU_ERR_VERIFY), PROOF_NONE);
+    assert_int_equal(verdict_signature(1), PROOF_NONE);
+    assert_int_equal(verdict_same_bytes((const uint8_t *)"ab", (const uint8_t *)"ab", 2),
+                     PROOF_HASH);
+    assert_int_equal(verdict_same_bytes((const uint8_t *)"ab", (const uint8_t *)"aB", 2),
+                     PROOF_NONE);
+    assert_int_equal(verdict_same_bytes((const uint8_t *)"", (const uint8_t *)"", 0), PROOF_NONE);
+}
+
 static void versions_are_compared_number_by_number(void **state)
 {
     static const struct {
@@ -526,6 +690,12 @@ int main(void)
         cmocka_unit_test(a_verdict_with_any_bit_flipped_is_not_trust),
         cmocka_unit_test(an_image_larger_than_the_limit_is_refused_before_it_is_hashed),
         cmocka_unit_test(what_an_image_says_about_itself_is_read),
+        cmocka_unit_test(a_signature_uses_up_the_key_named_before_it),
+        cmocka_unit_test(a_key_hash_longer_than_the_hash_refuses_the_image),
+        cmocka_unit_test(a_key_in_the_image_must_be_the_whole_of_a_trusted_one),
+        cmocka_unit_test(a_scratch_buffer_below_64_bytes_proves_nothing),
+        cmocka_unit_test(an_area_that_ends_beyond_32_bits_is_refused),
+        cmocka_unit_test(only_all_proofs_and_no_fault_make_a_verdict),
         cmocka_unit_test(versions_are_compared_number_by_number),
         cmocka_unit_test(the_longest_version_fits_its_buffer),
     };

@@ -142,6 +142,34 @@ static void what_is_written_is_read_back_and_verified(void **state)
     assert_true(report.is_pure);
 }
 
+/* The hash is one of the policy's, the key too, but they do not belong together. */
+static void a_signature_over_a_hash_its_scheme_does_not_use_is_refused(void **state)
+{
+    static const struct dfu_hash_alg *const hashes[] = { &dfu_sha384_openssl, NULL };
+    EVP_PKEY *p384 = EVP_EC_gen("P-384");
+    uint8_t p384_der[DFU_PUBLIC_KEY_MAX], buf[1024], scratch[64];
+    int p384_len = dfu_openssl_public_key(p384, p384_der, sizeof(p384_der));
+    struct dfu_key keys[] = {
+        { &dfu_ed25519_openssl, signer.public_key, signer.public_key_len },
+        { &dfu_ecdsa_p384_openssl, p384_der, (size_t)p384_len },
+    };
+    struct dfu_image_policy policy = { .hashes = hashes, .keys = keys, .key_count = 2 };
+    struct dfu_image_spec spec = plain_spec();
+    struct dfu_memory_span span = { .data = buf };
+    struct dfu_image_report report;
+    struct dfu_reader reader;
+
+    (void)state;
+    spec.hash = &dfu_sha384_openssl;
+    spec.signer = &signer;
+    lay_out(buf, 32);
+    assert_int_equal(dfu_image_write(&spec, buf, sizeof(buf), PAYLOAD, &span.len), 0);
+    reader = dfu_memory_reader(&span);
+    dfu_image_verify(&policy, &reader, 0, scratch, sizeof(scratch), NULL, NULL, &report);
+    assert_int_equal(report.fault, DFU_IMAGE_SIG_INVALID);
+    EVP_PKEY_free(p384);
+}
+
 static void an_empty_payload_is_an_image(void **state)
 {
     struct dfu_image_spec spec = plain_spec();
@@ -307,6 +335,7 @@ int main(void)
         cmocka_unit_test(the_worked_examples_come_out_byte_for_byte),
         cmocka_unit_test(a_buffer_too_small_by_any_number_of_bytes_is_told),
         cmocka_unit_test(what_is_written_is_read_back_and_verified),
+        cmocka_unit_test(a_signature_over_a_hash_its_scheme_does_not_use_is_refused),
         cmocka_unit_test(an_empty_payload_is_an_image),
         cmocka_unit_test(a_specification_without_sense_is_refused),
         cmocka_unit_test(tlvs_of_more_than_65535_bytes_are_refused),
