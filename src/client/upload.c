@@ -457,6 +457,9 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
     u->refusal = (struct dfu_refusal){ 0 };
     if (off == u->config.image.size) {
         u->acked = off;
+        if (u->is_first && off > was.len) {
+            u->resumed_at = off; /* it was all there */
+        }
         u->has_match = has_match && match;
         finish(u, has_match && !match ? DFU_ERR_VERIFY : 0);
     } else {

@@ -138,6 +138,12 @@ def test_one_command_upgrades_the_device(device, images, link):
     device.wait_for("app: blinky 2.0.0+0 running from slot 0 (confirmed)")
 
 
+def test_a_console_on_the_same_line_is_no_trouble(device, images):
+    device.start("--init", images["v1"], "--console-on-serial")
+    assert facts(device, "serial", "-q", "upgrade", images["v2"])["outcome"] == "confirmed"
+    assert "holds this image already" in ok(device, "serial", "image", "upload", images["v1"])
+
+
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("bad", ["crash", "hang"])
 def test_bad_firmware_is_reported_as_reverted(device, images, link, bad):

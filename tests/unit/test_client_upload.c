@@ -240,6 +240,23 @@ static void a_client_killed_at_any_packet_is_taken_up_by_the_next(void **state)
     }
 }
 
+static void an_image_that_is_there_already_costs_one_request(void **state)
+{
+    struct rig *rig = rig_new(app, 40000, 1024, 4);
+    struct dfu_upload u;
+
+    (void)state;
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.resumed_at, 0);
+    start(rig, &u, 3);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, 0);
+    assert_int_equal(u.sent, 1);
+    assert_int_equal(u.resumed_at, u.config.image.size);
+    rig_free(rig);
+}
+
 static void a_silent_device_ends_the_upload_in_time(void **state)
 {
     struct rig *rig = rig_new(app, 20000, 512, 4);
@@ -614,6 +631,7 @@ int main(void)
         cmocka_unit_test(a_device_that_restarts_at_any_chunk_gets_the_rest),
         cmocka_unit_test(a_device_that_restarts_again_and_again_gets_there),
         cmocka_unit_test(a_client_killed_at_any_packet_is_taken_up_by_the_next),
+        cmocka_unit_test(an_image_that_is_there_already_costs_one_request),
         cmocka_unit_test(a_silent_device_ends_the_upload_in_time),
         cmocka_unit_test(a_device_that_falls_silent_ends_the_upload_in_time),
         cmocka_unit_test(a_refusal_ends_the_upload_and_is_kept),
