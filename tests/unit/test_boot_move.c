@@ -222,21 +222,22 @@ static void a_copy_done_without_a_recorded_swap_means_nothing(void **state)
     device_free(d);
 }
 
-/* The last but one write of a permanent swap. Left torn, the image could never be confirmed. */
+/* A permanent swap whose image_ok is still to be written at its end, and whose write is torn.
+ * Left so, the image could never be confirmed. */
 static void a_torn_image_ok_is_made_whole_when_the_swap_ends(void **state)
 {
     struct device *d = example(true);
-    uint8_t *before = state_new(d);
+    uint8_t *kept;
+    uint32_t op;
 
     (void)state;
+    start_cut(d, DFU_SIM_CUT_AFTER, 40, 0);
+    wipe(d, WORLD_PRI, PRI_IMAGE_OK, 8);
+    kept = state_new(d);
     assert_int_equal(start(d), NEW);
+    op = op_at(d, WORLD_PRI, PRI_IMAGE_OK);
     for (int refuses = 0; refuses <= 1; refuses++) {
-        uint32_t op;
-
-        boot_world_restore(&d->world, before);
-        assert_int_equal(start(d), NEW);
-        op = op_at(d, WORLD_PRI, PRI_IMAGE_OK);
-        boot_world_restore(&d->world, before);
+        boot_world_restore(&d->world, kept);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         if (refuses) {
             wear_out(d, WORLD_PRI, PRI_IMAGE_OK);
@@ -249,7 +250,7 @@ static void a_torn_image_ok_is_made_whole_when_the_swap_ends(void **state)
         assert_int_equal(start(d), NEW);
         assert_string_equal(ops_of(d), "");
     }
-    free(before);
+    free(kept);
     device_free(d);
 }
 
@@ -424,6 +425,42 @@ static void hostile_status_is_never_followed(void **state)
     }
 }
 
+/* The records speak of three moves; then the old image's header would be in sector 1. */
+static void records_that_the_slots_contradict_are_not_followed(void **state)
+{
+    struct world_spec spec = spec_move();
+    struct device *d = device_new(&spec);
+
+    (void)state;
+    put_image(d, WORLD_PRI, OLD, OLD_SIZE);
+    put_image(d, WORLD_SEC, NEW, NEW_SIZE);
+    put_bytes(d, WORLD_PRI, PRI_MAGIC, MAGIC);
+    put_bytes(d, WORLD_PRI, PRI_SWAP_SIZE, "f4210000");
+    put_bytes(d, WORLD_PRI, PRI_STATUS + 16, "01");
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "");
+    assert_non_null(strstr(lines_of(d), "W: Failed reading image headers; Image=0\n"));
+    device_free(d);
+}
+
+/* B11: only the primary's trailer knows of the request. It is kept, not erased and rebuilt. */
+static void a_prepared_swap_survives_another_cut(void **state)
+{
+    struct device *d = example(false);
+    uint8_t *kept;
+
+    (void)state;
+    start_cut(d, DFU_SIM_CUT_AFTER, 5, 0);
+    kept = state_new(d);
+    for (uint32_t op = 1; op <= 8; op++) {
+        boot_world_restore(&d->world, kept);
+        start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
+        assert_int_equal(start(d), NEW);
+    }
+    free(kept);
+    device_free(d);
+}
+
 /* A swap that failed its check leaves its trailer behind; a later image of another size begins a
  * new one. Were the old trailer kept, a cut would resume with the old size. */
 static void the_trailer_of_another_swap_is_not_kept(void **state)
@@ -472,6 +509,8 @@ int main(void)
         cmocka_unit_test(a_torn_magic_does_not_lose_a_revert),
         cmocka_unit_test(a_gap_in_the_records_is_reported_and_survived),
         cmocka_unit_test(hostile_status_is_never_followed),
+        cmocka_unit_test(records_that_the_slots_contradict_are_not_followed),
+        cmocka_unit_test(a_prepared_swap_survives_another_cut),
         cmocka_unit_test(the_trailer_of_another_swap_is_not_kept),
     };
 

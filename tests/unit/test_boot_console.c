@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Console lines are MCUboot's, letter by letter: other people's tools read them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dfu/boot.h"
+
+static const struct {
+    struct dfu_boot_event event;
+    const char *line;
+} lines[] = {
+    { { .id = DFU_BOOT_EV_START }, "I: Starting bootloader" },
+    { { .id = DFU_BOOT_EV_TRAILER,
+        .a = DFU_MAGIC_UNSET,
+        .b = 1,
+        .c = 3,
+        .d = 3,
+        .text = "Primary image" },
+      "I: Primary image: magic=unset, swap_type=0x1, copy_done=0x3, image_ok=0x3" },
+    { { .id = DFU_BOOT_EV_TRAILER, .a = DFU_MAGIC_BAD, .b = 4, .c = 2, .d = 1, .text = "Scratch" },
+      "I: Scratch: magic=bad, swap_type=0x4, copy_done=0x2, image_ok=0x1" },
+    { { .id = DFU_BOOT_EV_TRAILER,
+        .a = DFU_MAGIC_GOOD,
+        .b = 2,
+        .c = 1,
+        .d = 3,
+        .text = "Secondary image" },
+      "I: Secondary image: magic=good, swap_type=0x2, copy_done=0x1, image_ok=0x3" },
+    { { .id = DFU_BOOT_EV_SOURCE, .text = "primary slot" }, "I: Boot source: primary slot" },
+    { { .id = DFU_BOOT_EV_SWAP_TYPE, .a = 0, .b = DFU_SWAP_REVERT },
+      "I: Image index: 0, Swap type: revert" },
+    { { .id = DFU_BOOT_EV_SWAP_STARTS, .text = "move" }, "I: Starting swap using move algorithm." },
+    { { .id = DFU_BOOT_EV_OVERWRITE }, "I: Image 0 upgrade secondary slot -> primary slot" },
+    { { .id = DFU_BOOT_EV_ERASING_PRIMARY }, "I: Erasing the primary slot" },
+    { { .id = DFU_BOOT_EV_COPYING, .b = 0x21f8 },
+      "I: Image 0 copying the secondary slot to the primary slot: 0x21f8 bytes" },
+    { { .id = DFU_BOOT_EV_INVALID_SLOT, .text = "secondary" },
+      "E: Image in the secondary slot is not valid!" },
+    { { .id = DFU_BOOT_EV_DOWNGRADE_ERASED },
+      "I: Image 0 in slot 1 erased due to downgrade prevention" },
+    { { .id = DFU_BOOT_EV_VERSION_TOO_LOW }, "E: Insufficient version in secondary slot" },
+    { { .id = DFU_BOOT_EV_STUCK_REVERT },
+      "I: Cleared image 0 primary slot trailer due to stuck revert" },
+    { { .id = DFU_BOOT_EV_SECONDARY_UNREADABLE },
+      "I: Secondary image of image pair (0) is unreachable. Treat it as empty" },
+    { { .id = DFU_BOOT_EV_SECTORS_FAILED, .a = 128 },
+      "W: Failed reading sectors; BOOT_MAX_IMG_SECTORS=128 - too small?" },
+    { { .id = DFU_BOOT_EV_HEADERS_FAILED }, "W: Failed reading image headers; Image=0" },
+    { { .id = DFU_BOOT_EV_STATUS_FAILED }, "W: Failed reading boot status; Image=0" },
+    { { .id = DFU_BOOT_EV_INCOMPATIBLE, .text = "slots are not compatible" },
+      "W: Cannot upgrade: slots are not compatible" },
+    { { .id = DFU_BOOT_EV_NO_ROOM }, "W: Not enough free space to run swap upgrade" },
+    { { .id = DFU_BOOT_EV_NO_ROOM_BYTES, .a = 24576, .b = 20480 },
+      "W: required 24576 bytes but only 20480 are available" },
+    { { .id = DFU_BOOT_EV_INCONSISTENT }, "E: Detected inconsistent status!" },
+    { { .id = DFU_BOOT_EV_STATUS_WRITE_FAILS, .a = 7 },
+      "W: 7 status write fails performing the swap" },
+    { { .id = DFU_BOOT_EV_BAD_MAGIC, .a = 0xffffffffu, .b = 0 },
+      "E: Bad image magic 0xffffffff; Image=0" },
+    { { .id = DFU_BOOT_EV_AREA_FAILED }, "E: Failed to open flash areas, cannot continue" },
+    { { .id = DFU_BOOT_EV_PANIC }, "E: panic!" },
+    { { .id = DFU_BOOT_EV_NO_IMAGE }, "E: Unable to find bootable image" },
+    { { .id = DFU_BOOT_EV_CHAINLOAD, .a = 0xc000 },
+      "I: Bootloader chainload address offset: 0xc000" },
+    { { .id = DFU_BOOT_EV_VERSION, .a = 1, .b = 22, .c = 65535 }, "I: Image version: v1.22.65535" },
+    { { .id = DFU_BOOT_EV_JUMP }, "I: Jumping to the first image slot" },
+};
+
+static void every_event_has_its_line(void **state)
+{
+    bool seen[DFU_BOOT_EV_COUNT] = { false };
+    char buf[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_string_equal(dfu_boot_event_text(&lines[i].event, buf, sizeof buf), lines[i].line);
+        seen[lines[i].event.id] = true;
+    }
+    for (size_t id = 0; id < DFU_BOOT_EV_COUNT; id++) {
+        assert_true(seen[id]);
+    }
+}
+
+static void a_line_is_cut_to_its_buffer(void **state)
+{
+    const struct dfu_boot_event event = { .id = DFU_BOOT_EV_START };
+    char buf[9] = "xxxxxxxx";
+
+    (void)state;
+    assert_string_equal(dfu_boot_event_text(&event, buf, 8), "I: Star");
+    assert_int_equal(buf[8], 0);
+}
+
+static void an_event_from_elsewhere_has_no_line(void **state)
+{
+    const struct dfu_boot_event unknown = { .id = DFU_BOOT_EV_COUNT };
+    const struct dfu_boot_event wordless = { .id = DFU_BOOT_EV_SOURCE };
+    char buf[64];
+
+    (void)state;
+    assert_string_equal(dfu_boot_event_text(&unknown, buf, sizeof buf), "");
+    assert_string_equal(dfu_boot_event_text(&wordless, buf, sizeof buf), "I: Boot source: ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_event_has_its_line),
+        cmocka_unit_test(a_line_is_cut_to_its_buffer),
+        cmocka_unit_test(an_event_from_elsewhere_has_no_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
