@@ -398,6 +398,16 @@ static void a_damaged_request_trailer_is_reported_not_believed(void **state)
     assert_int_equal(request_permanent(&w->map), DFU_ERR_STATE);
 }
 
+static void a_damaged_primary_trailer_is_not_confirmed(void **state)
+{
+    struct world *w = *state;
+
+    put_byte(w, w->primary, SLOT - 1, 0x12);
+    assert_int_equal(confirm(&w->map), DFU_ERR_STATE);
+    assert_int_equal(w->nor->flash.writes, 0);
+    assert_false(dfu_boot_is_img_confirmed(&w->map, 0));
+}
+
 static void an_unreadable_primary_is_a_panic_and_unconfirmed(void **state)
 {
     struct world *w = *state;
@@ -464,6 +474,7 @@ int main(void)
         IN_WORLD(a_pending_test_does_not_become_permanent),
         IN_WORLD(confirming_without_a_trailer_writes_nothing),
         IN_WORLD(a_damaged_request_trailer_is_reported_not_believed),
+        IN_WORLD(a_damaged_primary_trailer_is_not_confirmed),
         IN_WORLD(an_unreadable_primary_is_a_panic_and_unconfirmed),
         IN_WORLD(a_single_slot_has_nothing_to_request),
         cmocka_unit_test(in_direct_xip_a_slot_becomes_a_candidate_then_confirmed),
