@@ -265,6 +265,10 @@ static enum dfu_usb_status slot_step(void *ctx)
 {
     struct dfu_usb_slot *slot = ctx;
 
+    /* The host may have been silent, and the lock let go, before it asked for the work. */
+    if (slot->work != DFU_USB_SLOT_NOTHING && !claim(slot, false)) {
+        return DFU_USB_ERR_VENDOR;
+    }
     switch (slot->work) {
     case DFU_USB_SLOT_WRITE: return write_piece(slot);
     case DFU_USB_SLOT_FLUSH: return flush(slot);

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""USB DFU on a real Linux USB stack: QEMU guest, usbip, dfu-util and dfu's serial link."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import machine
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "interop"))
+from virtual_device import DFU, SLOT_SIZE, Device, make_image, run  # noqa: E402
+
+SLOT_0 = 0xC000
+LIMIT_S = 420  # of a machine that does much else; alone it takes a tenth
+
+
+def fill_share(share, images):
+    share.mkdir()
+    (share / "lib").mkdir()
+    here = Path(__file__).parent
+    shutil.copy(here / "usb.sh", share / "run.sh")
+    shutil.copy(DFU, share / "dfu")
+    for path, library in machine.libraries_of(DFU, Path("/")):
+        shutil.copy(library, share / "lib" / Path(path).name)
+    image = images["v2"].read_bytes()
+    (share / "v2.bin").write_bytes(image)
+    (share / "damaged.bin").write_bytes(image[:9000] + b"?" + image[9001:])
+    (share / "toolarge.bin").write_bytes(image[:12] + SLOT_SIZE.to_bytes(4, "little") + image[16:])
+    (share / "long.bin").write_bytes(images["long"].read_bytes())
+    (share / "foreign.dfu").write_bytes(image)
+    made = run("dfu-suffix", "-v", "1234", "-p", "5678", "-a", share / "foreign.dfu")
+    assert made.returncode == 0, made.stderr
+
+
+def start_device(device, *options):
+    device.folder.mkdir(exist_ok=True)
+    return device.start("--real-time", "--usb-transfer-size", 2048, *options)["usbip"]
+
+
+def play_host(guest, share, requests):
+    """Do what the guest asks for until it has ended."""
+    deadline = time.monotonic() + LIMIT_S
+    while guest.poll() is None:
+        assert time.monotonic() < deadline, "the guest takes too long"
+        for name, act in requests.items():
+            ask = share / f"ask-{name}"
+            if ask.exists():
+                act()
+                ask.unlink()
+        time.sleep(0.02)
+
+
+def check_story(console):
+    """The lines that the console must show, in this order."""
+    story = [
+        "*** Booting dfukit bootloader",
+        "I: Starting bootloader",
+        "I: Primary image: magic=good, swap_type=0x3, copy_done=0x1, image_ok=0x1",
+        "I: Boot source: none",
+        "I: Image index: 0, Swap type: none",
+        "I: Bootloader chainload address offset: 0xc000",
+        "I: Jumping to the first image slot",
+        "[00:00:00.000,000] <inf> main: This device supports USB DFU class.",
+        "I: Starting bootloader",
+        "I: Secondary image: magic=good, swap_type=0x2, copy_done=0x3, image_ok=0x3",
+        "Swap type: test",
+        "I: Jumping to the first image slot",
+        "app: hello 2.0.0+0 running from slot 0 (not confirmed)",
+        "I: Starting bootloader",
+        "I: Primary image: magic=good, swap_type=0x2, copy_done=0x1, image_ok=0x3",
+        "I: Secondary image: magic=unset, swap_type=0x1, copy_done=0x3, image_ok=0x3",
+        "Swap type: revert",
+        "app: dfu 1.0.0+0 running from slot 0",
+    ]
+    at = 0
+    for line in story:
+        found = console.find(line, at)
+        assert found >= 0, f"'{line}' is missing after:\n{console[:at]}\n--- rest:\n{console[at:]}"
+        at = found + len(line)
+
+
+def test_dfu_util_on_a_real_linux_usb_stack(tmp_path):
+    images = {
+        "v1": make_image(tmp_path / "v1.bin", "1.0.0", "name=dfu\n"),
+        "v2": make_image(tmp_path / "v2.bin", "2.0.0", "name=hello\n", size=24000),
+        "long": make_image(tmp_path / "long.bin", "3.0.0", "name=long\n", size=200000),
+    }
+    factory = tmp_path / "factory.bin"
+    signed = run(Path(sys.executable).parent / "imgtool", "sign", "--version", "1.0.0",
+                 "--header-size", "0x200", "--pad-header", "--align", "4", "--slot-size",
+                 hex(SLOT_SIZE), "--pad", "--confirm", tmp_path / "v1.payload", factory)
+    assert signed.returncode == 0, signed.stderr
+
+    share = tmp_path / "share"
+    fill_share(share, images)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    a, b = Device(tmp_path / "a"), Device(tmp_path / "b")
+    a.address = b.address = "127.0.0.1"
+    port_a = start_device(a, "--usbip", 0, "--usb-serial", "A1", "--udp", 0, "--init", factory)
+    port_b = start_device(b, "--usbip", 0, "--usb-serial", "B2", "--udp", 0, "--init", factory,
+                          "--usb-permanent", "--usb-reboot")
+    first_console = a.log
+    (share / "ports.sh").write_text(f"PORT_A={port_a}\nPORT_B={port_b}\n")
+    (share / "slot0.bin").write_bytes(a.flash.read_bytes()[SLOT_0:SLOT_0 + SLOT_SIZE])
+
+    def vanish():
+        a.kill()
+        time.sleep(1)
+        start_device(a, "--usbip", port_a, "--usb-serial", "A1", "--udp", 0)
+
+    console_path = Path(os.environ["DFU_BINARY_DIR"]) / "guest-console.log"
+    with console_path.open("w") as console:
+        guest = machine.start(share, console)
+        try:
+            play_host(guest, share, {"vanish": vanish})
+        finally:
+            if guest.poll() is None:
+                guest.kill()
+                guest.wait()
+            codes = a.stop(), b.stop()
+    text = console_path.read_text(errors="replace")
+    results = re.findall(r"@@ [\d.]+ (PASS|FAIL) (.*)", text)
+    print("\n".join(" ".join(result) for result in results))
+    failed = [what.strip() for verdict, what in results if verdict == "FAIL"]
+    assert not failed and " END" in text, f"failed: {failed}\n{text[-6000:]}"
+    assert len(results) == 24, results
+    assert codes == (0, 0), a.console() + b.console()
+    check_story(first_console.read_text())
+    assert "app: hello 2.0.0+0 running from slot 0 (confirmed)" in b.console()
+    assert "Swap type: perm" in b.console()

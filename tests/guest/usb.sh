@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+# shellcheck shell=dash
+# What the guest does: the real dfu-util and dfu on a real Linux USB stack. The host runs the
+# virtual devices and looks at their consoles and flash afterwards.
+BOTH=2fe3:0100,2fe3:ffff
+DFU="env LD_LIBRARY_PATH=/mnt/lib ASAN_OPTIONS=detect_leaks=0 /mnt/dfu -d serial:/dev/ttyACM0"
+
+say() { echo "@@ $(cut -d' ' -f1 /proc/uptime) $*"; }
+ok() { # EXIT_CODE WHAT
+    if [ "$1" = 0 ]; then say "PASS $2"; else
+        say "FAIL $2"
+        tail -n 30 /tmp/log
+    fi
+}
+wait_for() { # CONDITION [TENTHS]
+    for _ in $(seq "${2:-100}"); do
+        eval "$1" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+# Ask the host for something, and wait until it is done.
+host() {
+    touch "/mnt/ask-$1"
+    wait_for "[ ! -e /mnt/ask-$1 ]" 200
+}
+# A cable: attach again whenever the device has left the bus.
+plug() { # PORT
+    while :; do
+        grep -q '^hs  0000 006' /sys/devices/platform/vhci_hcd.0/status ||
+            usbip --tcp-port "$1" attach -r 10.0.2.2 -b 1-1 >/dev/null 2>&1
+        sleep 0.1
+    done &
+    CABLE=$!
+}
+unplug() {
+    kill "$CABLE"
+    wait_for 'usbip detach -p 0 >/dev/null 2>&1; ! grep -q "^hs  0000 006" /sys/devices/platform/vhci_hcd.0/status'
+}
+util() { dfu-util "$@" >/tmp/log 2>&1; }
+runs() { wait_for '[ -e /dev/ttyACM0 ]' && wait_for 'dfu-util -l 2>/dev/null | grep -q "Found Runtime"'; }
+slot_0_runs() { $DFU image list >/tmp/log 2>&1 && grep -q "^0 *0 *$1 *active" /tmp/log; } # VERSION
+enter_dfu() { util -e && wait_for 'dfu-util -l 2>/dev/null | grep -q "Found DFU.*alt=1"'; }
+
+. /mnt/ports.sh
+plug "$PORT_A"
+runs
+ok $? "a run-time device with a serial port appears"
+
+util -l
+grep -q 'Found Runtime: \[2fe3:0100\].*intf=2.*name="DFU", serial="A1"' /tmp/log
+ok $? "dfu-util lists the run-time device"
+
+$DFU echo hello >/tmp/log 2>&1 && grep -q hello /tmp/log
+ok $? "dfu talks SMP through /dev/ttyACM0"
+
+$DFU image list >/tmp/log 2>&1 && grep -q '1.0.0' /tmp/log
+ok $? "dfu lists images through /dev/ttyACM0"
+
+enter_dfu
+ok $? "dfu-util detaches into DFU mode"
+util -l
+grep -q 'Found DFU: \[2fe3:ffff\].*alt=0, name="image_0", serial="A1"' /tmp/log &&
+    grep -q 'alt=1, name="image_1", serial="A1"' /tmp/log
+ok $? "dfu-util lists both alternates by name and serial"
+
+util -a 0 -U /tmp/backup.bin && cmp /tmp/backup.bin /mnt/slot0.bin
+ok $? "upload of alternate 0 is the backup of slot 0"
+
+util -a image_1 -S A1 -D /mnt/damaged.bin
+grep -q 'dfuERROR, status(7)' /tmp/log
+ok $? "a damaged image is errVERIFY"
+
+util -a 1 -D /mnt/toolarge.bin
+grep -q 'dfuERROR, status(8)' /tmp/log
+ok $? "an image that is too large is errADDRESS"
+
+util -a 1 -d $BOTH -D /mnt/foreign.dfu
+grep -q 'does not match' /tmp/log
+ok $? "a suffix for another device is refused"
+
+util -a 1 -S ELSE -D /mnt/v2.bin
+[ $? = 74 ]
+ok $? "another serial number is no device"
+
+util -a image_1 -S A1 -D /mnt/v2.bin && grep -q '^Done!' /tmp/log
+ok $? "download to alternate 1, by name and serial"
+
+util -a 1 -e
+runs
+ok $? "detach in DFU mode returns to the application"
+slot_0_runs 2.0.0
+ok $? "the downloaded image runs for a test"
+
+$DFU reset >/tmp/log 2>&1
+sleep 1
+runs
+slot_0_runs 1.0.0
+ok $? "reset without confirmation reverts"
+
+util -E 1 -d $BOTH -a 1 -R -D /mnt/v2.bin
+grep -q '^Done!' /tmp/log
+ok $? "detach, download and reset in one run"
+runs
+ok $? "and the device returns by itself"
+
+$DFU reset >/tmp/log 2>&1
+sleep 1
+runs
+enter_dfu
+(
+    sleep 1
+    host vanish
+) &
+util -a 1 -D /mnt/long.bin
+[ $? = 74 ]
+ok $? "a device that vanishes in the middle is an I/O error"
+wait_for '[ ! -e /mnt/ask-vanish ]' 200
+runs
+ok $? "and comes back"
+slot_0_runs 1.0.0
+ok $? "with its old image"
+
+unplug
+plug "$PORT_B"
+wait_for 'dfu-util -l 2>/dev/null | grep -q "serial=\"B2\""'
+ok $? "another device on the same port"
+util -E 1 -d $BOTH -a 1 -D /mnt/damaged.bin
+grep -q 'dfuERROR, status(7)' /tmp/log
+ok $? "permanent: a damaged image is refused"
+util -E 1 -d $BOTH -a 1 -D /mnt/v2.bin
+grep -q '^Done!' /tmp/log
+ok $? "permanent: download"
+runs
+slot_0_runs 2.0.0
+ok $? "permanent: it restarts by itself and runs"
+unplug
+say "END"
