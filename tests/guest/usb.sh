@@ -11,6 +11,7 @@ ok() { # EXIT_CODE WHAT
     if [ "$1" = 0 ]; then say "PASS $2"; else
         say "FAIL $2"
         tail -n 30 /tmp/log
+        dmesg | tail -n 30
     fi
 }
 wait_for() { # CONDITION [TENTHS]
