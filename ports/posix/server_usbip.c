@@ -149,12 +149,18 @@ static int listen_on(const char *address, uint16_t port)
 int dfu_server_usbip_open(struct dfu_server_usbip *server, struct dfu_loop *loop,
                           const char *address, uint16_t port)
 {
-    struct sockaddr_in bound;
+    struct sockaddr_in bound = { 0 };
     socklen_t len = sizeof bound;
     int fd = listen_on(address, port);
 
     if (fd < 0) {
         return fd;
+    }
+    if (getsockname(fd, (struct sockaddr *)&bound, &len)) {
+        int err = errno;
+
+        close(fd);
+        return -err;
     }
     server->listener = (struct dfu_loop_file){ .fd = fd, .ready = accept_one, .ctx = server };
     dfu_loop_add(loop, &server->listener);
@@ -167,9 +173,6 @@ int dfu_server_usbip_open(struct dfu_server_usbip *server, struct dfu_loop *loop
         c->usbip.send = keep;
         c->usbip.ctx = c;
         dfu_loop_add(loop, &c->file);
-    }
-    if (getsockname(fd, (struct sockaddr *)&bound, &len)) {
-        return -errno;
     }
     return ntohs(bound.sin_port);
 }

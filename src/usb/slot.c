@@ -11,7 +11,7 @@
 #include "dfu/err.h"
 
 #define ID_SIZE     16u
-#define MARK_MS     5u /* a few trailer fields */
+#define MARK_US     UINT64_C(5000) /* a few trailer fields */
 #define US_PER_MS   1000u
 #define BYTES_A_KIB 1024u
 
@@ -325,8 +325,8 @@ static uint32_t slot_left_ms(void *ctx)
     case DFU_USB_SLOT_NOTHING: return 0;
     case DFU_USB_SLOT_WRITE: us = write_us(slot); break;
     case DFU_USB_SLOT_FLUSH:
-    case DFU_USB_SLOT_VERIFY: us = write_us(slot) + verify_us(slot) + MARK_MS * US_PER_MS; break;
-    case DFU_USB_SLOT_MARK: us = MARK_MS * US_PER_MS; break;
+    case DFU_USB_SLOT_VERIFY: us = write_us(slot) + verify_us(slot) + MARK_US; break;
+    case DFU_USB_SLOT_MARK: us = MARK_US; break;
     }
     return (uint32_t)((us + US_PER_MS - 1) / US_PER_MS);
 }

@@ -137,7 +137,7 @@ static void answer_devlist(struct dfu_usbip_connection *c)
     if (dev) {
         unsigned count = send_device(c, dev, interfaces, INTERFACES_MAX);
 
-        c->send(c->ctx, interfaces[0], 4u * count);
+        c->send(c->ctx, interfaces[0], sizeof interfaces[0] * count);
     }
     c->phase = PHASE_OVER;
 }

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
+# shellcheck shell=dash
 # Process 1 of the guest: basics, network, the host's folder; then what that folder says.
 /bin/busybox mkdir -p /bin /sbin /usr/bin /usr/sbin
 /bin/busybox --install -s /bin
@@ -28,6 +29,7 @@ mkdir -p /run/udev
 # libusb follows the bus through udev: without it a device that comes back is never seen.
 ln -sf /bin/udevadm /bin/systemd-udevd
 /bin/systemd-udevd --daemon
+# shellcheck source=/dev/null
 . /mnt/run.sh
 sync
 poweroff -f

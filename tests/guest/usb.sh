@@ -44,6 +44,7 @@ runs() { wait_for '[ -e /dev/ttyACM0 ]' && wait_for 'dfu-util -l 2>/dev/null | g
 slot_0_runs() { $DFU image list >/tmp/log 2>&1 && grep -q "^0 *0 *$1 *active" /tmp/log; } # VERSION
 enter_dfu() { util -e && wait_for 'dfu-util -l 2>/dev/null | grep -q "Found DFU.*alt=1"'; }
 
+# shellcheck source=/dev/null
 . /mnt/ports.sh
 plug "$PORT_A"
 runs
