@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* Serial ports through libserialport; terminals that are no ports (a pseudo-terminal has no modem
- * lines) are set up with termios. Bytes go through the descriptor in both cases. */
+/* Serial ports through libserialport; terminals that it does not know, because the system lists
+ * them nowhere (pseudo-terminals), with termios. Bytes go through the descriptor in both cases. */
 #include "link.h"
 
 #include <errno.h>
@@ -99,7 +99,7 @@ static int explain(const char *path, int code, char why[DFU_LINK_WHY_LEN])
     }
 }
 
-static int open_terminal(struct dfu_link *link, const char *path)
+static int open_terminal(struct dfu_link *link, const char *path, int baud)
 {
     struct termios mode;
 
@@ -109,6 +109,7 @@ static int open_terminal(struct dfu_link *link, const char *path)
     }
     if (tcgetattr(link->fd, &mode) == 0) {
         cfmakeraw(&mode);
+        (void)cfsetspeed(&mode, (speed_t)baud); /* a pseudo-terminal has none */
         mode.c_cflag |= CLOCAL | CREAD;
         if (tcsetattr(link->fd, TCSANOW, &mode) == 0) {
             return flock(link->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : EBUSY;
@@ -170,10 +171,10 @@ static int serial_open(struct dfu_link *link, const char *address, char why[DFU_
     if (!realpath(settings.path, resolved)) {
         return explain(settings.path, errno, why);
     }
-    if (strncmp(resolved, "/dev/pts/", 9) == 0) { /* no modem lines: libserialport gives up */
-        code = open_terminal(link, resolved);
-    } else {
-        code = open_port(link, resolved, settings.baud);
+    code = open_port(link, resolved, settings.baud);
+    if (code == ENODEV) {
+        serial_close(link);
+        code = open_terminal(link, resolved, settings.baud);
     }
     if (code) {
         serial_close(link);

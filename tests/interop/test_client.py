@@ -257,7 +257,7 @@ def test_a_silent_host_is_no_answer(images):
 
 @pytest.mark.parametrize("where, code, word", [
     ("serial:/dev/no-such-port", 3, "no serial port"),
-    ("serial:/dev/null", 3, "/dev/null"),
+    ("serial:/dev/null", 3, "not a serial port"),
     ("udp:no-such-host.invalid", 3, "cannot find the host"),
     ("tcp:localhost", 2, "neither"),
     ("/dev/ttyACM0", 2, "serial:/dev/ttyACM0"),

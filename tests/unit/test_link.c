@@ -49,7 +49,7 @@ static void targets_that_cannot_be_are_refused_in_words(void **state)
         { "serial:/dev/ttyX,baud=", DFU_ERR_INVAL, "baud=" },
         { "serial:/dev/ttyX,baud=-1", DFU_ERR_INVAL, "baud=-1" },
         { "serial:/dev/there-is-no-such-port", DFU_ERR_NOENT, "no serial port" },
-        { "serial:/dev/null", DFU_ERR_NOENT, "/dev/null" },
+        { "serial:/dev/null", DFU_ERR_NOENT, "/dev/null is not a serial port" },
     };
 
     (void)state;
