@@ -45,6 +45,7 @@ run() { # EXPECTED_CODE WORDS...
     echo "${bold}\$ dfu $*${plain}"
     "$DFU" "$@" 2>&1 || code=$?
     [ "$code" -eq "$expected" ] || fail "'dfu $*' ended with $code, not with $expected"
+    [ "$code" -eq 0 ] || echo "    (exit code $code)"
 }
 
 device_start() { # OPTIONS...

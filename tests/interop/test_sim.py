@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -326,6 +327,40 @@ def test_garbage_neither_stops_nor_answers_for_the_device(device, images):
     for link in LINKS:
         assert with_client(device, link, lambda client: ask(client, EchoWrite(d="hi"))).r == "hi"
     device.wait_for("app: blinky 1.0.0+0 running from slot 0 (confirmed)")
+
+
+def test_a_flood_on_one_link_does_not_starve_the_other(device, images):
+    device.start("--init", images["v1"])
+    batch = bytes.fromhex("0a00000500000100a161646178") * 150  # {"d": "x"}, one answer each
+    is_over = threading.Event()
+
+    def flood():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            while not is_over.is_set():
+                udp.sendto(batch, (device.address, PORT))
+
+    async def chat(client):
+        for n in range(20):
+            assert (await ask(client, EchoWrite(d=str(n)))).r == str(n)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        with_client(device, "serial", chat)
+        with_client(device, "serial", lambda client: upload(client, images["v1"]))
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_ipv6_is_served_too(device, images):
+    if not socket.has_ipv6 or run("cat", "/proc/net/if_inet6").stdout.find("lo") < 0:
+        pytest.skip("this machine has no IPv6")
+    ready = device.start("--init", images["v1"], "--address", "::1", "--udp", 0)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(5)
+        udp.sendto(bytes.fromhex("0a00000500000100a161646178"), ("::1", ready["udp"]))
+        assert b"\x61r\x61x" in udp.recv(100)
 
 
 def test_parameters_clock_and_bootloader_are_told(device, images):
