@@ -38,7 +38,7 @@ class Server:
             self.seen.append((version, op, group, command))
             answer = self.answer(version, op, group, command, body)
             if answer is not None:
-                data = cbor2.dumps(answer)
+                data = answer if isinstance(answer, bytes) else cbor2.dumps(answer)
                 head = struct.pack(">BBHHBB", first + 1, 0, len(data), group, seq, command)
                 self.socket.sendto(head + data, client)
 
@@ -88,6 +88,20 @@ class VersionOne(Server):
         return {"rc": 5}
 
 
+class Garbage(Server):
+    """The right header, and nothing after it that makes sense."""
+
+    def answer(self, version, op, group, command, body):
+        return b"\xbf\x63off\x1a"
+
+
+@pytest.fixture
+def garbage():
+    server = Garbage()
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def recovery():
     server = Recovery()
@@ -128,6 +142,24 @@ def test_recovery_is_upgraded_with_one_command(recovery, image):
 def test_what_recovery_lacks_is_said_in_a_sentence(recovery):
     done = run(DFU, "-d", recovery.where, "image", "erase")
     assert done.returncode == 1 and "does not support this command" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["echo"], ["image", "list"], ["image", "slots"], ["bootinfo"]])
+def test_garbage_is_said_in_a_sentence(garbage, words):
+    done = run(DFU, "-d", garbage.where, *words)
+    assert done.returncode == 1 and "not SMP" in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_upload_to_garbage_ends(garbage, image):
+    for words in (["image", "upload"], ["upgrade"]):
+        done = run(DFU, "-d", garbage.where, "-q", *words, image)
+        assert done.returncode == 1 and "not SMP" in done.stderr, done.stderr
+
+
+def test_every_frame_is_shown_on_request(recovery):
+    done = run(DFU, "-d", recovery.where, "-v", "-v", "image", "list")
+    assert done.stderr.startswith("> 080000010001") and "\n< 09" in done.stderr
 
 
 def test_a_server_of_version_one_is_spoken_to_in_its_version(version_one):
