@@ -477,6 +477,21 @@ def test_a_mode_that_does_not_exist_yet_is_refused(device):
     assert done.returncode == 2 and "not supported yet" in done.stderr
 
 
+def test_the_first_image_is_programmed_only_into_an_empty_device(device, images):
+    device.start("--init", images["v2"])
+    device.stop()
+    device.start("--init", images["v1"])
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0 (confirmed)")
+    assert "slot 0 of " in device.console() and "is not empty" in device.console()
+
+
+def test_a_bootloader_that_refuses_lower_versions_keeps_the_higher_one(device, images):
+    device.start("--init", images["v2"], "--no-downgrade")
+    with_client(device, "udp", lambda client: upgrade(client, images["v1"]))
+    device.wait_for("I: Image 0 in slot 1 erased due to downgrade prevention")
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0 (confirmed)", count=2)
+
+
 def test_an_upload_that_cannot_fit_is_refused(device, images):
     device.start("--init", images["v1"])
 
