@@ -223,6 +223,21 @@ static int run_bootloader(struct dfu_sim_device *dev)
     return err;
 }
 
+static void add_part_names(const struct dfu_sim_device *dev, struct text *t)
+{
+    const char *before = " on ";
+
+    for (uint8_t i = 0; i < dev->cfg->flash_count; i++) {
+        const struct dfu_sim_timing *timing = dev->cfg->flashes[i]->timing;
+
+        if (timing) {
+            text_add(t, before);
+            text_add(t, timing->name);
+            before = " and ";
+        }
+    }
+}
+
 /* "sim: this start took 96 erases, 412.0 KiB written; 18.1 s on nrf52840" */
 static void say_cost(const struct dfu_sim_device *dev)
 {
@@ -237,19 +252,11 @@ static void say_cost(const struct dfu_sim_device *dev)
     text_add(&t, " erases, ");
     text_add_tenths(&t, dev->cost.bytes_written, 1024);
     text_add(&t, " KiB written");
-    for (uint8_t i = 0; i < dev->cfg->flash_count; i++) {
-        const struct dfu_sim_timing *timing = dev->cfg->flashes[i]->timing;
-
-        if (timing) {
-            if (i == 0) {
-                text_add(&t, "; ");
-                text_add_tenths(&t, dev->cost.flash_us, 1000000);
-                text_add(&t, " s on ");
-            } else {
-                text_add(&t, " and ");
-            }
-            text_add(&t, timing->name);
-        }
+    if (dev->cost.flash_us > 0) {
+        text_add(&t, "; ");
+        text_add_tenths(&t, dev->cost.flash_us, 1000000);
+        text_add(&t, " s");
+        add_part_names(dev, &t);
     }
     say(dev, buf);
 }

@@ -57,8 +57,8 @@ static void make_image(struct image *image, uint8_t major, const char *text, uin
 }
 
 struct rig {
-    struct dfu_sim_flash flash;
-    struct dfu_sim_flash *flashes[1];
+    struct dfu_sim_flash flash, outer;
+    struct dfu_sim_flash *flashes[2];
     struct dfu_sector_run runs[1], slot_runs[1], storage_runs[1];
     struct dfu_area primary, secondary, storage;
     struct dfu_slot_map map;
@@ -73,6 +73,7 @@ struct rig {
     uint64_t now;
     uint8_t mem[2 * SLOT + STORAGE];
     uint8_t programmed[(2 * SLOT + STORAGE) / 4 / 8];
+    uint8_t outer_mem[SLOT];
 };
 
 static void take_line(void *ctx, const char *text)
@@ -146,6 +147,24 @@ static struct rig *new_rig(void)
     return rig;
 }
 
+/* The second slot lies on a part of its own. */
+static void put_second_slot_outside(struct rig *rig)
+{
+    rig->outer = (struct dfu_sim_flash){
+        .mem = rig->outer_mem,
+        .size = SLOT,
+        .write_size = 1,
+        .erased = 0xff,
+        .runs = rig->slot_runs,
+        .run_count = 1,
+        .timing = &dfu_sim_w25q,
+    };
+    dfu_sim_flash_format(&rig->outer);
+    rig->flashes[1] = &rig->outer;
+    rig->cfg.flash_count = 2;
+    rig->secondary = dfu_sim_flash_area(&rig->outer, "slot1_partition", 0, SLOT, rig->slot_runs, 1);
+}
+
 static enum dfu_sim_device_state power_on(struct rig *rig)
 {
     rig->console[0] = '\0';
@@ -157,8 +176,9 @@ static void stage(struct rig *rig, const char *text, uint32_t payload)
 {
     make_image(&rig->new_image, 2, text, payload);
     assert_int_equal(dfu_area_erase(&rig->secondary, 0, SLOT), 0);
-    assert_int_equal(
-        dfu_sim_flash_load(&rig->flash, SLOT, rig->new_image.bytes, rig->new_image.len), 0);
+    assert_int_equal(dfu_sim_flash_load(rig->secondary.ctx, rig->secondary.base,
+                                        rig->new_image.bytes, rig->new_image.len),
+                     0);
     assert_int_equal(dfu_boot_request_upgrade(&rig->map, 0, false), 0);
 }
 
@@ -356,6 +376,39 @@ static void a_swap_cut_at_any_operation_is_finished_when_power_returns(void **st
     assert_true(resumed > cuts / 2);
 }
 
+static void operations_are_numbered_over_all_parts_of_a_device(void **state)
+{
+    bool was_inner = false;
+    bool was_outer = false;
+    bool was_reverted = false;
+
+    (void)state;
+    for (uint32_t op = 1;; op++) {
+        struct rig *rig = new_rig();
+        const char *label;
+
+        put_second_slot_outside(rig);
+        stage(rig, calm, 9000);
+        dfu_sim_device_cut(&rig->device, DFU_SIM_CUT_INSIDE, op, op);
+        if (power_on(rig) != DFU_SIM_OFF) {
+            assert_console(rig, " s on nrf52840 and w25q\n");
+            free(rig);
+            break;
+        }
+        assert_true(rig->flash.is_off && rig->outer.is_off);
+        label = rig->device.cut.area->label;
+        assert_console(rig, label);
+        was_inner = was_inner || strcmp(label, "slot0_partition") == 0;
+        was_outer = was_outer || strcmp(label, "slot1_partition") == 0;
+        assert_int_equal(power_on(rig), DFU_SIM_RUNNING);
+        assert_false(was_reverted); /* only by a torn last mark: then the trial counts as run */
+        was_reverted = holds(rig, 0, &rig->old_image);
+        assert_true(was_reverted || holds(rig, 0, &rig->new_image));
+        free(rig);
+    }
+    assert_true(was_inner && was_outer);
+}
+
 static void a_cut_is_told_by_operation_area_and_sector(void **state)
 {
     struct rig *rig = new_rig();
@@ -492,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_stubborn_application_refuses_to_be_confirmed),
         cmocka_unit_test(firmware_that_fails_at_start_is_reverted_by_the_watchdog),
         cmocka_unit_test(a_swap_cut_at_any_operation_is_finished_when_power_returns),
+        cmocka_unit_test(operations_are_numbered_over_all_parts_of_a_device),
         cmocka_unit_test(a_cut_is_told_by_operation_area_and_sector),
         cmocka_unit_test(a_device_without_an_image_says_so_and_stays),
         cmocka_unit_test(two_devices_live_in_one_process),
