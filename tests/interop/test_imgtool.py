@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from images import IMGTOOL, KEY_TYPES, dfu, done, imgtool, one_sentence
+from images import KEY_TYPES, dfu, done, imgtool, one_sentence
 
 BASE = ["-v", "1.2.3+4", "-H", "0x200", "--pad-header", "-S", "0x10000"]
 VALIDATED = b"Image was correctly validated"
@@ -27,9 +27,8 @@ def world(tmp_path_factory):
     return folder
 
 
-def test_the_peer_is_there():
-    assert done(imgtool("version")).startswith(b"2.4")
-    assert IMGTOOL.exists()
+def test_the_peer_is_the_real_imgtool():
+    assert done(imgtool("version")) == b"2.4.0\n"
 
 
 @pytest.mark.parametrize("kind", KEY_TYPES)
