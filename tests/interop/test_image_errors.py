@@ -157,3 +157,28 @@ def test_every_command_explains_itself(world):
         text = done(dfu(*name.split(), "--help")).decode()
         assert text.startswith("usage: dfu ") and name in text
         assert done(dfu("help", *name.split())).decode() == text
+
+
+def test_a_board_knows_the_slot_and_what_its_bootloader_takes(world):
+    """The largest program that fits is found by trying; one byte more is refused with figures."""
+    args = ["sign", "-v", "1", "-H", "32", "--pad-header", "--board", "nrf52840dk"]
+    app, out = world / "app.bin", world / "out.bin"
+
+    def fits(size):
+        app.write_bytes(bytes(size))
+        return dfu(*args, app, out).returncode == 0
+
+    low, high = 0, 1 << 20
+    assert fits(low) and not fits(high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    app.write_bytes(bytes(high))
+    text = one_sentence(dfu(*args, app, out), 2, "board nrf52840dk", "smaller by 1 bytes")
+    assert str(32 + low + 4 + 36) in text
+    one_sentence(dfu(*args[:-1], "nowhere", app, out), 2, "board nowhere", "no such board")
+    app.write_bytes(bytes(100))
+    done(dfu(*args, "--confirm", app, out))
+    padded = out.read_bytes()
+    assert len(padded) % 4096 == 0 and padded.endswith(bytes.fromhex("3552500f2cb67980"))
+    done(dfu("verify", out))
