@@ -13,6 +13,7 @@ extern const struct cli_command cmd_echo, cmd_reset, cmd_params, cmd_info, cmd_b
     cmd_datetime, cmd_image_list, cmd_image_upload, cmd_image_test, cmd_image_confirm,
     cmd_image_erase, cmd_image_slots, cmd_upgrade;
 extern const struct cli_command cmd_sim;
+extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_delete;
 extern const struct cli_command cmd_version;
 
 #endif

@@ -11,6 +11,9 @@ const struct cli_command *const cli_commands[] = {
     &cmd_create,
     &cmd_verify,
     &cmd_dumpinfo,
+    &cmd_suffix_add,
+    &cmd_suffix_check,
+    &cmd_suffix_delete,
 
     /* devices */
     &cmd_upgrade,
