@@ -60,14 +60,14 @@ def check_story(console):
     story = [
         "*** Booting dfukit bootloader",
         "I: Starting bootloader",
-        "I: Primary image: magic=good, swap_type=0x3, copy_done=0x1, image_ok=0x1",
-        "I: Boot source: none",
+        "I: Primary image: magic=good, swap_type=0x1, copy_done=0x3, image_ok=0x1",
         "I: Image index: 0, Swap type: none",
         "I: Bootloader chainload address offset: 0xc000",
         "I: Jumping to the first image slot",
         "[00:00:00.000,000] <inf> main: This device supports USB DFU class.",
         "I: Starting bootloader",
         "I: Secondary image: magic=good, swap_type=0x2, copy_done=0x3, image_ok=0x3",
+        "I: Boot source: none",
         "Swap type: test",
         "I: Jumping to the first image slot",
         "app: hello 2.0.0+0 running from slot 0 (not confirmed)",
@@ -134,3 +134,7 @@ def test_dfu_util_on_a_real_linux_usb_stack(tmp_path):
     check_story(first_console.read_text())
     assert "app: hello 2.0.0+0 running from slot 0 (confirmed)" in b.console()
     assert "Swap type: perm" in b.console()
+    b.start("--udp", 0)
+    b.stop()
+    assert ("I: Primary image: magic=good, swap_type=0x3, copy_done=0x1, image_ok=0x1"
+            in b.console())

@@ -48,6 +48,7 @@ static int read_suffix(struct cli *cli, uint8_t **data, size_t *len, struct dfu_
     *has = err == DFU_OK;
     if (err == DFU_ERR_FORMAT) {
         free(*data);
+        *data = NULL;
         return cli_fail(cli, CLI_USAGE, "%s has a DFU suffix of an impossible length, %u bytes",
                         path, suffix->length);
     }

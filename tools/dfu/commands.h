@@ -14,6 +14,7 @@ extern const struct cli_command cmd_echo, cmd_reset, cmd_params, cmd_info, cmd_b
     cmd_image_erase, cmd_image_slots, cmd_upgrade;
 extern const struct cli_command cmd_sim;
 extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_delete;
+extern const struct cli_command cmd_usb_list, cmd_usb_upload, cmd_usb_download, cmd_usb_detach;
 extern const struct cli_command cmd_version;
 
 #endif

@@ -29,6 +29,10 @@ const struct cli_command *const cli_commands[] = {
     &cmd_image_confirm,
     &cmd_image_erase,
     &cmd_image_slots,
+    &cmd_usb_list,
+    &cmd_usb_upload,
+    &cmd_usb_download,
+    &cmd_usb_detach,
     &cmd_sim,
 
     /* about */
