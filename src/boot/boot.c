@@ -75,6 +75,7 @@ static int refusal(enum boot_check check)
     case BOOT_CHECK_GOOD: return DFU_OK;
     case BOOT_CHECK_EMPTY: return DFU_ERR_NOENT;
     case BOOT_CHECK_TOO_OLD: return DFU_ERR_PERM;
+    case BOOT_CHECK_UNREADABLE: return DFU_ERR_IO;
     case BOOT_CHECK_NOT_BOOTABLE:
     case BOOT_CHECK_INVALID: break;
     }

@@ -97,6 +97,10 @@ struct boot_settlement boot_settle(const struct boot_facts *facts, struct boot_d
         break;
     case BOOT_CHECK_INVALID: break;
     case BOOT_CHECK_TOO_OLD: out.type = DFU_SWAP_NONE; break;
+    case BOOT_CHECK_UNREADABLE: /* perhaps next time */
+        out.type = DFU_SWAP_NONE;
+        out.cleaning = BOOT_CLEAN_NOTHING;
+        break;
     }
     return out;
 }

@@ -42,7 +42,8 @@ enum boot_check {
     BOOT_CHECK_EMPTY,        /* no header: erased */
     BOOT_CHECK_NOT_BOOTABLE, /* flagged so */
     BOOT_CHECK_INVALID,
-    BOOT_CHECK_TOO_OLD, /* of a lower version than the verified primary */
+    BOOT_CHECK_TOO_OLD,    /* of a lower version than the verified primary */
+    BOOT_CHECK_UNREADABLE, /* nothing is known about it */
 };
 
 /* What is erased because of it. */

@@ -220,7 +220,7 @@ static enum boot_check check_image(const struct boot_pair *pair, const struct df
                                              .a = pair->image,
                                              .b = report->fault,
                                              .text = name });
-    return BOOT_CHECK_INVALID;
+    return report->fault == DFU_IMAGE_UNREADABLE ? BOOT_CHECK_UNREADABLE : BOOT_CHECK_INVALID;
 }
 
 /* A primary that does not verify is nothing to fall back to: MCUboot compares with whatever its

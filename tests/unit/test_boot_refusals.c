@@ -312,6 +312,26 @@ static void a_fill_that_is_cut_is_made_again(void **state)
     }
 }
 
+/* There is nothing in such a primary that could be moved: the new image alone gives the size. */
+static void a_primary_whose_lengths_make_no_sense_is_replaced(void **state)
+{
+    static const struct {
+        uint32_t off;
+        const char *bytes;
+    } rows[] = { { 12, "ffffffff" }, { 12, "00f0ff00" }, { 8, "ffff" }, { SIZE - 40, "0000" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world_spec spec = spec_move();
+        struct device *d = pending(&spec);
+
+        put_bytes(d, WORLD_PRI, rows[i].off, rows[i].bytes);
+        assert_int_equal(start(d), NEW);
+        assert_int_equal(d->last.result.swap[0], DFU_SWAP_TEST);
+        device_free(d);
+    }
+}
+
 /* ---- Slots ---- */
 
 static void slots_that_do_not_fit_keep_what_they_have(void **state)
@@ -464,10 +484,11 @@ static void looking_tells_the_next_start_and_changes_nothing(void **state)
 
 static const struct dfu_flash_ops *real_ops;
 static uint32_t worn_from, worn_to; /* device offsets that can not be programmed any more */
+static uint32_t deaf_from, deaf_to; /* ... or not be read */
 
 static int worn_read(void *ctx, uint32_t off, void *buf, size_t len)
 {
-    return real_ops->read(ctx, off, buf, len);
+    return off + len > deaf_from && off < deaf_to ? DFU_ERR_IO : real_ops->read(ctx, off, buf, len);
 }
 
 static int worn_write(void *ctx, uint32_t off, const void *buf, size_t len)
@@ -488,6 +509,63 @@ static void wear_out(struct device *d, uint32_t from, uint32_t to)
     d->world.area[WORLD_PRI].ops = &worn_ops;
     worn_from = d->world.area[WORLD_PRI].base + from;
     worn_to = d->world.area[WORLD_PRI].base + to;
+    deaf_from = deaf_to = 0;
+}
+
+static void make_deaf(struct device *d, enum world_place place, uint32_t from, uint32_t to)
+{
+    real_ops = d->world.area[place].ops;
+    d->world.area[place].ops = &worn_ops;
+    worn_from = worn_to = 0;
+    deaf_from = d->world.area[place].base + from;
+    deaf_to = d->world.area[place].base + to;
+}
+
+static void a_secondary_that_can_not_be_reached_counts_as_empty(void **state)
+{
+    struct world_spec spec = spec_move();
+    struct device *d = pending(&spec);
+
+    (void)state;
+    make_deaf(d, WORLD_SEC, 0, SEC_SIZE);
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "");
+    assert_non_null(strstr(lines_of(d), "I: Secondary image of image pair (0) is unreachable. "
+                                        "Treat it as empty\n"));
+    deaf_to = deaf_from;
+    assert_int_equal(start(d), NEW);
+    device_free(d);
+}
+
+/* MCUboot erases what it could not read. */
+static void an_update_that_can_not_be_read_is_tried_again(void **state)
+{
+    struct world_spec spec = spec_move();
+    struct device *d = pending(&spec);
+
+    (void)state;
+    make_deaf(d, WORLD_SEC, 0x1000, 0x1100);
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "");
+    assert_int_equal(d->last.result.update_err, DFU_ERR_IO);
+    deaf_to = deaf_from;
+    assert_int_equal(start(d), NEW);
+    device_free(d);
+}
+
+static void a_primary_that_can_not_be_read_does_not_run(void **state)
+{
+    (void)state;
+    for (uint32_t off = 0; off < 0x5000; off += 0x1000) {
+        struct world_spec spec = spec_move();
+        struct device *d = device_new(&spec);
+
+        put_image(d, WORLD_PRI, OLD, SIZE);
+        make_deaf(d, WORLD_PRI, off, off + 0x1000);
+        assert_int_equal(start(d), off > SIZE ? OLD : 0);
+        assert_string_equal(ops_of(d), "");
+        device_free(d);
+    }
 }
 
 /* No record can be written at all: eight go to the spare place. With the result verified the swap
@@ -548,11 +626,15 @@ int main(void)
         cmocka_unit_test(a_primary_flagged_not_bootable_does_not_run),
         cmocka_unit_test(a_broken_primary_is_filled_only_where_that_is_configured),
         cmocka_unit_test(a_fill_that_is_cut_is_made_again),
+        cmocka_unit_test(a_primary_whose_lengths_make_no_sense_is_replaced),
         cmocka_unit_test(slots_that_do_not_fit_keep_what_they_have),
         cmocka_unit_test(a_senseless_configuration_is_refused),
         cmocka_unit_test(devices_in_one_process_do_not_know_each_other),
         cmocka_unit_test(the_watchdog_is_fed_all_along),
         cmocka_unit_test(looking_tells_the_next_start_and_changes_nothing),
+        cmocka_unit_test(a_secondary_that_can_not_be_reached_counts_as_empty),
+        cmocka_unit_test(an_update_that_can_not_be_read_is_tried_again),
+        cmocka_unit_test(a_primary_that_can_not_be_read_does_not_run),
         cmocka_unit_test(a_worn_out_status_area_does_not_lose_the_swap),
         cmocka_unit_test(a_slot_that_can_not_be_written_runs_nothing_unverified),
     };
