@@ -363,6 +363,48 @@ static void records_are_as_far_apart_as_the_larger_write_size_with_scratch(void 
     assert_int_equal(t.status_count, 3);
 }
 
+/* The trailer of 84 sectors, 2064 bytes, has 16 in its first sector of 2048: a whole scratch
+ * trailer of 72 must fit there. Where a slot's first trailer sector reaches further, it does. */
+static void the_largest_image_leaves_room_for_a_scratch_trailer(void **state)
+{
+    struct layout l;
+
+    (void)state;
+    uniform(&l, DFU_MODE_SWAP_SCRATCH, 2048, 32, 32);
+    l.map.max_sectors = 84;
+    l.scr.size = l.runs[2][0].size = 4096;
+    assert_int_equal(dfu_slot_max_image(&l.map, 0), 65536 - 2064 - (72 - 16));
+    l.runs[1][0] = (struct dfu_sector_run){ 4096, 16 };
+    assert_int_equal(dfu_slot_max_image(&l.map, 0), 65536 - 2064);
+}
+
+static void with_scratch_the_larger_write_size_counts(void **state)
+{
+    struct layout l;
+
+    (void)state;
+    uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
+    l.pri.write_size = l.sec.write_size = 4;
+    assert_int_equal(dfu_slot_max_image(&l.map, 0), 65536 - 3120);
+}
+
+static void with_scratch_neither_slot_may_have_too_many_sectors(void **state)
+{
+    struct layout l;
+
+    (void)state;
+    uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
+    l.map.max_sectors = 16;
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
+    l.map.max_sectors = 15;
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_TOO_MANY_SECTORS);
+    l.runs[0][0] = (struct dfu_sector_run){ 8192, 8 };
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_TOO_MANY_SECTORS);
+    l.runs[0][0] = (struct dfu_sector_run){ 4096, 16 };
+    l.runs[1][0] = (struct dfu_sector_run){ 8192, 8 };
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_TOO_MANY_SECTORS);
+}
+
 static void a_trailer_larger_than_its_slot_is_refused(void **state)
 {
     struct dfu_trailer t;
@@ -548,6 +590,9 @@ int main(void)
         cmocka_unit_test(a_single_slot_keeps_only_flags_and_swap_size),
         cmocka_unit_test(encryption_keys_lie_between_swap_size_and_the_records),
         cmocka_unit_test(records_are_as_far_apart_as_the_larger_write_size_with_scratch),
+        cmocka_unit_test(the_largest_image_leaves_room_for_a_scratch_trailer),
+        cmocka_unit_test(with_scratch_the_larger_write_size_counts),
+        cmocka_unit_test(with_scratch_neither_slot_may_have_too_many_sectors),
         cmocka_unit_test(a_trailer_larger_than_its_slot_is_refused),
         cmocka_unit_test(an_area_of_another_map_has_no_trailer_here),
         cmocka_unit_test(the_update_lies_one_sector_up_in_swap_using_offset_only),
