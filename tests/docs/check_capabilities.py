@@ -31,7 +31,7 @@ def ctest_names(root):
     for folder in ("unit", "power", "conformance"):
         for path in tests.glob(f"{folder}/test_*.c"):
             yield f"{folder}-{path.stem.removeprefix('test_')}"
-    for folder in ("interop", "house"):
+    for folder in ("interop", "house", "guest"):
         for path in tests.glob(f"{folder}/test_*.py"):
             yield f"{folder}-{path.stem.removeprefix('test_')}"
     yield from SINGLE_TEST.findall((tests / "CMakeLists.txt").read_text(encoding="utf-8"))
