@@ -94,7 +94,7 @@ firmware() { # FILE LINES...
 }
 
 sign() { # INPUT OUTPUT VERSION
-    run 0 sign -k key.pem -v "$3" -H 0x200 --pad-header --align 4 -S 0x76000 "$1" "$2"
+    run 0 sign -k key.pem -v "$3" --board nrf52840dk -H 512 --pad-header "$1" "$2"
 }
 
 running() { # VERSION
