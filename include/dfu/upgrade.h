@@ -55,6 +55,7 @@ enum dfu_upgrade_outcome {
     DFU_UPGRADE_NOT_RESTARTED,   /* answered until the limit, but never restarted */
     DFU_UPGRADE_GONE,            /* no answer after the reset until the limit */
     DFU_UPGRADE_TOO_LARGE,       /* does not fit: see limit */
+    DFU_UPGRADE_NO_SUCH_IMAGE,   /* the device lists its slots, none is of that image number */
     DFU_UPGRADE_FAILED,          /* see err and refusal */
 };
 

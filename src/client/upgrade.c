@@ -185,6 +185,7 @@ static void take_bootinfo(struct dfu_upgrade *g)
 static void take_slots(struct dfu_upgrade *g)
 {
     struct dfu_client_slot_sizes sizes;
+    bool has_image = false;
 
     if (g->exchange.result == DFU_ERR_TIMEOUT) {
         fail(g, DFU_ERR_TIMEOUT);
@@ -198,12 +199,17 @@ static void take_slots(struct dfu_upgrade *g)
         const struct dfu_client_slot_size *s = &sizes.slots[i];
         uint32_t limit = s->max_image_size ? s->max_image_size : s->size;
 
+        has_image = has_image || s->image == g->config.image_number;
         if (s->image == g->config.image_number && limit > 0) {
             g->limit = g->limit ? min_u32(g->limit, limit) : limit;
         }
     }
     if (g->limit > 0 && g->config.firmware.size > g->limit) {
         end(g, DFU_UPGRADE_TOO_LARGE);
+    }
+    /* A server of one image takes any number: the wait for that image would never end. */
+    if (sizes.count > 0 && !has_image) {
+        end(g, DFU_UPGRADE_NO_SUCH_IMAGE);
     }
 }
 

@@ -196,6 +196,21 @@ static void an_image_that_cannot_fit_is_refused_before_anything_is_sent(void **s
     rig_free(rig);
 }
 
+static void an_image_number_the_device_has_not_is_refused_before_anything_is_sent(void **state)
+{
+    struct rig *rig = rig_new(good, 30000, 1024, 4);
+    struct dfu_upgrade_config config = rig_upgrade_config(rig);
+    struct dfu_upgrade g;
+
+    (void)state;
+    config.image_number = 5;
+    dfu_upgrade_start(&g, &config);
+    rig_run_upgrade(rig, &g);
+    assert_int_equal(g.outcome, DFU_UPGRADE_NO_SUCH_IMAGE);
+    assert_int_equal(rig->nor->flash.writes, 0);
+    rig_free(rig);
+}
+
 static void a_silent_device_is_a_time_out(void **state)
 {
     struct rig *rig = rig_new(good, 30000, 1024, 4);
@@ -356,6 +371,7 @@ int main(void)
         cmocka_unit_test(permanent_needs_no_confirmation),
         cmocka_unit_test(without_a_reset_it_stays_staged_and_is_taken_up_later),
         cmocka_unit_test(an_image_that_cannot_fit_is_refused_before_anything_is_sent),
+        cmocka_unit_test(an_image_number_the_device_has_not_is_refused_before_anything_is_sent),
         cmocka_unit_test(a_silent_device_is_a_time_out),
         cmocka_unit_test(a_device_that_never_comes_back_is_reported),
         cmocka_unit_test(upgrades_end_well_over_bad_links),

@@ -48,22 +48,35 @@ static void upload_show(void *ctx, uint64_t now_ms)
     progress_show(&u->progress, now_ms, u->engine.acked);
 }
 
-/* The bootloader's own limit, before the first byte is sent. */
+int device_fail_no_image(struct device *dev, uint32_t image)
+{
+    return cli_fail(dev->cli, CLI_REFUSED,
+                    "the device has no image number %u; dfu image slots lists those it has",
+                    (unsigned)image);
+}
+
+/* The bootloader's own limit and the image's number, before the first byte is sent. A server may
+ * number its slots for uploads differently than its images. */
 static int check_fit(struct device *dev, uint32_t image, uint32_t size)
 {
     struct dfu_client_slot_sizes sizes;
     int code = device_slot_sizes(dev, &sizes);
+    bool is_known = sizes.count == 0;
 
     for (size_t i = 0; !code && i < sizes.count; i++) {
         const struct dfu_client_slot_size *s = &sizes.slots[i];
         uint32_t limit = s->max_image_size ? s->max_image_size : s->size;
 
+        is_known = is_known || s->image == image || s->upload_image_id == (int64_t)image;
         if (s->image == image && limit > 0 && size > limit) {
             return cli_fail(dev->cli, CLI_REFUSED,
                             "the image of %u bytes does not fit the device, whose slots take %u; "
                             "make it smaller",
                             (unsigned)size, (unsigned)limit);
         }
+    }
+    if (!code && !is_known) {
+        return device_fail_no_image(dev, image);
     }
     return code == CLI_REFUSED ? CLI_DONE : code; /* many devices do not tell */
 }

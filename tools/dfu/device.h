@@ -69,6 +69,7 @@ int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, c
 int device_fail_silent(struct device *dev, const char *what);
 int device_fail_broken(struct device *dev, const char *what);
 int device_fail_upload(struct device *dev, const struct dfu_upload *upload);
+int device_fail_no_image(struct device *dev, uint32_t image);
 
 /* Read the image list, the parameters (defaults where the device has none). Exit codes. */
 int device_images(struct device *dev, struct dfu_client_images *images);
