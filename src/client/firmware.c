@@ -58,10 +58,11 @@ int dfu_firmware_inspect(const struct dfu_reader *file, const struct dfu_hash_al
         out->header = image.header;
         out->size = image.end;
         len = dfu_image_stored_hash(&image, out->hash);
-        if (len < 0) {
+        if (len < 0 && len != DFU_ERR_NOENT) {
             return len;
         }
-        out->hash_len = (size_t)len;
+        out->hash_len = len > 0 ? (size_t)len : 0;
+        out->fault = len > 0 ? DFU_IMAGE_FINE : DFU_IMAGE_HASH_MISSING;
     }
     return digest_of(file, out->size, sha256, buf, buf_len, out->sha);
 }

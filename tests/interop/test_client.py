@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import socket
+import struct
 import subprocess
 import time
 
@@ -291,6 +292,9 @@ def test_files_that_are_no_images_are_refused_before_anything_is_sent(device, im
         "magic": (b"\x7fELF" + whole[4:], 1, "sign it"),
         "flipped": (whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:], 1, "hash"),
         "empty": (b"", 2, "empty"),
+        # Encrypted, so that nobody looks for its hash: it has none, and no way to be named.
+        "nameless": (struct.pack("<IIHHIIIII", 0x96f3b83d, 0, 32, 0, 64, 4, 1, 0, 0) + bytes(64) +
+                     struct.pack("<HH", 0x6907, 4), 1, "hash"),
     }
     for name, (content, code, word) in wrong.items():
         path = tmp_path / name
@@ -310,6 +314,14 @@ def test_an_image_too_large_for_the_device_is_refused_before_anything_is_sent(de
     assert list(slots(device)) == [0]
 
 
+def test_an_image_number_the_device_has_not_is_refused_before_anything_is_sent(device, images):
+    device.start("--init", images["v1"])
+    for command in (["upgrade"], ["image", "upload"]):
+        assert_sentence(dfu(device, "udp", *command, "-n", "5", images["v2"]), 1,
+                        "no image number 5", "dfu image slots")
+    assert list(slots(device)) == [0]
+
+
 def test_the_device_may_refuse_a_downgrade(device, images):
     device.start("--init", images["v2"])
     assert_sentence(dfu(device, "udp", "upgrade", "--upgrade-only", images["v1"]), 1,
@@ -323,6 +335,14 @@ def test_errors_are_json_on_request(images):
     assert done.returncode == 3 and done.stderr == ""
     error = json.loads(done.stdout)["error"]
     assert error["code"] == 3 and "no serial port" in error["message"]
+
+
+def test_errors_of_wrong_usage_are_json_wherever_that_is_asked():
+    for words in (["--json"], ["--json", "nonsense"], ["echo", "--nonsense", "--json"],
+                  ["--json", "image"], ["dumpinfo", "--json"], ["--timeout", "0", "--json", "echo"]):
+        done = run(DFU, *words)
+        assert done.returncode == 2 and done.stderr == "", words
+        assert json.loads(done.stdout)["error"]["code"] == 2
 
 
 def test_quiet_shows_no_progress(device, images):

@@ -450,6 +450,13 @@ def test_a_first_image_that_does_not_fit_is_refused(device, tmp_path):
     refused(device, "--hash-only", "--init", large, code=2, says="does not fit slot 0")
 
 
+def test_a_first_image_that_is_none_leaves_slot_0_empty(device, images, tmp_path):
+    (tmp_path / "raw.bin").write_bytes(bytes(1000))
+    refused(device, "--hash-only", "--init", tmp_path / "raw.bin", code=2, says="no firmware image")
+    device.start("--init", images["plain"])
+    device.wait_for("app: application 4.0.0+0 running from slot 0 (confirmed)")
+
+
 def test_a_device_without_an_image_says_so(device, images):
     device.start()
     device.wait_for("E: Unable to find bootable image")

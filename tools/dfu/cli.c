@@ -358,6 +358,9 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     if (wants_help || (argc > 0 && strcmp(argv[0], "help") == 0)) {
         return help(cli, wants_help ? argc : argc - 1, wants_help ? argv : argv + 1);
     }
+    if (argc == 0 && cli->json) {
+        return cli_fail(cli, CLI_USAGE, "a command is missing; dfu help lists them");
+    }
     if (argc == 0) {
         cli_help();
         return CLI_USAGE;
@@ -369,9 +372,20 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     return run_command(cli, argc - (words - 1), argv + (words - 1));
 }
 
+/* Wrong options are told as JSON too, even those before --json. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int cli_main(int argc, char **argv)
 {
-    struct cli cli = { .target = getenv("DFU_TARGET") };
+    struct cli cli = { .target = getenv("DFU_TARGET"), .json = asks_for_json(argc, argv) };
     int exit_code;
 
     cli.given = calloc((size_t)argc + 1, sizeof(*cli.given));

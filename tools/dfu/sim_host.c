@@ -152,6 +152,29 @@ static void close_flash(struct host *host)
     dfu_board_free(&host->board);
 }
 
+/* A wrong file would be there to stay: the next --init finds slot 0 not empty. */
+static int check_first_image(struct host *host, const struct dfu_area *slot, const char *path,
+                             const uint8_t *bytes, size_t len)
+{
+    struct dfu_memory_span span = { bytes, (uint32_t)len };
+    struct dfu_reader reader = dfu_memory_reader(&span);
+    struct dfu_image image;
+    enum dfu_image_fault fault;
+
+    if (len > slot->size) {
+        return cli_fail(host->cli, CLI_USAGE,
+                        "%s does not fit slot 0 of board %s: it has %zu bytes, the slot %" PRIu32,
+                        path, host->board.name, len, slot->size);
+    }
+    fault = dfu_image_open(&image, &reader, 0);
+    if (fault) {
+        return cli_fail(host->cli, CLI_USAGE,
+                        "%s is no firmware image for --init: %s; sign it with dfu sign first", path,
+                        dfu_image_fault_text(fault));
+    }
+    return 0;
+}
+
 /* What a programmer does in the factory: only where nothing is yet. */
 static int program_first_image(struct host *host)
 {
@@ -174,11 +197,8 @@ static int program_first_image(struct host *host)
     if (err) {
         return err;
     }
-    if (len > slot->size) {
-        err = cli_fail(host->cli, CLI_USAGE,
-                       "%s does not fit slot 0 of board %s: it has %zu bytes, the slot %" PRIu32,
-                       path, host->board.name, len, slot->size);
-    } else {
+    err = check_first_image(host, slot, path, image, len);
+    if (!err) {
         dfu_sim_flash_load(slot->ctx, slot->base, image, len);
         printf("sim: programmed %s into slot 0\n", path);
     }
