@@ -103,12 +103,12 @@ static int verify_rsa3072(const struct dfu_key *key, const uint8_t *digest, size
 }
 
 /* The length of the DER at the start of sig if only zero bytes follow it, else 0. Signatures of
- * both curves have a length of one byte; OpenSSL refuses what is not strict inside. */
+ * both curves have a length of one byte; OpenSSL refuses whatever is not strict. */
 static size_t der_length(const uint8_t *sig, size_t sig_len)
 {
     size_t len;
 
-    if (sig_len < 2 || sig[0] != 0x30 || sig[1] >= 0x80) {
+    if (sig_len < 2 || sig[0] != 0x30) {
         return 0;
     }
     len = 2u + sig[1];

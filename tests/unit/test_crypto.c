@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -211,6 +212,44 @@ static void ecdsa_signatures_are_strict_der_then_zeros(void **state)
     EVP_PKEY_free(pair.pkey);
 }
 
+/* Heap buffers of just that length: the sanitizer sees a byte read too many. */
+static void ecdsa_signatures_are_read_to_their_end_only(void **state)
+{
+    static const uint8_t start[] = { 0x30, 0x44, 0x02 };
+    uint8_t digest[32] = { 9 };
+    struct pair pair;
+
+    (void)state;
+    make_pair(&pair, 2);
+    for (size_t len = 1; len <= sizeof(start); len++) {
+        uint8_t *sig = malloc(len);
+
+        assert_non_null(sig);
+        memcpy(sig, start, len);
+        assert_int_equal(pair.key.alg->verify(&pair.key, digest, 32, sig, len), DFU_ERR_VERIFY);
+        free(sig);
+    }
+    EVP_PKEY_free(pair.pkey);
+}
+
+static void a_key_with_a_byte_behind_it_is_no_key(void **state)
+{
+    uint8_t digest[DFU_HASH_MAX] = { 0 }, sig[DFU_SIGNATURE_MAX] = { 0x30, 6, 2, 1, 1, 2, 1, 1 };
+
+    (void)state;
+    for (size_t i = 2; i < SCHEMES; i++) {
+        size_t sig_len = schemes[i].alg->max_len == 128 ? 8 : schemes[i].alg->max_len;
+        struct pair pair;
+
+        make_pair(&pair, i);
+        pair.der[pair.key.der_len++] = 0;
+        assert_int_equal(
+            pair.key.alg->verify(&pair.key, digest, schemes[i].digest_len, sig, sig_len),
+            DFU_ERR_INVAL);
+        EVP_PKEY_free(pair.pkey);
+    }
+}
+
 static void the_callers_error_queue_is_left_as_it_was(void **state)
 {
     uint8_t digest[32] = { 0 }, sig[256] = { 0 };
@@ -236,6 +275,8 @@ int main(void)
         cmocka_unit_test(other_curves_and_sizes_are_not_taken_for_ours),
         cmocka_unit_test(a_key_read_from_a_compressed_point_has_the_usual_encoding),
         cmocka_unit_test(ecdsa_signatures_are_strict_der_then_zeros),
+        cmocka_unit_test(ecdsa_signatures_are_read_to_their_end_only),
+        cmocka_unit_test(a_key_with_a_byte_behind_it_is_no_key),
         cmocka_unit_test(the_callers_error_queue_is_left_as_it_was),
     };
     return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);
