@@ -17,6 +17,7 @@ struct upgrade {
     struct device *dev;
     struct progress progress;
     enum dfu_upgrade_step shown;
+    bool is_sending_shown;
     uint64_t start_ms;
 };
 
@@ -61,27 +62,36 @@ static void say(const struct upgrade *u, const char *text)
     }
 }
 
+/* Also where the upload was over before anybody looked. */
+static void show_upload(struct upgrade *u, uint64_t now_ms)
+{
+    const struct dfu_upgrade *g = &u->engine;
+    char line[128];
+
+    if (!u->is_sending_shown) {
+        snprintf(line, sizeof(line), "running %s, sending %u bytes",
+                 g->before.version[0] ? g->before.version : "unknown",
+                 (unsigned)g->config.firmware.size);
+        say(u, line);
+        u->is_sending_shown = true;
+    }
+    progress_show(&u->progress, now_ms, g->upload.acked);
+}
+
 /* One line for each step that takes time. */
 static void upgrade_show(void *ctx, uint64_t now_ms)
 {
     struct upgrade *u = ctx;
     enum dfu_upgrade_step step = u->engine.step;
-    char line[128];
 
     if (u->shown != step && u->shown <= DFU_UPGRADE_UPLOAD && step > DFU_UPGRADE_UPLOAD) {
         if (u->engine.upload.result == 0 && u->engine.upload.sent > 0) {
-            progress_show(&u->progress, now_ms, u->engine.upload.acked);
+            show_upload(u, now_ms);
         }
         progress_end(&u->progress);
     }
-    if (step == DFU_UPGRADE_UPLOAD && u->shown != step) {
-        snprintf(line, sizeof(line), "running %s, sending %u bytes",
-                 u->engine.before.version[0] ? u->engine.before.version : "unknown",
-                 (unsigned)u->engine.config.firmware.size);
-        say(u, line);
-    }
     if (step == DFU_UPGRADE_UPLOAD) {
-        progress_show(&u->progress, now_ms, u->engine.upload.acked);
+        show_upload(u, now_ms);
     }
     if (step == DFU_UPGRADE_WAIT && u->shown != step) {
         say(u, "reset; waiting for the device to come back");
