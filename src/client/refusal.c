@@ -85,8 +85,8 @@ static const struct words img_group[] = {
                                      "start the upload again" },
     [DFU_SMP_IMG_INVALID_HEADER] = { "the image's header did not arrive whole",
                                      "the link's frames are too small for this device" },
-    [DFU_SMP_IMG_INVALID_HEADER_MAGIC] = { "the device sees no image header",
-                                           "sign the firmware first: dfu sign" },
+    [DFU_SMP_IMG_INVALID_HEADER_MAGIC] = { "the device sees no image header, or a damaged trailer",
+                                           "sign the firmware (dfu sign) and upload it again" },
     [DFU_SMP_IMG_INVALID_HASH] = { "the device does not accept this hash",
                                    "give the whole hash of an image it holds; see dfu image "
                                    "list" },

@@ -227,6 +227,19 @@ static int erase_for(const struct dfu_smp_img *img, const struct dfu_area *area,
     return err;
 }
 
+/* A trailer torn while the image was marked takes no second request: nothing but a new upload,
+ * which erases it, gets such a slot to boot. */
+static bool can_be_marked(const struct dfu_smp_img *img, const struct dfu_area *area)
+{
+    struct dfu_slot_state state;
+
+    if (dfu_slot_state_read(img->map, area, &state)) {
+        return false;
+    }
+    return state.magic == DFU_MAGIC_GOOD ||
+           (state.magic == DFU_MAGIC_UNSET && state.image_ok == DFU_FLAG_UNSET);
+}
+
 /* Whether the slot holds this very file already, told by its first bytes, then by its digest. */
 static bool holds_file(struct dfu_smp_img *img, const struct request *rq)
 {
@@ -234,7 +247,7 @@ static bool holds_file(struct dfu_smp_img *img, const struct request *rq)
     const struct dfu_area *area = up->writer.area;
     uint8_t head[DFU_IMAGE_HEADER_SIZE];
 
-    if (!img->sha256 || up->sha_len != img->sha256->size) {
+    if (!img->sha256 || up->sha_len != img->sha256->size || !can_be_marked(img, area)) {
         return false;
     }
     if (dfu_area_read(area, up->writer.stream.config.off, head, sizeof(head)) ||

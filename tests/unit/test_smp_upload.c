@@ -202,6 +202,32 @@ static void a_file_that_is_there_already_is_not_written_again(void **state)
     assert_false(w.img.upload.is_active);
 }
 
+/* The power goes while the image is marked; the whole story again must then get it to boot. */
+static void a_file_whose_mark_was_torn_is_written_again(void **state)
+{
+    unsigned torn = 0;
+
+    for (uint64_t seed = 1; seed <= 16; seed++) {
+        struct dfu_slot_state trailer;
+
+        world_upload(&w, &new_image, 0, STEP, true);
+        dfu_sim_flash_cut(&w.nor->flash, DFU_SIM_CUT_INSIDE, w.nor->flash.ops + 1, seed);
+        world_set_state(&w, new_image.hash, 32, false);
+        assert_true(w.nor->flash.is_off);
+        dfu_sim_flash_power_on(&w.nor->flash);
+        world_reset(&w);
+        assert_int_equal(dfu_slot_state_read(&w.map, world_slot(&w, 0, 1), &trailer), 0);
+        torn += trailer.magic == DFU_MAGIC_BAD;
+
+        assert_int_equal(world_upload(&w, &new_image, 0, STEP, true).off, new_image.size);
+        assert_int_equal(world_set_state(&w, new_image.hash, 32, false).err, 0);
+        assert_string_equal(world_flags(&w, 0, 1), "pending");
+        end(state);
+        begin(state);
+    }
+    assert_true(torn > 4);
+}
+
 /* ---- Refusals, in their order ---- */
 
 enum { NO_OFF, SHORT, NO_LEN, NO_MAGIC, LONG_SHA, IN_USE, TOO_LONG, OVERRUN, OLD, FAULTS };
@@ -851,6 +877,7 @@ int main(void)
         TEST(the_answer_matches_only_where_that_was_asked_and_can_be_told),
         TEST(a_damaged_file_is_stored_and_said_not_to_match),
         TEST(a_file_that_is_there_already_is_not_written_again),
+        TEST(a_file_whose_mark_was_torn_is_written_again),
         TEST(the_first_check_that_fails_answers),
         TEST(every_refusal_of_a_first_chunk_ends_the_running_upload),
         TEST(the_largest_image_of_the_loader_s_geometry_fits),
