@@ -204,8 +204,7 @@ static int show_outcome(struct upgrade *u)
                         "the image of %u bytes does not fit the device, whose bootloader takes "
                         "%u at most; make it smaller",
                         (unsigned)g->config.firmware.size, (unsigned)g->limit);
-    case DFU_UPGRADE_NO_SUCH_IMAGE:
-        return device_fail_no_image(u->dev, g->config.image_number);
+    case DFU_UPGRADE_NO_SUCH_IMAGE: return device_fail_no_image(u->dev, g->config.image_number);
     case DFU_UPGRADE_NOT_RESTARTED:
         return cli_fail(cli, CLI_NO_ANSWER,
                         "the device still runs its old image and did not restart in time; reset it "
