@@ -499,6 +499,14 @@ static int read_map(struct parser *p)
     return DFU_OK;
 }
 
+/* libfdt's own check follows a null pointer in blobs of the old versions, which dtc has not
+ * written for long. */
+static bool is_blob(const void *dtb, size_t len)
+{
+    return len >= sizeof(struct fdt_header) && len <= DFU_BOARD_BLOB_MAX &&
+           fdt_version(dtb) >= FDT_LAST_SUPPORTED_VERSION && fdt_check_full(dtb, len) == 0;
+}
+
 int dfu_board_parse(struct dfu_board *board, const void *dtb, size_t len, const char *what,
                     char *why, size_t cap)
 {
@@ -506,7 +514,7 @@ int dfu_board_parse(struct dfu_board *board, const void *dtb, size_t len, const 
     int err;
 
     *board = (struct dfu_board){ 0 };
-    if (len > DFU_BOARD_BLOB_MAX || fdt_check_full(dtb, len) != 0) {
+    if (!is_blob(dtb, len)) {
         return refuse(&p, "not a devicetree blob; compile it with dtc -@");
     }
     board->fdt = malloc(len);

@@ -350,6 +350,9 @@ static void every_damaged_byte_of_a_board_is_survived(void **state)
         assert_int_equal(dfu_board_parse(&board, blob, cut, "short", why, sizeof why),
                          DFU_ERR_FORMAT);
     }
+    blob[23] = 6; /* version of the format, and the oldest that reads it */
+    blob[27] = 0;
+    assert_int_equal(dfu_board_parse(&board, blob, len, "old", why, sizeof why), DFU_ERR_FORMAT);
 }
 
 /* ---- Flash files ---- */
