@@ -19,7 +19,9 @@
  * dfu-util waits a second before it asks. */
 #define RESTART_UNASKED_MS 3000u
 
-enum event { DETACH, DATA, END, UPLOAD, GETSTATUS, CLRSTATUS, GETSTATE, ABORT, OTHER };
+/* The class requests by their numbers, then what has none. */
+enum event { DETACH, DATA, UPLOAD, GETSTATUS, CLRSTATUS, GETSTATE, ABORT, END, OTHER };
+#define IN_EVENTS (1u << UPLOAD | 1u << GETSTATUS | 1u << GETSTATE)
 
 struct request {
     const struct dfu_usb_setup *setup;
@@ -42,6 +44,13 @@ static void drop(struct dfu_usb_dfu *dfu)
     dfu->is_open = false;
     dfu->is_working = false;
     dfu->is_resting = false;
+}
+
+static void end_with(struct dfu_usb_dfu *dfu, enum dfu_usb_status status)
+{
+    drop(dfu);
+    dfu->status = (uint8_t)status;
+    dfu->why = NULL;
 }
 
 static void note_refusal(struct dfu_usb_dfu *dfu, enum dfu_usb_status status)
@@ -90,9 +99,7 @@ static bool is_tolerant(const struct dfu_usb_dfu *dfu)
 
 static uint8_t refuse(struct dfu_usb_dfu *dfu, struct request *r, enum dfu_usb_status status)
 {
-    drop(dfu);
-    dfu->status = (uint8_t)status;
-    dfu->why = NULL;
+    end_with(dfu, status);
     r->reply = DFU_ERR_STATE;
     return DFU_USB_ERROR;
 }
@@ -118,21 +125,33 @@ static uint8_t leave(struct dfu_usb_dfu *dfu, struct request *r, uint8_t next)
     return next;
 }
 
+/* A transfer begins with block 0; the numbers wrap. */
+static bool is_in_order(struct dfu_usb_dfu *dfu, const struct request *r)
+{
+    if (dfu->state == DFU_USB_IDLE) {
+        dfu->off = 0;
+        dfu->block_number = 0;
+    }
+    return r->setup->value == dfu->block_number;
+}
+
+static void count_block(struct dfu_usb_dfu *dfu, uint32_t len)
+{
+    dfu->off += len;
+    dfu->block_number++;
+}
+
 static uint8_t take_block(struct dfu_usb_dfu *dfu, struct request *r, uint8_t next)
 {
     const struct dfu_usb_alt *alt = target(dfu);
     enum dfu_usb_status status;
 
-    if (dfu->state == DFU_USB_IDLE) {
-        dfu->off = 0;
-        dfu->block_number = 0;
-    }
-    if (r->setup->value != dfu->block_number) {
+    if (!is_in_order(dfu, r)) {
         return refuse(dfu, r, DFU_USB_ERR_UNKNOWN);
     }
     if (!alt->can_download) {
         dfu->status = DFU_USB_ERR_WRITE; /* told at the next GETSTATUS, as any failure to write */
-        dfu->why = "this alternate setting is read only";
+        dfu->why = "read only";
         return next;
     }
     memcpy(dfu->cfg->block, r->data, r->setup->length);
@@ -142,8 +161,7 @@ static uint8_t take_block(struct dfu_usb_dfu *dfu, struct request *r, uint8_t ne
     if (status != DFU_USB_OK) {
         note_refusal(dfu, status);
     }
-    dfu->off += r->setup->length;
-    dfu->block_number++;
+    count_block(dfu, r->setup->length);
     return next;
 }
 
@@ -168,19 +186,14 @@ static uint8_t send_block(struct dfu_usb_dfu *dfu, struct request *r, uint8_t ne
     const struct dfu_usb_alt *alt = target(dfu);
     int len;
 
-    if (dfu->state == DFU_USB_IDLE) {
-        dfu->off = 0;
-        dfu->block_number = 0;
-    }
-    if (r->setup->value != dfu->block_number) {
+    if (!is_in_order(dfu, r)) {
         return refuse(dfu, r, DFU_USB_ERR_UNKNOWN);
     }
     len = alt->ops->read(alt->ctx, dfu->off, r->data, r->setup->length);
     if (len < 0) {
         return refuse(dfu, r, DFU_USB_ERR_UNKNOWN);
     }
-    dfu->off += (uint32_t)len;
-    dfu->block_number++;
+    count_block(dfu, (uint32_t)len);
     r->reply = len;
     return len < r->setup->length ? DFU_USB_IDLE : next;
 }
@@ -227,9 +240,7 @@ static uint8_t send_state(struct dfu_usb_dfu *dfu, struct request *r, uint8_t ne
 static uint8_t forget(struct dfu_usb_dfu *dfu, struct request *r, uint8_t next)
 {
     (void)r;
-    drop(dfu);
-    dfu->status = DFU_USB_OK;
-    dfu->why = NULL;
+    end_with(dfu, DFU_USB_OK);
     return next;
 }
 
@@ -329,31 +340,18 @@ static const struct row {
 static enum event event_of(const struct dfu_usb_dfu *dfu, const struct dfu_usb_setup *setup,
                            const uint8_t *data)
 {
-    static const struct {
-        uint8_t type, event;
-    } requests[] = {
-        [DFU_USB_DETACH] = { TYPE_OUT, DETACH },       [DFU_USB_DNLOAD] = { TYPE_OUT, DATA },
-        [DFU_USB_UPLOAD] = { TYPE_IN, UPLOAD },        [DFU_USB_GETSTATUS] = { TYPE_IN, GETSTATUS },
-        [DFU_USB_CLRSTATUS] = { TYPE_OUT, CLRSTATUS }, [DFU_USB_GETSTATE] = { TYPE_IN, GETSTATE },
-        [DFU_USB_ABORT] = { TYPE_OUT, ABORT },
-    };
-    uint8_t event;
+    enum event event = (enum event)setup->request;
 
-    if (setup->request >= sizeof requests / sizeof requests[0] ||
-        setup->type != requests[setup->request].type) {
+    if (event > ABORT || setup->type != ((IN_EVENTS >> event) & 1 ? TYPE_IN : TYPE_OUT)) {
         return OTHER;
     }
-    event = requests[setup->request].event;
-    if (event == DATA && setup->length == 0) {
-        return END;
+    if (setup->length == 0) {
+        return event == DATA ? END : event;
     }
-    if (setup->length > 0 && !data) {
+    if (!data || ((event == DATA || event == UPLOAD) && setup->length > dfu->cfg->transfer_size)) {
         return OTHER;
     }
-    if ((event == DATA || event == UPLOAD) && setup->length > dfu->cfg->transfer_size) {
-        return OTHER;
-    }
-    return (enum event)event;
+    return event;
 }
 
 int dfu_usb_dfu_control(struct dfu_usb_dfu *dfu, const struct dfu_usb_setup *setup, uint8_t *data,
@@ -395,13 +393,10 @@ static enum dfu_usb_wish leave_dfu(struct dfu_usb_dfu *dfu)
 {
     bool was_open = dfu->is_open;
 
-    dfu->is_timer_on = false;
     if (dfu->state == DFU_USB_MANIFEST_WAIT_RESET || has_application(dfu)) {
         return DFU_USB_RESTART;
     }
-    drop(dfu);
-    dfu->status = was_open ? DFU_USB_ERR_USBR : DFU_USB_ERR_FIRMWARE;
-    dfu->why = NULL;
+    end_with(dfu, was_open ? DFU_USB_ERR_USBR : DFU_USB_ERR_FIRMWARE);
     dfu->state = DFU_USB_ERROR;
     return DFU_USB_STAY;
 }
@@ -419,6 +414,7 @@ enum dfu_usb_wish dfu_usb_dfu_bus_reset(struct dfu_usb_dfu *dfu, uint32_t now_ms
     if (dfu->state == DFU_USB_APP_IDLE || !is_meant) {
         return DFU_USB_STAY;
     }
+    dfu->is_timer_on = false;
     return leave_dfu(dfu);
 }
 
@@ -515,10 +511,8 @@ int dfu_usb_dfu_select(struct dfu_usb_dfu *dfu, uint16_t alt)
     if (is_busy || alt >= dfu->cfg->alt_count) {
         return DFU_ERR_STATE;
     }
-    drop(dfu);
+    end_with(dfu, DFU_USB_OK);
     dfu->alt = (uint8_t)alt;
-    dfu->status = DFU_USB_OK;
-    dfu->why = NULL;
     dfu->state = DFU_USB_IDLE;
     return DFU_OK;
 }
