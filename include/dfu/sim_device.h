@@ -31,7 +31,9 @@
 #include "dfu/record.h"
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
+#include "dfu/lock.h"
 #include "dfu/smp_img.h"
+#include "dfu/smp_lock.h"
 #include "dfu/smp_os.h"
 #include "dfu/stream.h"
 
@@ -111,7 +113,8 @@ struct dfu_sim_power_cut {
 struct dfu_sim_server {
     struct dfu_smp_server smp;
     struct dfu_smp_binding bindings[2];
-    struct dfu_smp_hook hook;
+    struct dfu_smp_hook hooks[2];
+    struct dfu_smp_lock guard;
     struct dfu_smp_os os;
     struct dfu_smp_img img;
     struct dfu_smp_link link;
@@ -125,7 +128,8 @@ struct dfu_sim_server {
 struct dfu_sim_device {
     const struct dfu_sim_device_config *cfg;
     enum dfu_sim_device_state state;
-    uint32_t starts; /* so far */
+    uint32_t starts;      /* so far */
+    struct dfu_lock lock; /* of the upload slot: SMP and USB */
     enum dfu_sim_reset_cause reset_cause;
     struct dfu_boot_result boot; /* of the last start that found an image */
     struct dfu_sim_boot_cost cost;

@@ -358,6 +358,7 @@ static void start(struct dfu_sim_device *dev, enum dfu_sim_reset_cause cause, ui
     int err;
 
     dev->starts++;
+    dev->lock = (struct dfu_lock){ 0 }; /* it lies in RAM */
     dev->reset_cause = cause;
     dev->reset_due_ms = NEVER;
     dev->cut.when = DFU_SIM_NO_CUT;
@@ -430,9 +431,17 @@ void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms)
     if (now_ms >= dev->reset_due_ms) {
         start(dev, dev->next_cause, now_ms);
     }
+    if (dev->state == DFU_SIM_RUNNING) {
+        dfu_smp_lock_poll(&dev->server.guard, now_ms);
+    }
 }
 
 uint64_t dfu_sim_device_due_ms(const struct dfu_sim_device *dev)
 {
-    return dev->reset_due_ms;
+    uint64_t guard_ms = NEVER;
+
+    if (dev->state == DFU_SIM_RUNNING) {
+        guard_ms = dfu_smp_lock_due_ms(&dev->server.guard);
+    }
+    return guard_ms < dev->reset_due_ms ? guard_ms : dev->reset_due_ms;
 }

@@ -193,13 +193,15 @@ void sim_server_start(struct dfu_sim_device *dev)
     s->img.erase_progressively = true;
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
     s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
-    s->hook = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
+    dfu_smp_lock_init(&s->guard, &dev->lock, &s->img);
+    s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
+    s->hooks[1] = dfu_smp_lock_hook(&s->guard);
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,
         .binding_count = sizeof s->bindings / sizeof s->bindings[0],
-        .hooks = &s->hook,
-        .hook_count = 1,
+        .hooks = s->hooks,
+        .hook_count = sizeof s->hooks / sizeof s->hooks[0],
         .response = s->response,
         .response_cap = sizeof s->response,
         .buf_size = cfg->smp_buf_size ? cfg->smp_buf_size : DFU_SIM_SMP_BUF_SIZE,
@@ -221,4 +223,5 @@ void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t
     s->asker = link;
     s->now_ms = now_ms;
     dfu_smp_receive(&s->smp, packet, len, &s->link);
+    dfu_smp_lock_poll(&s->guard, now_ms);
 }

@@ -136,6 +136,7 @@ static int add_image(struct dfu_sim_usb *port, uint8_t image)
         .policy = &dev->policy,
         .permanent = port->cfg->permanent,
         .timing = timing_of(port->cfg, pair->primary),
+        .lock = &port->cfg->device->lock,
         .buf = port->scratch,
         .buf_len = sizeof port->scratch,
     };

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from virtual_device import SLOT_SIZE, Device, make_image, run
+from virtual_device import DFU, SLOT_SIZE, Device, make_image, run
 
 STAND_IN = os.path.join(os.environ["DFU_BINARY_DIR"], "tests", "stand_in")
 SLOT_0, SLOT_1 = 0xC000, 0xC000 + SLOT_SIZE
@@ -252,3 +252,33 @@ def test_without_a_bootable_image_the_bootloader_offers_dfu(device, images):
     output = device.dfu_util("-a", 0, "-R", "-D", images["v2"], expect=RESET_ON_THE_WAY)
     assert "Done!" in output
     device.wait_for("app: hello 2.0.0+0 running from slot 0")
+
+
+def test_usb_and_smp_do_not_write_at_the_same_time(device, images):
+    """Whoever comes second is refused, and may once the first has been silent for 5 s."""
+    device.begin("--init", images["v1"])
+    where = ["-d", f"udp:{device.address}:1337"]
+    device.enter_dfu_mode()
+    assert run(DFU, *where, "image", "upload", images["v2"]).returncode == 0
+    output = device.dfu_util("-a", 1, "-D", images["v2"], expect=(EX_IOERR,))
+    assert "status(11)" in output
+    assert run(DFU, *where, "image", "list").returncode == 0
+    time.sleep(5.5)
+    assert "Done!" in device.dfu_util("-a", 1, "-D", images["v2"])
+
+
+def test_smp_is_refused_during_a_download_over_usb(device, images):
+    device.begin("--init", images["v1"], "--real-time", "--usb-transfer-size", 256)
+    where = ["-d", f"udp:{device.address}:1337"]
+    device.enter_dfu_mode()
+    download = subprocess.Popen(["dfu-util", "-a", "1", "-D", str(images["v2"])],
+                                env=device.environment(), text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 20
+    while device.bytes_at(SLOT_1, 4) == b"\xff" * 4:
+        assert time.monotonic() < deadline
+    for words in (["image", "erase"], ["reset"]):
+        refused = run(DFU, *where, *words)
+        assert refused.returncode == 1, refused.stdout + refused.stderr
+    output, _ = download.communicate(timeout=60)
+    assert "Done!" in output
