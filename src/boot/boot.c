@@ -160,6 +160,7 @@ static int decide(struct job *job)
             boot_source_of(facts.mode, &facts.primary, &facts.secondary) != BOOT_SOURCE_NONE;
         err = survive(job, err);
     }
+    job->swap.is_recorded = job->swap.is_recorded || decision.is_recorded;
     if (!err && facts.can_upgrade && !decision.is_recorded) {
         emit_type(&job->pair, decision.type);
     }

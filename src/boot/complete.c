@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* The last two writes of an upgrade, and what to do when one of them was torn. */
 #include "boot/slot_ops.h"
+#include "boot/spare.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
 
@@ -46,40 +47,51 @@ static int write_finished_trailer(const struct swap *swap)
     return err ? err : dfu_trailer_write_magic(map, primary);
 }
 
-/* A flag whose write was torn can not be written again: make the whole trailer anew. While the
- * primary has none, an image that need not prove itself just runs; one on trial would stay for
- * good, so until its trailer is back the secondary asks for the old image. */
+/* A copy_done that can not be written again: make the whole trailer anew. Without one, a trial
+ * would stay for good, so until it is back the secondary asks for the old image. */
 static int rebuild_trailer(const struct swap *swap)
 {
-    int err = DFU_OK;
+    int err = swap_request_back(swap);
 
-    if (!is_confirming(swap->type)) {
-        err = swap_request_back(swap);
-    }
     if (!err) {
         err = write_finished_trailer(swap);
     }
-    if (!err && !is_confirming(swap->type)) {
-        err = slot_erase_trailer(swap->pair, swap->pair->secondary);
-    }
-    return err;
+    return err ? err : slot_erase_trailer(swap->pair, swap->pair->secondary);
 }
 
+/* copy_done beside an image_ok that reads erased would mean revert, so it waits for image_ok. A
+ * torn image_ok means nothing to the loader, but could never be confirmed: with copy_done set, no
+ * torn erase looks like a swap to be done, and the trailer can be made anew. */
 static int write_flags(const struct swap *swap)
 {
     const struct dfu_slot_map *map = swap->pair->cfg->map;
     struct dfu_slot_state primary;
     int err = dfu_slot_state_read(map, swap->pair->primary, &primary);
 
-    if (!err && is_confirming(swap->type) && primary.image_ok != DFU_FLAG_SET) {
+    if (!err && is_confirming(swap->type) && primary.image_ok == DFU_FLAG_UNSET) {
         err = dfu_trailer_write_image_ok(map, swap->pair->primary);
     }
-    return err ? err : dfu_trailer_write_copy_done(map, swap->pair->primary);
+    if (!err) {
+        err = dfu_trailer_write_copy_done(map, swap->pair->primary);
+    }
+    if (!err && is_confirming(swap->type) && primary.image_ok == DFU_FLAG_BAD) {
+        err = write_finished_trailer(swap);
+    }
+    return err;
 }
 
 int swap_complete(const struct swap *swap)
 {
     int err = write_flags(swap);
 
-    return err && err != DFU_ERR_POWER && swap->size > 0 ? rebuild_trailer(swap) : err;
+    if (err == DFU_ERR_POWER || swap->size == 0) {
+        return err;
+    }
+    if (!err) {
+        return spare_clean(swap->pair);
+    }
+    /* An image that stays needs no flag: the finished records say at each start that nothing is
+     * left to do. Erasing them is what must not happen: torn, it could leave the order to swap
+     * without the records of having done so. */
+    return is_confirming(swap->type) ? DFU_OK : rebuild_trailer(swap);
 }

@@ -24,7 +24,8 @@ enum boot_source boot_source_of(enum dfu_boot_mode mode, const struct dfu_slot_s
 
 /* The request moves to the primary's trailer before it is erased from the secondary's. If that
  * erase is torn, the secondary's magic may survive its image_ok: read by the table alone, a
- * permanent swap or a revert would begin again as a trial, or not at all. */
+ * permanent swap or a revert would begin again as a trial, or not at all. The primary's trailer is
+ * then the only whole one and must be kept. */
 static bool is_torn_permanent_request(const struct boot_facts *facts)
 {
     const struct dfu_slot_state *primary = &facts->primary;
@@ -33,7 +34,8 @@ static bool is_torn_permanent_request(const struct boot_facts *facts)
     return facts->mode == DFU_MODE_SWAP_MOVE && facts->is_size_known &&
            primary->magic == DFU_MAGIC_GOOD && primary->copy_done == DFU_FLAG_UNSET &&
            (primary->swap_type == DFU_SWAP_PERM || primary->swap_type == DFU_SWAP_REVERT) &&
-           secondary->magic == DFU_MAGIC_GOOD && secondary->swap_type != DFU_SWAP_TEST;
+           secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok != DFU_FLAG_SET &&
+           secondary->swap_type != DFU_SWAP_TEST;
 }
 
 struct boot_decision boot_decide(const struct boot_facts *facts)
@@ -52,9 +54,10 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
             return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true };
         }
     }
-    type = is_torn_permanent_request(facts)
-               ? DFU_SWAP_PERM
-               : dfu_swap_type_of(facts->mode, primary, &facts->secondary);
+    if (is_torn_permanent_request(facts)) {
+        return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true };
+    }
+    type = dfu_swap_type_of(facts->mode, primary, &facts->secondary);
     return (struct boot_decision){ type == DFU_SWAP_NONE ? BOOT_KEEP : BOOT_UPGRADE, type, false };
 }
 

@@ -302,8 +302,5 @@ int swap_run(struct swap *swap)
         boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_STATUS_WRITE_FAILS,
                                                        .a = swap->failed_marks });
     }
-    if (!err) {
-        err = spare_clean(swap->pair);
-    }
     return err ? err : swap_complete(swap);
 }

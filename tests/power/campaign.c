@@ -337,11 +337,11 @@ static uint64_t print_table(const struct plan *plan, const struct shared *shared
 {
     struct row total = { .name = "" };
 
-    (void)printf(
-        "%zu layouts (3 to 20 sectors) x %zu pairs of image sizes; test, permanent, "
-        "confirmed; %u tears an operation; plain and sticky cells; random chains from seed %llu\n",
-        sizeof layouts / sizeof layouts[0], sizeof sizes / sizeof sizes[0], TEARS,
-        (unsigned long long)plan->seed);
+    (void)printf("%zu layouts (3 to 20 sectors) x %zu pairs of image sizes; test, permanent, "
+                 "confirmed; %u tears an operation, erases also stopped at "
+                 "trailer fields; plain and sticky cells; random chains from seed %llu\n",
+                 sizeof layouts / sizeof layouts[0], sizeof sizes / sizeof sizes[0], TEARS,
+                 (unsigned long long)plan->seed);
     (void)printf("%-14s %-14s %4s %3s %7s %9s %9s %10s %9s %8s %7s\n", "strategy", "what", "unit",
                  "er", "devices", "cuts", "runs", "boots", "cuts/s", "failures", "cpu s");
     for (size_t i = 0; i < plan->row_count; i++) {

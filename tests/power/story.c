@@ -8,6 +8,8 @@
 #include "dfu/update.h"
 #include "story_inner.h"
 
+#define EDGES 10u /* units of the largest alignment: the flags and the last records */
+
 struct world_boot story_start(struct story *s)
 {
     s->tally.boots++;
@@ -102,10 +104,51 @@ static void set_cut(struct story_path *path, enum dfu_sim_cut_when when, uint32_
     path->cuts[path->cut_count - 1].when = when;
     path->cuts[path->cut_count - 1].op = op;
     path->cuts[path->cut_count - 1].seed = seed;
+    path->cuts[path->cut_count - 1].edge = 0;
+}
+
+/* An erase of len bytes at off that stopped at the edge. Edges are whole units. */
+static void erase_to_edge(struct story *s, uint32_t off, uint32_t len, uint32_t edge,
+                          bool is_from_edge)
+{
+    struct dfu_sim_flash *sim = &s->world.sim;
+    uint32_t begin = off + (is_from_edge ? edge : 0);
+    uint32_t end = off + (is_from_edge ? len : edge);
+
+    memset(sim->mem + begin, sim->erased, end - begin);
+    for (uint32_t unit = begin / sim->write_size; unit < end / sim->write_size; unit++) {
+        sim->programmed[unit / 8] &= (uint8_t) ~(1u << (unit % 8));
+    }
 }
 
 /* Called with the flash as some cut left it; may change the flash. */
 typedef void at_cut(struct story *s, struct story_path *path, void *ctx);
+
+/* The erase of a sector with trailer fields stops at each of them. */
+static void visit_edges(struct story *s, struct story_path *path, const struct world_op *op,
+                        const uint8_t *state, at_cut *visit, void *ctx)
+{
+    enum world_place place = boot_world_place_of(&s->world, op->off);
+    uint32_t stride = s->world.map.max_align;
+    struct dfu_trailer at;
+
+    if (op->kind != DFU_SIM_ERASE || place == WORLD_PLACES ||
+        dfu_slot_trailer(&s->world.map, &s->world.area[place], &at) ||
+        op->off - s->world.area[place].base + op->len <= at.status) {
+        return;
+    }
+    for (uint32_t i = 1; i <= EDGES && i * stride < op->len; i++) {
+        for (int is_from_edge = 0; is_from_edge < 2; is_from_edge++) {
+            s->tally.cuts++;
+            set_cut(path, DFU_SIM_CUT_BEFORE, path->cuts[path->cut_count - 1].op, 0);
+            path->cuts[path->cut_count - 1].edge = op->len - i * stride;
+            path->cuts[path->cut_count - 1].is_from_edge = is_from_edge != 0;
+            boot_world_restore(&s->world, state);
+            erase_to_edge(s, op->off, op->len, op->len - i * stride, is_from_edge != 0);
+            visit(s, path, ctx);
+        }
+    }
+}
 
 /* Visit every cut of a recorded session that began at the flash state begin. */
 static void visit_cuts(struct story *s, struct story_path *path, const uint8_t *begin,
@@ -134,6 +177,7 @@ static void visit_cuts(struct story *s, struct story_path *path, const uint8_t *
             power_on_after_cut(s);
             visit(s, path, ctx);
         }
+        visit_edges(s, path, op, state, visit, ctx);
         boot_world_restore(&s->world, state);
         redo_whole(s, op);
         boot_world_keep(&s->world, state);
@@ -234,6 +278,10 @@ static bool cut_session(struct story *s, unsigned index, enum phase *phase)
     s->tally.cuts++;
     err = story_act(s, stage, &boot);
     if (s->world.sim.is_off) {
+        if (path->cuts[index].edge > 0) {
+            erase_to_edge(s, s->world.sim.last.off, s->world.sim.last.len, path->cuts[index].edge,
+                          path->cuts[index].is_from_edge);
+        }
         if (path->cuts[index].when == DFU_SIM_CUT_INSIDE) {
             power_on_after_cut(s);
         }
@@ -300,6 +348,7 @@ void story_random_chains(struct story *s, unsigned count, uint64_t seed)
         for (unsigned j = 0; j < path.cut_count; j++) {
             bool is_app = j == 0 && (path.stage == STAGE_REQUEST || path.stage == STAGE_CONFIRM);
 
+            path.cuts[j].edge = 0;
             path.cuts[j].when =
                 (enum dfu_sim_cut_when)(DFU_SIM_CUT_BEFORE + next_random(&state) % 3);
             path.cuts[j].op = 1 + (uint32_t)(next_random(&state) % (is_app ? 3 : 60));

@@ -44,6 +44,10 @@ struct story_path {
         enum dfu_sim_cut_when when;
         uint32_t op;
         uint64_t seed;
+        /* Where edge is not 0, operation op is an erase that stopped there: done up to that byte
+         * of its sector, or, with is_from_edge, from that byte on. */
+        uint32_t edge;
+        bool is_from_edge;
     } cuts[STORY_CUTS_MAX];
     unsigned cut_count;
 };
@@ -63,7 +67,8 @@ void story_close(struct story *story);
 bool story_has(const struct story *story, enum story_stage stage);
 
 /* Every cut in a stage: before each operation, after the last, and inside each with so many
- * different tears. (After operation k is the flash of before operation k + 1.) */
+ * different tears. (After operation k is the flash of before operation k + 1.) Erases of trailers
+ * also stop at each field: chance alone would not part a magic from the flag beside it. */
 void story_every_cut(struct story *story, enum story_stage stage, unsigned tears);
 
 /* Every cut in a stage, and for each every cut in the boot after it. */

@@ -2,7 +2,8 @@
 /* Copyright the dfukit authors */
 /* One failing path as text and back:
  *   move,w=4,e=ff,s=1024x5+1,n=16,old=700,new=3000,test,factory,hash,plain,checked,upgrade,cuts=12i7/3b/9a
- * b, a and i are before, after and inside an operation; the number after i is the tear's seed. */
+ * b, a and i are before, after and inside an operation; the number after i is the tear's seed.
+ * p and s are an erase that stopped: its sector is erased up to, or from, that byte. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,22 @@
 
 static const char *const strategies[STORY_STRATEGIES] = { "move", "overwrite", "overwrite-fast" };
 static const char *const stages[STAGES] = { "request", "upgrade", "revert", "confirm" };
+
+static void put_cut(const struct story_path *path, unsigned i, char *out, size_t size)
+{
+    const char *slash = i > 0 ? "/" : "";
+    unsigned op = path->cuts[i].op;
+
+    if (path->cuts[i].edge > 0) {
+        (void)snprintf(out, size, "%s%u%c%u", slash, op, path->cuts[i].is_from_edge ? 's' : 'p',
+                       path->cuts[i].edge);
+    } else if (path->cuts[i].when == DFU_SIM_CUT_INSIDE) {
+        (void)snprintf(out, size, "%s%ui%llu", slash, op, (unsigned long long)path->cuts[i].seed);
+    } else {
+        (void)snprintf(out, size, "%s%u%c", slash, op,
+                       path->cuts[i].when == DFU_SIM_CUT_BEFORE ? 'b' : 'a');
+    }
+}
 
 void story_text(const struct story_spec *spec, const struct story_path *path, char *out,
                 size_t size)
@@ -26,14 +43,7 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
         spec->is_unchecked ? "unchecked" : "checked", stages[path->stage]);
     for (unsigned i = 0; i < path->cut_count; i++) {
         len = strlen(out);
-        (void)snprintf(out + len, size - len, "%s%u%c", i > 0 ? "/" : "", path->cuts[i].op,
-                       path->cuts[i].when == DFU_SIM_CUT_BEFORE  ? 'b'
-                       : path->cuts[i].when == DFU_SIM_CUT_AFTER ? 'a'
-                                                                 : 'i');
-        if (path->cuts[i].when == DFU_SIM_CUT_INSIDE) {
-            len = strlen(out);
-            (void)snprintf(out + len, size - len, "%llu", (unsigned long long)path->cuts[i].seed);
-        }
+        put_cut(path, i, out + len, size - len);
     }
 }
 
@@ -42,17 +52,25 @@ static bool parse_cuts(const char *text, struct story_path *path)
     while (*text) {
         char *end;
         unsigned i = path->cut_count++;
+        char kind;
 
         if (i == STORY_CUTS_MAX) {
             return false;
         }
         path->cuts[i].op = (uint32_t)strtoul(text, &end, 10);
-        switch (*end++) {
+        kind = *end++;
+        switch (kind) {
         case 'b': path->cuts[i].when = DFU_SIM_CUT_BEFORE; break;
         case 'a': path->cuts[i].when = DFU_SIM_CUT_AFTER; break;
         case 'i':
             path->cuts[i].when = DFU_SIM_CUT_INSIDE;
             path->cuts[i].seed = strtoull(end, &end, 10);
+            break;
+        case 'p':
+        case 's':
+            path->cuts[i].when = DFU_SIM_CUT_BEFORE;
+            path->cuts[i].edge = (uint32_t)strtoul(end, &end, 10);
+            path->cuts[i].is_from_edge = kind == 's';
             break;
         default: return false;
         }

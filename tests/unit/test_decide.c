@@ -12,7 +12,7 @@
 #include "boot/decide.h"
 
 /* Patterns: of magics and flags, of recorded types, of facts. */
-enum { ANY = 0, GOOD = 1, SET = 1, BAD = 2, UNSET = 3, NOT_GOOD = 8 };
+enum { ANY = 0, GOOD = 1, SET = 1, BAD = 2, UNSET = 3, NOT_GOOD = 8, NOT_SET = 8 };
 enum { NO_TYPE = 1, A_TYPE = 20, PERM_OR_REVERT = 21, NOT_TEST = 22 };
 enum { NO = 1, YES = 2 };
 
@@ -31,8 +31,8 @@ static const struct rule move_rules[] = {
     { GOOD, NOT_GOOD, ANY, ANY, UNSET, ANY, ANY, ANY, YES, ANY, BOOT_RESUME, ANY, true },
     { GOOD, NOT_GOOD, ANY, ANY, UNSET, ANY, A_TYPE, ANY, NO, ANY, BOOT_UPGRADE, ANY, true },
     /* a torn erase left the magic of a permanent request, but not its image_ok */
-    { GOOD, GOOD, ANY, ANY, UNSET, ANY, PERM_OR_REVERT, NOT_TEST, ANY, YES, BOOT_UPGRADE,
-      DFU_SWAP_PERM, false },
+    { GOOD, GOOD, ANY, NOT_SET, UNSET, ANY, PERM_OR_REVERT, NOT_TEST, ANY, YES, BOOT_UPGRADE, ANY,
+      true },
     /* 3.1 */
     { ANY, GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_TEST, false },
     { ANY, GOOD, ANY, SET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_PERM, false },
