@@ -36,8 +36,14 @@ def output_of(*command, **options):
 
 
 def kernel_package():
-    depends = output_of("apt-cache", "depends", "linux-image-amd64")
-    return re.search(r"Depends: (linux-image-\S+)", depends).group(1)
+    """What linux-image-amd64 stands for today; a machine may not have looked yet."""
+    command = ["apt-cache", "depends", "linux-image-amd64"]
+    found = re.search(r"Depends: (linux-image-\S+)", subprocess.run(
+        command, text=True, capture_output=True, check=False).stdout)
+    if not found:
+        output_of("apt-get", "-qq", "update")
+        found = re.search(r"Depends: (linux-image-\S+)", output_of(*command))
+    return found.group(1)
 
 
 def fetch(kernel):
