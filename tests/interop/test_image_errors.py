@@ -3,13 +3,15 @@
 """Wrong input to the image commands: one sentence and the documented exit code, and nothing half
 done left behind."""
 
+import hashlib
 import json
 import os
 import resource
+import subprocess
 
 import pytest
 
-from images import dfu, done, one_sentence
+from images import DFU, dfu, done, one_sentence
 
 BASE = ["-v", "1.0.0", "-H", "32", "--pad-header", "-S", "0x20000"]
 
@@ -78,8 +80,6 @@ def test_a_full_disk_is_told_and_leaves_no_file(world):
 
 def test_a_full_standard_output_is_told(world):
     with open("/dev/full", "wb") as full:
-        import subprocess
-        from images import DFU
         result = subprocess.run([DFU, "getpub", "-k", world / "key.pem"], stdout=full,
                                 stderr=subprocess.PIPE, check=False)
     assert result.returncode == 2 and b"No space left" in result.stderr
@@ -182,3 +182,32 @@ def test_a_board_knows_the_slot_and_what_its_bootloader_takes(world):
     padded = out.read_bytes()
     assert len(padded) % 4096 == 0 and padded.endswith(bytes.fromhex("3552500f2cb67980"))
     done(dfu("verify", out))
+
+
+def test_what_went_wrong_with_a_file_says_what_to_do(world):
+    one_sentence(dfu("verify", world / "none.bin"), 2, "No such file", "check the path")
+    one_sentence(dfu("verify", world), 2, "Is a directory", "name a file")
+    one_sentence(dfu("sign", *BASE, world / "app.bin", world / "no" / "out.bin"), 2,
+                 "No such file", "check the path")
+
+
+def test_public_keys_are_json_on_request(world):
+    public = world / "public.pem"
+    done(dfu("getpub", "-k", world / "key.pem", "-e", "pem", "-o", public))
+    raw = world / "public.der"
+    done(dfu("getpub", "-k", world / "key.pem", "-e", "raw", "-o", raw))
+    for command in ("getpub", "getpubhash"):
+        facts = json.loads(done(dfu("--json", command, "-k", world / "key.pem")))
+        assert facts["pem"] == public.read_text()
+        assert bytes.fromhex(facts["der"]) == raw.read_bytes()
+        assert facts["sha256"] == hashlib.sha256(raw.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", [b"\xff.bin", b"\xc3.bin", b"\xe2\x82", b"\xed\xa0\x80",
+                                  b"\xf4\x90\x80\x80", b"\xc0\xaf", "\u00e9\u20ac\U0001f600".encode()])
+def test_json_is_utf_8_whatever_a_file_is_called(world, name):
+    result = subprocess.run([DFU, "--json", "verify", os.fsencode(world) + b"/" + name],
+                            capture_output=True)
+    assert result.returncode == 2
+    message = json.loads(result.stdout.decode("utf-8"))["error"]["message"]
+    assert name.decode("utf-8", "replace").strip("\ufffd") in message

@@ -97,6 +97,9 @@ void cli_note(const struct cli *cli, const char *fmt, ...) __attribute__((format
 /* Print one JSON document on stdout and release it. Returns CLI_DONE or CLI_INTERNAL. */
 int cli_json_print(struct cli *cli, cJSON *json);
 
+/* Bytes as lower-case hexadecimal; out holds 2 * len + 1. Returns out. */
+char *cli_hex(const uint8_t *data, size_t len, char *out);
+
 /* An option's value as a number within [min, max]: decimal, 0x, 0o or 0b, with _ between digits.
  * 0, or an exit code after saying what is wrong. An absent option gives its fallback; without
  * one *out is left alone. */

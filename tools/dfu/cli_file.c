@@ -12,9 +12,27 @@
 
 #include "cli.h"
 
-static int fail_read(struct cli *cli, const char *path, const char *why)
+/* What to do about an errno of a file. */
+static const char *advice(int error)
 {
-    return cli_fail(cli, CLI_USAGE, "cannot read %s: %s", path, why);
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG: return "; check the path";
+    case EISDIR: return "; name a file";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "; choose another place or change its permissions";
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return "; free some space or choose another place";
+    default: return "";
+    }
+}
+
+static int fail_read(struct cli *cli, const char *path, int error)
+{
+    return cli_fail(cli, CLI_USAGE, "cannot read %s: %s%s", path, strerror(error), advice(error));
 }
 
 /* Reads on to the end, growing as it goes: pipes have no size. */
@@ -43,8 +61,10 @@ static int read_all(struct cli *cli, const char *path, int fd, size_t limit, uin
             continue;
         }
         if (got < 0) {
+            int error = errno;
+
             free(buf);
-            return fail_read(cli, path, strerror(errno));
+            return fail_read(cli, path, error);
         }
         if (got == 0) {
             buf[used] = 0;
@@ -67,7 +87,7 @@ int cli_read_file(struct cli *cli, const char *path, size_t limit, uint8_t **dat
     int exit_code;
 
     if (fd < 0) {
-        return fail_read(cli, path, strerror(errno));
+        return fail_read(cli, path, errno);
     }
     exit_code = read_all(cli, path, fd, limit, data, len);
     close(fd);
@@ -168,7 +188,7 @@ int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, c
         free(target);
     }
     if (err) {
-        return cli_fail(cli, CLI_USAGE, "cannot write %s: %s", path, strerror(err));
+        return cli_fail(cli, CLI_USAGE, "cannot write %s: %s%s", path, strerror(err), advice(err));
     }
     return CLI_DONE;
 }

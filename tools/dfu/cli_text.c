@@ -116,6 +116,15 @@ const char *cli_nearest(const char *typed)
     return nearest;
 }
 
+char *cli_hex(const uint8_t *data, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        snprintf(out + 2 * i, 3, "%02x", data[i]);
+    }
+    out[2 * len] = 0;
+    return out;
+}
+
 int cli_fail(struct cli *cli, int exit_code, const char *fmt, ...)
 {
     char message[1024];
@@ -156,6 +165,49 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
     va_end(args);
 }
 
+/* The length of the UTF-8 character that text starts with (RFC 3629), 0 if it is none. */
+static size_t utf8_len(const unsigned char *text)
+{
+    static const struct {
+        unsigned char first, last; /* of the first byte */
+        unsigned char low, high;   /* of the second */
+        size_t len;
+    } forms[] = {
+        { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+    };
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (text[0] < forms[i].first || text[0] > forms[i].last) {
+            continue;
+        }
+        if (forms[i].len > 1 && (text[1] < forms[i].low || text[1] > forms[i].high)) {
+            return 0;
+        }
+        for (size_t k = 2; k < forms[i].len; k++) {
+            if ((text[k] & 0xc0) != 0x80) {
+                return 0;
+            }
+        }
+        return forms[i].len;
+    }
+    return 0;
+}
+
+/* Names of files and texts of devices may hold anything, JSON may not. */
+static void make_utf8(char *text)
+{
+    while (*text) {
+        size_t len = utf8_len((unsigned char *)text);
+
+        if (len == 0) {
+            *text = '?';
+        }
+        text += len ? len : 1;
+    }
+}
+
 int cli_json_print(struct cli *cli, cJSON *json)
 {
     char *text = cJSON_Print(json);
@@ -164,6 +216,7 @@ int cli_json_print(struct cli *cli, cJSON *json)
     if (!text) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
+    make_utf8(text);
     printf("%s\n", text);
     cJSON_free(text);
     return CLI_DONE;

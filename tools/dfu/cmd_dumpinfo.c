@@ -184,7 +184,8 @@ static int dump_file(struct cli *cli, const uint8_t *data, size_t len)
         return exit_code;
     }
     if (is_hopeless(fault) || dump.image.end == 0) {
-        return cli_fail(cli, CLI_USAGE, "cannot show %s: %s", path, dfu_image_fault_text(fault));
+        return cli_fail(cli, CLI_USAGE, "cannot show %s: %s; name an image that dfu sign made",
+                        path, dfu_image_fault_text(fault));
     }
     if (fault) {
         cli_note(cli, "%s is not valid: %s", path, dfu_image_fault_text(fault));

@@ -161,6 +161,47 @@ static int print_key(struct cli *cli, const struct keyfile *key, enum encoding e
     return exit_code ? exit_code : closed;
 }
 
+static int hash_key(struct cli *cli, const struct keyfile *key, uint8_t digest[DFU_HASH_MAX])
+{
+    const struct dfu_hash_alg *alg = &dfu_sha256_openssl;
+    struct dfu_hash h;
+
+    if (alg->start(&h) || alg->update(&h, key->der, key->der_len) || alg->finish(&h, digest)) {
+        return cli_fail(cli, CLI_INTERNAL, "cannot hash the key");
+    }
+    return CLI_DONE;
+}
+
+/* All forms at once: who reads JSON picks. A file (-o) gets the form that was asked for. */
+static int print_json(struct cli *cli, const struct keyfile *key)
+{
+    char der[2 * DFU_PUBLIC_KEY_MAX + 1], hash[2 * DFU_HASH_MAX + 1];
+    uint8_t digest[DFU_HASH_MAX];
+    cJSON *json;
+    size_t len;
+    char *pem;
+    int exit_code = hash_key(cli, key, digest);
+
+    if (!exit_code) {
+        exit_code = keyfile_public_pem(cli, key, &pem, &len);
+    }
+    if (exit_code) {
+        return exit_code;
+    }
+    json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "type", key->alg ? key->alg->name : key->stem);
+    cJSON_AddStringToObject(json, "der", cli_hex(key->der, key->der_len, der));
+    cJSON_AddStringToObject(json, "pem", pem);
+    cJSON_AddStringToObject(json, "sha256", cli_hex(digest, dfu_sha256_openssl.size, hash));
+    OPENSSL_free(pem);
+    return cli_json_print(cli, json);
+}
+
+static bool wants_json(const struct cli *cli)
+{
+    return cli->json && !cli_has(cli, 'o');
+}
+
 static int need_key(struct cli *cli)
 {
     return cli_has(cli, 'k') ? CLI_DONE
@@ -186,7 +227,8 @@ static int getpub_run(struct cli *cli)
     if (exit_code) {
         return exit_code;
     }
-    exit_code = print_key(cli, &key, (enum encoding)encoding);
+    exit_code =
+        wants_json(cli) ? print_json(cli, &key) : print_key(cli, &key, (enum encoding)encoding);
     keyfile_free(&key);
     return exit_code;
 }
@@ -194,25 +236,23 @@ static int getpub_run(struct cli *cli)
 static int print_hash(struct cli *cli, const struct keyfile *key, bool is_raw)
 {
     const char *suffix = cli_value(cli, OPT_SUFFIX) ? cli_value(cli, OPT_SUFFIX) : "";
-    const struct dfu_hash_alg *alg = &dfu_sha256_openssl;
+    size_t size = dfu_sha256_openssl.size;
     uint8_t digest[DFU_HASH_MAX];
-    struct dfu_hash h;
     struct page page;
     char name[40];
-    int exit_code;
+    int exit_code = hash_key(cli, key, digest);
 
-    if (alg->start(&h) || alg->update(&h, key->der, key->der_len) || alg->finish(&h, digest)) {
-        return cli_fail(cli, CLI_INTERNAL, "cannot hash the key");
+    if (!exit_code) {
+        exit_code = open_page(cli, &page);
     }
-    exit_code = open_page(cli, &page);
     if (exit_code) {
         return exit_code;
     }
     if (is_raw) {
-        fwrite(digest, 1, alg->size, page.stream);
+        fwrite(digest, 1, size, page.stream);
     } else {
         snprintf(name, sizeof(name), "%s_pub_key_hash", key->stem);
-        print_c(page.stream, name, suffix, digest, alg->size);
+        print_c(page.stream, name, suffix, digest, size);
     }
     return close_page(cli, &page);
 }
@@ -236,7 +276,7 @@ static int getpubhash_run(struct cli *cli)
     if (exit_code) {
         return exit_code;
     }
-    exit_code = print_hash(cli, &key, encoding == 1);
+    exit_code = wants_json(cli) ? print_json(cli, &key) : print_hash(cli, &key, encoding == 1);
     keyfile_free(&key);
     return exit_code;
 }

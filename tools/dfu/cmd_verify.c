@@ -16,15 +16,6 @@ static const struct cli_option options[] = {
 };
 
 /* "abcd01..." of a TLV or digest; out holds 2 * len + 1 characters. */
-static const char *hex_text(const uint8_t *data, size_t len, char *out)
-{
-    for (size_t i = 0; i < len; i++) {
-        snprintf(out + 2 * i, 3, "%02x", data[i]);
-    }
-    out[2 * len] = 0;
-    return out;
-}
-
 /* The signature of a pure image as text, or NULL. */
 static const char *pure_signature(const struct dfu_image *image, char *out)
 {
@@ -36,7 +27,7 @@ static const char *pure_signature(const struct dfu_image *image, char *out)
         return NULL;
     }
     len = dfu_image_tlv_read(image, &tlv, sig, sizeof(sig));
-    return len < 0 ? NULL : hex_text(sig, (size_t)len, out);
+    return len < 0 ? NULL : cli_hex(sig, (size_t)len, out);
 }
 
 static int print_json(struct cli *cli, const struct dfu_image *image,
@@ -52,7 +43,7 @@ static int print_json(struct cli *cli, const struct dfu_image *image,
     cJSON_AddNumberToObject(json, "size", report->size);
     if (report->hash) {
         cJSON_AddStringToObject(json, "hash", report->hash->name);
-        cJSON_AddStringToObject(json, "digest", hex_text(report->digest, report->hash->size, hex));
+        cJSON_AddStringToObject(json, "digest", cli_hex(report->digest, report->hash->size, hex));
     }
     cJSON_AddStringToObject(json, "signature",
                             !key              ? "not checked"
@@ -75,7 +66,7 @@ static int print_text(const struct dfu_image *image, const struct dfu_image_repo
     if (has_key && report->is_pure) {
         printf("Image signature over image: %s\n", pure_signature(image, hex));
     } else if (report->hash) {
-        printf("Image digest: %s\n", hex_text(report->digest, report->hash->size, hex));
+        printf("Image digest: %s\n", cli_hex(report->digest, report->hash->size, hex));
     }
     return CLI_DONE;
 }
@@ -91,7 +82,9 @@ static int fail_fault(struct cli *cli, const struct keyfile *key, enum dfu_image
                         file);
     }
     if (key && fault == DFU_IMAGE_KEY_UNKNOWN) {
-        return cli_fail(cli, CLI_REFUSED, "%s is not signed with the key %s", file, key->path);
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s is not signed with the key %s; name the right one, or sign it again",
+                        file, key->path);
     }
     if (key && fault == DFU_IMAGE_SIG_MISSING) {
         return cli_fail(cli, CLI_REFUSED, "%s has no %s signature, as the key %s would make", file,
@@ -101,7 +94,9 @@ static int fail_fault(struct cli *cli, const struct keyfile *key, enum dfu_image
         return cli_fail(cli, CLI_REFUSED, "%s has no hash of a kind that goes with the %s key %s",
                         file, key->alg->name, key->path);
     }
-    return cli_fail(cli, CLI_REFUSED, "%s is not valid: %s", file, dfu_image_fault_text(fault));
+    return cli_fail(cli, CLI_REFUSED,
+                    "%s is not valid: %s; sign it with dfu sign, or fetch it again", file,
+                    dfu_image_fault_text(fault));
 }
 
 static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct keyfile *key)

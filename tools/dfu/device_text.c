@@ -38,11 +38,7 @@ cJSON *device_json_text(struct dfu_client_text text)
 
 char *device_hash_text(const uint8_t *hash, size_t len, char buf[DEVICE_HASH_LEN])
 {
-    for (size_t i = 0; i < len; i++) {
-        snprintf(buf + 2 * i, 3, "%02x", hash[i]);
-    }
-    buf[2 * len] = 0;
-    return buf;
+    return cli_hex(hash, len, buf);
 }
 
 cJSON *device_slot_json(const struct dfu_client_slot *slot)

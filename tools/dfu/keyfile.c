@@ -176,7 +176,7 @@ int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, s
     *pem = NULL;
     if (bio && PEM_write_bio_PUBKEY(bio, key->pkey) == 1) {
         size = BIO_get_mem_data(bio, &data);
-        *pem = OPENSSL_memdup(data, (size_t)size);
+        *pem = OPENSSL_strndup(data, (size_t)size);
     }
     BIO_free(bio);
     if (!*pem) {

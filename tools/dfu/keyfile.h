@@ -29,7 +29,7 @@ struct keyfile {
 int keyfile_read(struct cli *cli, const char *path, struct keyfile *key);
 void keyfile_free(struct keyfile *key);
 
-/* Its public half as PEM; the caller frees *pem with OPENSSL_free. */
+/* Its public half as PEM, a NUL behind it; the caller frees *pem with OPENSSL_free. */
 int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, size_t *len);
 
 /* A new passphrase: DFU_KEY_PASSPHRASE, else typed twice. 0 or an exit code. */
