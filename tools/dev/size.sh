@@ -56,4 +56,17 @@ for folder in "${mcu_folders[@]}"; do
     fi
 done
 sizes_of "Cortex-M0 (clang -Os -mthumb)" "$bare" "${compiled[@]}"
+
+# The smallest part that a user counts on: what one USB DFU function costs, without its targets.
+usb_class() {
+    local object=$bare/usb_ram.o code ram
+    code=$(size -A "$bare/src/usb/dfu_class.c.o" |
+        awk '/^\.(text|rodata)/ { sum += $2 } END { print sum }')
+    printf '#include "dfu/usb_dfu.h"\nstruct dfu_usb_dfu one;\n' |
+        clang-14 --target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -ffreestanding -nostdlibinc \
+            -isystem tools/dev/bare -Iinclude -x c -c - -o "$object"
+    ram=$(size "$object" | awk 'NR == 2 { print $2 + $3 }')
+    echo "USB DFU class alone, Cortex-M0: $code bytes of code and tables, $ram bytes of RAM"
+}
+[ ! -f "$bare/src/usb/dfu_class.c.o" ] || usb_class
 exit $status
