@@ -277,6 +277,7 @@ def test_smp_is_refused_during_a_download_over_usb(device, images):
     deadline = time.monotonic() + 20
     while device.bytes_at(SLOT_1, 4) == b"\xff" * 4:
         assert time.monotonic() < deadline
+    assert run(DFU, *where, "image", "list").returncode == 0  # looking is free
     for words in (["image", "erase"], ["reset"]):
         refused = run(DFU, *where, *words)
         assert refused.returncode == 1, refused.stdout + refused.stderr

@@ -451,6 +451,32 @@ static void an_in_transfer_waits_until_there_is_something(void **state)
     assert_memory_equal(wire.sent + 48, "hi", 2);
 }
 
+static void transfers_of_one_endpoint_are_served_in_order(void **state)
+{
+    struct wire wire;
+
+    (void)state;
+    import(&wire);
+    submit(&wire, 9, 2, true, 1, "\0\0\0\0\0\0\0\0"); /* too short for what will come */
+    submit(&wire, 10, 2, true, 64, "\0\0\0\0\0\0\0\0");
+    wire.has_bytes = true;
+    wire.len = 0;
+    dfu_usbip_poll(&wire.c);
+    assert_int_equal(wire.len, 0);
+}
+
+static void lengths_that_disagree_are_stalled(void **state)
+{
+    struct wire wire;
+
+    (void)state;
+    import(&wire);
+    assert_int_equal(submit(&wire, 3, 0, true, 64, "\xa1\x03\0\0\0\0\x06\0"), 0);
+    assert_memory_equal(wire.sent + 20, "\xff\xff\xff\xe0", 4);
+    assert_int_equal(submit(&wire, 4, 0, false, 0, "\xa1\x03\0\0\0\0\0\0"), 0);
+    assert_memory_equal(wire.sent + 20, "\xff\xff\xff\xe0", 4);
+}
+
 static void unlink_cancels_what_waits_and_misses_what_is_done(void **state)
 {
     struct dfu_usbip_header header = { .command = DFU_USBIP_UNLINK, .seqnum = 10, .status = 9 };
@@ -520,6 +546,8 @@ int main(void)
         cmocka_unit_test(bytes_may_arrive_one_by_one),
         cmocka_unit_test(a_second_importer_and_a_wrong_bus_id_are_refused),
         cmocka_unit_test(an_in_transfer_waits_until_there_is_something),
+        cmocka_unit_test(transfers_of_one_endpoint_are_served_in_order),
+        cmocka_unit_test(lengths_that_disagree_are_stalled),
         cmocka_unit_test(unlink_cancels_what_waits_and_misses_what_is_done),
         cmocka_unit_test(a_reset_is_guessed_only_for_a_configured_device),
         cmocka_unit_test(what_is_no_usbip_ends_the_connection),

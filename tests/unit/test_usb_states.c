@@ -501,6 +501,10 @@ static void without_an_application_a_reset_stays_in_dfu_mode_and_says_so(void **
     assert_int_equal(w.dfu.state, DFU_USB_ERROR);
     assert_int_equal(w.dfu.status, DFU_USB_ERR_FIRMWARE);
 
+    usb_ask(&w, DFU_USB_CLRSTATUS, 0, 0); /* the next reset is of enumeration again */
+    assert_int_equal(dfu_usb_dfu_bus_reset(&w.dfu, 0), DFU_USB_STAY);
+    assert_int_equal(w.dfu.state, DFU_USB_IDLE);
+
     usb_world_reach(&w, DFU_USB_DNLOAD_IDLE);
     w.cfg.has_application = no_application;
     assert_int_equal(dfu_usb_dfu_bus_reset(&w.dfu, 0), DFU_USB_STAY);
