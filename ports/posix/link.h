@@ -39,7 +39,7 @@ struct dfu_link {
     struct sp_port *port; /* NULL: a terminal without a port behind it */
     bool is_raw;          /* packets back to back, no console framing */
     struct dfu_smp_serial_decoder decoder;
-    uint64_t partial_ms; /* when the first byte of an unfinished raw packet came */
+    uint64_t partial_ms; /* when the last byte of an unfinished raw packet came */
     size_t partial_len;
     size_t rx_pos, rx_len;
     uint8_t rx[2048];

@@ -8,11 +8,6 @@
 #include "dfu/cbor.h"
 #include "dfu/err.h"
 
-static struct dfu_cbor_span body_of(const struct dfu_answer *answer)
-{
-    return (struct dfu_cbor_span){ answer->body, answer->len };
-}
-
 /* The text goes to terminals as it is, so only what a version can hold is kept. */
 static void keep_version(char out[DFU_CLIENT_VERSION_LEN], struct dfu_cbor_span text)
 {
@@ -54,16 +49,25 @@ static int read_slot(struct dfu_cbor_span item, struct dfu_client_slot *out)
     return 0;
 }
 
+static int open_images(const struct dfu_answer *answer, struct dfu_cbor_walk *walk)
+{
+    struct dfu_cbor_span body = { answer->body, answer->len }, list;
+    struct dfu_cbor_key key = { "images", DFU_CBOR_ARRAY, &list, false };
+
+    if (dfu_cbor_decode_map(body, &key, 1) || !key.found) {
+        return DFU_ERR_FORMAT;
+    }
+    return dfu_cbor_open_array(walk, list);
+}
+
 int dfu_client_images_read(const struct dfu_answer *answer, struct dfu_client_images *out)
 {
-    struct dfu_cbor_span list, item;
-    struct dfu_cbor_key key = { "images", DFU_CBOR_ARRAY, &list, false };
+    struct dfu_cbor_span item;
     struct dfu_cbor_walk walk;
     int more;
 
     out->count = 0;
-    if (dfu_cbor_decode_map(body_of(answer), &key, 1) || !key.found ||
-        dfu_cbor_open_array(&walk, list)) {
+    if (open_images(answer, &walk)) {
         return DFU_ERR_FORMAT;
     }
     while ((more = dfu_cbor_next_item(&walk, &item)) > 0) {
@@ -147,14 +151,12 @@ static int read_sizes_of_image(struct dfu_cbor_span item, struct dfu_client_slot
 
 int dfu_client_slot_info_read(const struct dfu_answer *answer, struct dfu_client_slot_sizes *out)
 {
-    struct dfu_cbor_span list, item;
-    struct dfu_cbor_key key = { "images", DFU_CBOR_ARRAY, &list, false };
+    struct dfu_cbor_span item;
     struct dfu_cbor_walk walk;
     int more;
 
     out->count = 0;
-    if (dfu_cbor_decode_map(body_of(answer), &key, 1) || !key.found ||
-        dfu_cbor_open_array(&walk, list)) {
+    if (open_images(answer, &walk)) {
         return DFU_ERR_FORMAT;
     }
     while ((more = dfu_cbor_next_item(&walk, &item)) > 0) {
