@@ -99,9 +99,13 @@ static int prepare(int fd, const char *path, const struct dfu_board *board, char
 
 static int open_locked(const char *path, const struct dfu_board *board, char *why, size_t cap)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    bool is_new = fd < 0 && errno == ENOENT;
     int err;
 
+    if (is_new) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    }
     if (fd < 0) {
         return refuse(why, cap, DFU_ERR_IO, "flash file %s: %s; name a file that can be written",
                       path, strerror(errno));
@@ -114,6 +118,9 @@ static int open_locked(const char *path, const struct dfu_board *board, char *wh
     }
     err = prepare(fd, path, board, why, cap);
     if (err) {
+        if (is_new) {
+            (void)unlink(path); /* what could not be created is not left behind */
+        }
         (void)close(fd);
         return err;
     }

@@ -429,6 +429,7 @@ def test_a_full_disk_is_refused(device):
     try:
         device.flash = place / "flash.bin"
         refused(device, "--hash-only", code=2, says="flash.bin")
+        assert not device.flash.exists()
     finally:
         run("umount", place)
 
