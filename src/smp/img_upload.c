@@ -240,18 +240,23 @@ static bool can_be_marked(const struct dfu_smp_img *img, const struct dfu_area *
            (state.magic == DFU_MAGIC_UNSET && state.image_ok == DFU_FLAG_UNSET);
 }
 
+/* Whether what lies in the slot starts as the file does. */
+static bool holds_header(const struct dfu_smp_img *img, const struct request *rq)
+{
+    const struct dfu_flash_img *writer = &img->upload.writer;
+    uint8_t head[DFU_IMAGE_HEADER_SIZE];
+
+    return !dfu_area_read(writer->area, writer->stream.config.off, head, sizeof(head)) &&
+           memcmp(head, rq->data.data, sizeof(head)) == 0;
+}
+
 /* Whether the slot holds this very file already, told by its first bytes, then by its digest. */
 static bool holds_file(struct dfu_smp_img *img, const struct request *rq)
 {
     struct dfu_smp_upload *up = &img->upload;
-    const struct dfu_area *area = up->writer.area;
-    uint8_t head[DFU_IMAGE_HEADER_SIZE];
 
-    if (!img->sha256 || up->sha_len != img->sha256->size || !can_be_marked(img, area)) {
-        return false;
-    }
-    if (dfu_area_read(area, up->writer.stream.config.off, head, sizeof(head)) ||
-        memcmp(head, rq->data.data, sizeof(head)) != 0) {
+    if (!img->sha256 || up->sha_len != img->sha256->size || !holds_header(img, rq) ||
+        !can_be_marked(img, up->writer.area)) {
         return false;
     }
     return dfu_flash_img_check(&up->writer, img->sha256, up->size, up->sha) == 0;
@@ -341,12 +346,14 @@ static int open_upload(struct dfu_smp_img *img, struct img_slot at, const struct
                               img->erase_progressively);
 }
 
-/* Where flash left off with this file before a reset; 0: nowhere. */
-static uint32_t stored_off(struct dfu_smp_img *img)
+/* Where flash left off with this file before a reset; 0: nowhere. The record does not know of
+ * writers that are no uploads, so the slot is looked at, too. */
+static uint32_t stored_off(struct dfu_smp_img *img, const struct request *rq)
 {
     struct dfu_stream_identity id = identity(img);
 
-    if (!is_stored(img) || dfu_stream_progress_load(&img->upload.writer.stream, img->store, &id)) {
+    if (!is_stored(img) || !holds_header(img, rq) ||
+        dfu_stream_progress_load(&img->upload.writer.stream, img->store, &id)) {
         return 0;
     }
     return dfu_flash_img_bytes_written(&img->upload.writer);
@@ -362,7 +369,7 @@ static int begin_upload(struct dfu_smp_call *call, const struct request *rq)
     if (holds_file(img, rq)) {
         return complete(call, rq);
     }
-    up->off = stored_off(img);
+    up->off = stored_off(img, rq);
     if (up->off == up->size) {
         return complete(call, rq);
     }

@@ -626,6 +626,22 @@ static void another_file_s_progress_is_never_taken_up(void **state)
     assert_int_equal(world_upload(&w, &new_image, STEP, STEP, true).match, 1);
 }
 
+/* A programmer, or USB, after the reset: the record still says half of the file is there. */
+static void a_slot_that_another_writer_has_filled_is_written_from_its_start(void **state)
+{
+    struct chunk chunk = first_chunk(&new_image);
+
+    (void)state;
+    w.img.store = &w.store;
+    w.img.erase_progressively = true;
+    upload_half(&new_image);
+    world_reset(&w);
+    world_program(&w, 0, 1, &third_image);
+    assert_int_equal(world_chunk(&w, &chunk).off, STEP);
+    assert_int_equal(world_upload(&w, &new_image, STEP, STEP, true).match, 1);
+    assert_slot_holds(&w, 0, 1, &new_image);
+}
+
 /* The cut came between the last byte and the answer: the client hears how it ended. */
 static void a_record_of_a_whole_file_completes_it(void **state)
 {
@@ -639,9 +655,12 @@ static void a_record_of_a_whole_file_completes_it(void **state)
     memcpy(w.stored + 8, third_image.sha, 8);
     put_le32(w.stored + 16, dfu_crc32(0, w.stored, 16));
     w.stored_len = DFU_STREAM_PROGRESS_SIZE;
+    third_image.data[9000] ^= 1;
+    world_program(&w, 0, 1, &third_image);
+    third_image.data[9000] ^= 1;
     reply = world_chunk(&w, &chunk);
     assert_int_equal(reply.off, third_image.size);
-    assert_int_equal(reply.match, 0); /* it is not there, whatever the record says */
+    assert_int_equal(reply.match, 0); /* it is not all there, whatever the record says */
     assert_int_equal(w.stored_len, 0);
     assert_int_equal(world_chunk(&w, &chunk).off, STEP);
 }
@@ -896,6 +915,7 @@ int main(void)
         TEST(an_upload_goes_on_after_a_reset),
         TEST(without_a_store_a_reset_starts_anew),
         TEST(another_file_s_progress_is_never_taken_up),
+        TEST(a_slot_that_another_writer_has_filled_is_written_from_its_start),
         TEST(a_record_of_a_whole_file_completes_it),
         TEST(progress_is_kept_once_a_sector_unless_told_otherwise),
         TEST(an_upload_survives_a_power_cut_at_any_operation),
