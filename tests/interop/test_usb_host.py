@@ -108,9 +108,14 @@ def test_a_suffix_is_checked_and_not_sent(device, images, tmp_path):
     assert run(DFU, "suffix", "add", "-v", "1234", file).returncode == 0
     device.begin("--init", images["v1"])
     assert "vendor 1234" in device.dfu("download", "-a", 1, file, expect=1)
+    assert device.list()[0]["mode"] == "run-time"  # and was left alone
+    assert run(DFU, "suffix", "delete", file).returncode == 0
+    assert run(DFU, "suffix", "add", "-v", "2fe3", "-p", "5678", file).returncode == 0
+    assert "product 5678" in device.dfu("download", "-a", 1, file, expect=1)
     assert run(DFU, "suffix", "delete", file).returncode == 0
     assert run(DFU, "suffix", "add", "-v", "2fe3", file).returncode == 0
-    device.dfu("download", "-a", 1, file)
+    done = json.loads(device.dfu("download", "-a", 1, file, "--json"))
+    assert done == {"bytes": images["v2"].stat().st_size, "memory": "image_1"}
     size = images["v2"].stat().st_size
     assert device.flash.read_bytes()[SLOT_1:SLOT_1 + size] == images["v2"].read_bytes()
 

@@ -306,31 +306,58 @@ static int list(struct session *s)
 
 /* ---- download ---- */
 
-/* The file without its suffix, which says whom it is for. */
-static int strip_suffix(struct session *s, const uint8_t *data, size_t *len)
+static int wrong_device(const struct session *s, const char *what, uint16_t id)
 {
-    struct dfu_usb_suffix suffix;
+    return cli_fail(s->cli, CLI_REFUSED,
+                    "%s is for a device of %s %04x, this one is %04x:%04x; take the right file, or "
+                    "'dfu suffix delete' to insist",
+                    cli_arg(s->cli, 0), what, id, s->found->vendor, s->found->product);
+}
 
-    if (dfu_usb_suffix_read(data, *len, &suffix)) {
-        return 0;
+/* Whom the file's suffix names. The product counts in DFU mode only: an application may have
+ * another one. */
+static int check_device(const struct session *s, const struct dfu_usb_suffix *suffix)
+{
+    bool is_final = s->found->function.mode == DFU_USB_DFU_MODE;
+
+    if (suffix->vendor != DFU_USB_SUFFIX_ANY && suffix->vendor != s->found->vendor) {
+        return wrong_device(s, "vendor", suffix->vendor);
     }
-    *len -= suffix.length;
-    if (suffix.vendor != DFU_USB_SUFFIX_ANY && suffix.vendor != s->found->vendor) {
-        return cli_fail(s->cli, CLI_REFUSED,
-                        "%s is for a device of vendor %04x, this one is %04x:%04x; take the "
-                        "right file, or 'dfu suffix delete' to insist",
-                        cli_arg(s->cli, 0), suffix.vendor, s->found->vendor, s->found->product);
+    if (is_final && suffix->product != DFU_USB_SUFFIX_ANY && suffix->product != s->found->product) {
+        return wrong_device(s, "product", suffix->product);
     }
     return 0;
 }
 
+static int show_moved(const struct session *s, const char *deed, uint8_t alt)
+{
+    if (s->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddNumberToObject(json, "bytes", s->host.moved);
+        cJSON_AddStringToObject(json, "memory", s->found->names[alt]);
+        return cli_json_print(s->cli, json);
+    }
+    if (!s->cli->quiet) {
+        printf("%u bytes %s %s\n", s->host.moved, deed, s->found->names[alt]);
+    }
+    return CLI_DONE;
+}
+
 static int download_file(struct session *s, const uint8_t *data, size_t len)
 {
+    struct dfu_usb_suffix suffix;
     uint8_t alt = 0;
     int err = find(s);
 
-    err = err ? err : strip_suffix(s, data, &len);
+    if (dfu_usb_suffix_read(data, len, &suffix) == 0) {
+        len -= suffix.length;
+    } else {
+        suffix.vendor = suffix.product = DFU_USB_SUFFIX_ANY;
+    }
+    err = err ? err : check_device(s, &suffix);
     err = err ? err : get_ready(s, &alt);
+    err = err ? err : check_device(s, &suffix);
     if (err) {
         return err;
     }
@@ -339,9 +366,7 @@ static int download_file(struct session *s, const uint8_t *data, size_t len)
     if (run_host(s, NULL)) {
         return job_failed(s, "take the file");
     }
-    if (!s->cli->quiet) {
-        printf("%u bytes written to %s\n", s->host.moved, s->found->names[alt]);
-    }
+    err = show_moved(s, "written to", alt);
     if (s->host.wants_reset) {
         dfu_usb_bus_reset(&s->bus);
     } else if (cli_has(s->cli, OPT_RESET)) {
@@ -351,7 +376,7 @@ static int download_file(struct session *s, const uint8_t *data, size_t len)
             dfu_usb_bus_reset(&s->bus);
         }
     }
-    return CLI_DONE;
+    return err;
 }
 
 static int download(struct session *s)
@@ -401,10 +426,7 @@ static int upload(struct session *s)
         err = cli_write_file(s->cli, cli_arg(s->cli, 0), CLI_FILE_PLAIN, data, len);
     }
     free(data);
-    if (!err && !s->cli->quiet) {
-        printf("%u bytes read from %s\n", s->host.moved, s->found->names[alt]);
-    }
-    return err;
+    return err ? err : show_moved(s, "read from", alt);
 }
 
 /* ---- detach ---- */
