@@ -102,9 +102,24 @@ struct dfu_boot_result {
  * run. DFU_ERR_POWER (simulator): unwound after a cut. */
 int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
 
+/* What a decision rests on. */
+enum dfu_boot_why {
+    DFU_BOOT_WHY_TABLE = 0,    /* the table of dfu_swap_rule_of() */
+    DFU_BOOT_WHY_RECORDS,      /* status records: a swap has begun and is finished */
+    DFU_BOOT_WHY_TRAILER,      /* the primary's trailer names a swap of which no step is recorded */
+    DFU_BOOT_WHY_TORN_REQUEST, /* the same; the request's erase in the secondary was torn */
+    DFU_BOOT_WHY_EMPTY_PRIMARY, /* bootstrap: the primary does not verify, the secondary does */
+    DFU_BOOT_WHY_BLOCKED,       /* slots do not fit, headers or records make no sense: nothing */
+};
+
 /* The same facts and the same pure decision, changing nothing: what the next dfu_boot() would do
  * with one image pair. */
 struct dfu_boot_outlook {
+    enum dfu_boot_why why;
+    enum dfu_swap_rule rule;  /* of the table, whatever why says */
+    enum dfu_swap_type asked; /* before the secondary's image was checked */
+    int update_err;           /* why that is not carried out, as in dfu_boot_result */
+    bool erases_secondary;    /* because of that */
     struct dfu_slot_state primary, secondary;
     enum dfu_slot_fit fit;
     bool resumes;          /* an interrupted swap will be finished */

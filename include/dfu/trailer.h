@@ -46,7 +46,19 @@ struct dfu_slot_state {
 int dfu_slot_state_read(const struct dfu_slot_map *map, const struct dfu_area *area,
                         struct dfu_slot_state *out);
 
-/* The decision table on two trailers: what the next boot is asked to do. Pure. */
+/* The rows of the decision table on two trailers, numbered as MCUboot's (bootloader spec 3.1); the
+ * first that matches decides. */
+enum dfu_swap_rule {
+    DFU_SWAP_RULE_OFFSET_REVERT = 0, /* using offset: secondary good, not ok, copy_done set */
+    DFU_SWAP_RULE_TEST = 1,          /* secondary: magic good, image_ok erased */
+    DFU_SWAP_RULE_PERM = 2,          /* secondary: magic good, image_ok set */
+    DFU_SWAP_RULE_REVERT = 3,        /* primary: magic good, copy_done set, image_ok erased */
+    DFU_SWAP_RULE_NONE = 4,          /* everything else */
+};
+enum dfu_swap_rule dfu_swap_rule_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
+                                    const struct dfu_slot_state *secondary);
+
+/* The same as what the next boot is asked to do. Pure. */
 enum dfu_swap_type dfu_swap_type_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
                                     const struct dfu_slot_state *secondary);
 

@@ -124,7 +124,8 @@ static int check_update(struct job *job, const struct boot_facts *facts,
 /* Nothing is asked for, but the primary does not run: bring in what the secondary holds. */
 static int consider_filling(struct job *job, const struct boot_facts *facts)
 {
-    static const struct boot_decision fill = { BOOT_UPGRADE, DFU_SWAP_REVERT, false };
+    static const struct boot_decision fill = { BOOT_UPGRADE, DFU_SWAP_REVERT, false,
+                                               DFU_BOOT_WHY_EMPTY_PRIMARY };
     struct dfu_image_report report;
 
     job->primary = look_at_primary(&job->pair, &report);
@@ -333,13 +334,43 @@ int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 
 /* ---- The same without changing anything ---- */
 
+static void look_at_update(const struct boot_pair *pair, const struct boot_facts *facts,
+                           struct boot_decision decision, struct dfu_boot_outlook *out)
+{
+    enum boot_check check = look_at_secondary(pair, decision.type, &out->secondary_report);
+    struct boot_settlement settled = boot_settle(facts, decision, check);
+
+    out->swap = settled.type;
+    out->update_err = refusal(check);
+    out->erases_secondary = settled.cleaning == BOOT_CLEAN_SECONDARY;
+}
+
+/* After consider_filling(), but an image that would have been erased is still there. */
+static void look_at_filling(const struct boot_pair *pair, struct dfu_boot_outlook *out)
+{
+    enum boot_check check = BOOT_CHECK_EMPTY;
+
+    if (!out->erases_secondary) {
+        check = look_at_secondary(pair, DFU_SWAP_REVERT, &out->secondary_report);
+    }
+    out->update_err = refusal(check);
+    if (check == BOOT_CHECK_GOOD) {
+        out->swap = DFU_SWAP_REVERT;
+        out->why = DFU_BOOT_WHY_EMPTY_PRIMARY;
+    }
+    out->erases_secondary = out->erases_secondary || check == BOOT_CHECK_INVALID;
+}
+
 static void look_ahead(const struct boot_pair *pair, const struct boot_facts *facts,
                        const struct swap *swap, struct dfu_boot_outlook *out)
 {
     struct boot_decision decision = boot_decide(facts);
-    enum boot_check check = BOOT_CHECK_EMPTY;
+    bool swaps = pair->cfg->strategy->plan != NULL;
+    bool fills = pair->cfg->bootstrap && !dfu_verdict_is_trusted(&out->primary_report.verdict);
 
-    out->swap = decision.type;
+    out->why = decision.why;
+    out->rule = dfu_swap_rule_of(facts->mode, &facts->primary, &facts->secondary);
+    out->asked = out->swap = decision.type;
     out->resumes = decision.action == BOOT_RESUME;
     if (out->resumes) {
         const struct swap_plan *plan = pair->cfg->strategy->plan;
@@ -350,13 +381,13 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
         return;
     }
     if (decision.action == BOOT_UPGRADE) {
-        check = look_at_secondary(pair, decision.type, &out->secondary_report);
-        out->swap = boot_settle(facts, decision, check).type;
+        look_at_update(pair, facts, decision, out);
     }
-    if (out->swap == DFU_SWAP_NONE && pair->cfg->bootstrap &&
-        !dfu_verdict_is_trusted(&out->primary_report.verdict) &&
-        look_at_secondary(pair, DFU_SWAP_REVERT, &out->secondary_report) == BOOT_CHECK_GOOD) {
-        out->swap = DFU_SWAP_REVERT;
+    if (out->swap == DFU_SWAP_NONE && fills) {
+        look_at_filling(pair, out);
+    } else if (out->swap != DFU_SWAP_NONE && out->swap != DFU_SWAP_FAIL && swaps && !fills) {
+        out->update_err = swap_measure_new(pair);
+        out->swap = out->update_err ? DFU_SWAP_NONE : out->swap;
     }
 }
 

@@ -44,21 +44,25 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
     enum dfu_swap_type type;
 
     if (!facts->can_upgrade) {
-        return (struct boot_decision){ BOOT_KEEP, DFU_SWAP_NONE, false };
+        return (struct boot_decision){ BOOT_KEEP, DFU_SWAP_NONE, false, DFU_BOOT_WHY_BLOCKED };
     }
     if (boot_source_of(facts->mode, primary, &facts->secondary) != BOOT_SOURCE_NONE) {
         if (facts->done > 0) {
-            return (struct boot_decision){ BOOT_RESUME, primary->swap_type, true };
+            return (struct boot_decision){ BOOT_RESUME, primary->swap_type, true,
+                                           DFU_BOOT_WHY_RECORDS };
         }
         if (primary->swap_type != DFU_SWAP_NONE) {
-            return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true };
+            return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true,
+                                           DFU_BOOT_WHY_TRAILER };
         }
     }
     if (is_torn_permanent_request(facts)) {
-        return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true };
+        return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true,
+                                       DFU_BOOT_WHY_TORN_REQUEST };
     }
     type = dfu_swap_type_of(facts->mode, primary, &facts->secondary);
-    return (struct boot_decision){ type == DFU_SWAP_NONE ? BOOT_KEEP : BOOT_UPGRADE, type, false };
+    return (struct boot_decision){ type == DFU_SWAP_NONE ? BOOT_KEEP : BOOT_UPGRADE, type, false,
+                                   DFU_BOOT_WHY_TABLE };
 }
 
 static enum boot_cleaning clean_empty(const struct boot_facts *facts, struct boot_decision decision,

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dfu/trailer.h"
+#include "dfu/boot.h"
 
 /* Which area holds the status of a swap that has begun. */
 enum boot_source { BOOT_SOURCE_NONE, BOOT_SOURCE_PRIMARY };
@@ -34,6 +34,7 @@ struct boot_decision {
     enum boot_action action;
     enum dfu_swap_type type;
     bool is_recorded; /* the primary's trailer says so, not the request in the secondary */
+    enum dfu_boot_why why;
 };
 
 /* Outcome of checking the secondary. */

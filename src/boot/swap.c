@@ -258,13 +258,25 @@ static int forget_other_swap(struct swap *swap)
     return err;
 }
 
-static int begin(struct swap *swap)
+static int measure_new(struct swap *swap)
 {
     int err = swap_new_size(swap->pair, &swap->size);
 
-    if (!err) {
-        err = plan_of(swap)->measure(swap);
-    }
+    return err ? err : plan_of(swap)->measure(swap);
+}
+
+int swap_measure_new(const struct boot_pair *pair)
+{
+    struct swap swap;
+    int err = swap_init(&swap, pair, DFU_SWAP_NONE);
+
+    return err ? err : measure_new(&swap);
+}
+
+static int begin(struct swap *swap)
+{
+    int err = measure_new(swap);
+
     if (err == DFU_ERR_NOSPACE) {
         boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_ROOM });
         boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_ROOM_BYTES,

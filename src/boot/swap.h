@@ -14,6 +14,9 @@ int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_typ
 /* The size that a new swap would have: the larger of the two images. */
 int swap_new_size(const struct boot_pair *pair, uint32_t *size);
 
+/* Whether a swap that begins now would fit: DFU_ERR_NOSPACE, DFU_ERR_FORMAT. */
+int swap_measure_new(const struct boot_pair *pair);
+
 /* The size that the primary's trailer records; any bytes. */
 int swap_recorded_size(const struct swap *swap, uint32_t *size);
 

@@ -99,21 +99,34 @@ static bool is_copy_done(const struct dfu_slot_state *primary)
            (primary->copy_done == DFU_FLAG_BAD && primary->swap_type != DFU_SWAP_NONE);
 }
 
-enum dfu_swap_type dfu_swap_type_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
+enum dfu_swap_rule dfu_swap_rule_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
                                     const struct dfu_slot_state *secondary)
 {
     if (secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok == DFU_FLAG_UNSET) {
         bool is_offset_revert =
             mode == DFU_MODE_SWAP_OFFSET && secondary->copy_done == DFU_FLAG_SET;
 
-        return is_offset_revert ? DFU_SWAP_REVERT : DFU_SWAP_TEST;
+        return is_offset_revert ? DFU_SWAP_RULE_OFFSET_REVERT : DFU_SWAP_RULE_TEST;
     }
     if (secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok == DFU_FLAG_SET) {
-        return DFU_SWAP_PERM;
+        return DFU_SWAP_RULE_PERM;
     }
     if (primary->magic == DFU_MAGIC_GOOD && primary->image_ok == DFU_FLAG_UNSET &&
         is_copy_done(primary)) {
-        return DFU_SWAP_REVERT;
+        return DFU_SWAP_RULE_REVERT;
+    }
+    return DFU_SWAP_RULE_NONE;
+}
+
+enum dfu_swap_type dfu_swap_type_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
+                                    const struct dfu_slot_state *secondary)
+{
+    switch (dfu_swap_rule_of(mode, primary, secondary)) {
+    case DFU_SWAP_RULE_TEST: return DFU_SWAP_TEST;
+    case DFU_SWAP_RULE_PERM: return DFU_SWAP_PERM;
+    case DFU_SWAP_RULE_OFFSET_REVERT:
+    case DFU_SWAP_RULE_REVERT: return DFU_SWAP_REVERT;
+    case DFU_SWAP_RULE_NONE: break;
     }
     return DFU_SWAP_NONE;
 }

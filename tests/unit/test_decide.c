@@ -221,7 +221,7 @@ static void a_refused_image_costs_exactly_what_the_specification_says(void **sta
             .secondary = { DFU_MAGIC_GOOD, DFU_FLAG_UNSET, DFU_FLAG_UNSET, DFU_SWAP_TEST, 0 },
         };
         struct boot_decision wanted = { BOOT_UPGRADE, outcomes[i].wanted,
-                                        outcomes[i].asked == BEGUN };
+                                        outcomes[i].asked == BEGUN, DFU_BOOT_WHY_TABLE };
         struct boot_settlement got = boot_settle(&facts, wanted, outcomes[i].check);
 
         assert_int_equal(got.type, outcomes[i].type);
