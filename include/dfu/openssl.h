@@ -27,8 +27,9 @@ const struct dfu_sig_alg *dfu_openssl_sig_alg(const struct evp_pkey_st *pkey);
 int dfu_openssl_public_key(struct evp_pkey_st *pkey, uint8_t *buf, size_t cap);
 
 /* Sign with a private key. public_key is its encoding from the call above and must stay valid.
- * DFU_ERR_NOTSUP if the key is of no kind that signs images. RSA-PSS and ECDSA signatures are
- * random, Ed25519's are not. */
+ * DFU_ERR_NOTSUP if the key is of no kind that signs images. RSA-PSS signatures are random;
+ * Ed25519 and ECDSA (RFC 6979) give the same bytes for the same input, but for an ECDSA key that
+ * cannot be read out, as in a token. */
 int dfu_openssl_signer(struct evp_pkey_st *pkey, const uint8_t *public_key, size_t public_key_len,
                        struct dfu_signer *out);
 

@@ -4,12 +4,15 @@
 #include <limits.h>
 #include <string.h>
 
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "crypto/ecdsa_gcrypt.h"
 #include "crypto/kind_openssl.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
@@ -42,6 +45,51 @@ static int sign_message(EVP_PKEY *pkey, const uint8_t *data, size_t len, uint8_t
     return err ? err : (int)sig_len;
 }
 
+/* r and s as DER; takes both, frees both. */
+static int encode_ecdsa(BIGNUM *r, BIGNUM *s, uint8_t *sig)
+{
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    int len = -1;
+
+    if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
+        len = i2d_ECDSA_SIG(pair, &sig);
+    } else {
+        BN_free(r);
+        BN_free(s);
+    }
+    ECDSA_SIG_free(pair);
+    return len > 0 ? len : DFU_ERR_IO;
+}
+
+/* The same signature each time. DFU_ERR_NOTSUP for a digest of another length than the curve's. */
+static int sign_ecdsa(const BIGNUM *secret, size_t size, const uint8_t *digest, uint8_t *sig)
+{
+    uint8_t raw[ECDSA_PART_MAX], r[ECDSA_PART_MAX], s[ECDSA_PART_MAX];
+    int err = DFU_ERR_NOTSUP;
+
+    if (size <= sizeof(raw) && BN_bn2binpad(secret, raw, (int)size) == (int)size) {
+        err = ecdsa_sign_same(size, raw, digest, r, s);
+    }
+    OPENSSL_cleanse(raw, sizeof(raw));
+    return err ? err
+               : encode_ecdsa(BN_bin2bn(r, (int)size, NULL), BN_bin2bn(s, (int)size, NULL), sig);
+}
+
+/* A key that does not leave its token signs there, with a nonce of the token's. */
+static int sign_ec(EVP_PKEY *pkey, const uint8_t *digest, size_t len, uint8_t *sig, size_t cap)
+{
+    size_t size = ((size_t)EVP_PKEY_get_bits(pkey) + 7) / 8;
+    BIGNUM *secret = NULL;
+    int result;
+
+    if (size != len || EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &secret) != 1) {
+        return sign_digest(pkey, digest, len, sig, cap);
+    }
+    result = sign_ecdsa(secret, size, digest, sig);
+    BN_clear_free(secret);
+    return result;
+}
+
 static int sign(void *key, const uint8_t *data, size_t len, uint8_t *sig, size_t cap)
 {
     EVP_PKEY *pkey = key;
@@ -51,8 +99,13 @@ static int sign(void *key, const uint8_t *data, size_t len, uint8_t *sig, size_t
         return DFU_ERR_NOSPACE;
     }
     ERR_set_mark();
-    result = EVP_PKEY_is_a(pkey, "ED25519") ? sign_message(pkey, data, len, sig, cap)
-                                            : sign_digest(pkey, data, len, sig, cap);
+    if (EVP_PKEY_is_a(pkey, "ED25519")) {
+        result = sign_message(pkey, data, len, sig, cap);
+    } else if (EVP_PKEY_is_a(pkey, "EC")) {
+        result = sign_ec(pkey, data, len, sig, cap);
+    } else {
+        result = sign_digest(pkey, data, len, sig, cap);
+    }
     ERR_pop_to_mark();
     return result;
 }

@@ -13,9 +13,11 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "crypto/ecdsa_gcrypt.h"
 #include "dfu/crypto.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
+#include "hex.h"
 
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
                                                      &dfu_sha512_openssl };
@@ -265,9 +267,77 @@ static void the_callers_error_queue_is_left_as_it_was(void **state)
     ERR_clear_error();
 }
 
+/* RFC 6979, A.2.5 and A.2.6. */
+static void ecdsa_nonces_are_those_of_rfc_6979(void **state)
+{
+    static const char p256[] = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
+    static const char p384[] = "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba"
+                               "9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5";
+    static const struct {
+        size_t size;
+        const char *secret, *message, *r, *s;
+    } cases[] = {
+        { 32, p256, "sample", "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+          "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8" },
+        { 32, p256, "test", "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367",
+          "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083" },
+        { 48, p384, "sample",
+          "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e"
+          "80fabe46",
+          "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a"
+          "38628ac8" },
+        { 48, p384, "test",
+          "8203b63d3c853e8d77227fb377bcf7b7b772e97892a80f36ab775d509d7a5feb0542a7f0812998da8f1dd3ca"
+          "3cf023db",
+          "ddd0760448d42d8a43af45af836fce4de8be06b485e9b61b827c2f13173923e06a739f040649a667bf3b8282"
+          "46baa5a5" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct dfu_hash_alg *alg = hashes[cases[i].size == 48];
+        uint8_t secret[48], want[48], digest[DFU_HASH_MAX], r[48], s[48];
+        struct dfu_hash h;
+
+        assert_int_equal(alg->start(&h), 0);
+        assert_int_equal(alg->update(&h, cases[i].message, strlen(cases[i].message)), 0);
+        assert_int_equal(alg->finish(&h, digest), 0);
+        hex_bytes(cases[i].secret, secret, sizeof(secret));
+        assert_int_equal(ecdsa_sign_same(cases[i].size, secret, digest, r, s), 0);
+        hex_bytes(cases[i].r, want, sizeof(want));
+        assert_memory_equal(r, want, cases[i].size);
+        hex_bytes(cases[i].s, want, sizeof(want));
+        assert_memory_equal(s, want, cases[i].size);
+    }
+}
+
+static void the_same_input_gives_the_same_ecdsa_signature(void **state)
+{
+    (void)state;
+    for (size_t i = 2; i < 4; i++) {
+        uint8_t digest[DFU_HASH_MAX] = { 7 }, first[DFU_SIGNATURE_MAX], again[DFU_SIGNATURE_MAX];
+        size_t size = schemes[i].digest_len;
+        struct pair pair;
+        int len;
+
+        make_pair(&pair, i);
+        len = pair.signer.sign(pair.signer.ctx, digest, size, first, sizeof(first));
+        assert_true(len > 0);
+        assert_int_equal(pair.signer.sign(pair.signer.ctx, digest, size, again, sizeof(again)),
+                         len);
+        assert_memory_equal(first, again, (size_t)len);
+        digest[size - 1] ^= 1;
+        assert_true(pair.signer.sign(pair.signer.ctx, digest, size, again, sizeof(again)) > 0);
+        assert_memory_not_equal(first, again, 20);
+        EVP_PKEY_free(pair.pkey);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ecdsa_nonces_are_those_of_rfc_6979),
+        cmocka_unit_test(the_same_input_gives_the_same_ecdsa_signature),
         cmocka_unit_test(hashes_are_those_of_the_standard),
         cmocka_unit_test(a_hash_given_up_leaks_nothing),
         cmocka_unit_test(each_scheme_accepts_its_own_signature_and_no_other),

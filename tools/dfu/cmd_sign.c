@@ -212,8 +212,8 @@ static const char *const examples[] = {
 };
 
 static const char details[] =
-    "OUTFILE is written whole or not at all. Options and bytes are imgtool's; ECDSA and RSA\n"
-    "signatures are random, everything else is reproducible.";
+    "OUTFILE is written whole or not at all. Options and bytes are imgtool's, but that\n"
+    "ECDSA signatures are the same each time (RFC 6979); RSA signatures are random.";
 
 const struct cli_command cmd_sign = {
     .name = "sign",
