@@ -56,7 +56,8 @@ static const struct cli_option options[] = {
     { "baud", 0, "N", 1, "pace of the serial line; 0: as fast as it goes", "0", OPT_BAUD },
     { "console-on-serial", 0, NULL, 0, "print the console on the serial line, too", NULL,
       OPT_CONSOLE_ON_SERIAL },
-    { "mode", 'm', "MODE", 1, "move, overwrite or overwrite-fast, not what the board says", NULL,
+    { "mode", 'm', "MODE", 1,
+      "how it upgrades, not what the board says: move, overwrite or overwrite-fast", NULL,
       OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
     { "power-cut", 0, "OP[:WHEN]", 1,
@@ -102,28 +103,6 @@ static const char details[] =
     "An image's payload may start with lines of text that tell the simulated application how to\n"
     "behave, ended by an empty line: 'dfukit-app', 'name=NAME', 'confirm=client|self|never',\n"
     "'start=run|crash|hang'. Without them it runs and waits to be confirmed.";
-
-static int take_mode(struct cli *cli, struct sim_host_config *config)
-{
-    static const char *const names[] = { "move", "overwrite", "overwrite-fast", NULL };
-    static const struct dfu_boot_strategy *const strategies[] = {
-        &dfu_boot_swap_move,
-        &dfu_boot_overwrite,
-        &dfu_boot_overwrite_fast,
-    };
-    static const enum dfu_boot_mode modes[] = { DFU_MODE_SWAP_MOVE, DFU_MODE_OVERWRITE,
-                                                DFU_MODE_OVERWRITE };
-    size_t choice = 0;
-    int err;
-
-    if (!cli_has(cli, OPT_MODE)) {
-        return 0;
-    }
-    err = cli_choice(cli, OPT_MODE, names, &choice);
-    config->strategy = strategies[choice];
-    config->mode = modes[choice];
-    return err;
-}
 
 static int take_power_cut(struct cli *cli, struct sim_host_config *config)
 {
@@ -217,6 +196,7 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->flash = cli_value(cli, OPT_FLASH);
     config->serial = cli_value(cli, OPT_SERIAL);
     config->init = cli_value(cli, OPT_INIT);
+    config->mode_option = OPT_MODE;
     config->ready_file = cli_value(cli, OPT_READY_FILE);
     config->address = cli_has(cli, OPT_ADDRESS) ? cli_value(cli, OPT_ADDRESS) : NULL;
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
@@ -226,9 +206,6 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->stay_off = cli_has(cli, OPT_STAY_OFF);
     if (!err) {
         err = take_usb(cli, &config->usb);
-    }
-    if (!err) {
-        err = take_mode(cli, config);
     }
     return err ? err : take_power_cut(cli, config);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "boot_modes.h"
 #include "dfu/err.h"
 #include "event_loop.h"
 #include "flash_file.h"
@@ -31,6 +32,7 @@ struct host {
     const struct sim_host_config *config;
     struct dfu_board board;
     struct dfu_flash_file file;
+    const char *mode_text;
     struct dfu_sim_flash *flashes[DFU_BOARD_FLASHES_MAX];
     struct sim_keys keys;
     struct dfu_sim_device_config device_config;
@@ -95,38 +97,16 @@ static void receive_serial(void *ctx, const uint8_t *packet, size_t len)
 
 /* ---- Board and flash ---- */
 
-static const char *mode_text(const struct dfu_slot_map *map)
-{
-    switch (map->mode) {
-    case DFU_MODE_SWAP_MOVE: return "swap using move";
-    case DFU_MODE_OVERWRITE: return "overwrite only";
-    default: return "a mode that does not exist yet";
-    }
-}
-
 static int choose_mode(struct host *host)
 {
-    struct dfu_slot_map *map = &host->board.map;
-    const char *what = NULL;
+    const struct boot_mode *mode =
+        boot_mode_choose(host->cli, host->config->mode_option, &host->board);
 
-    if (host->config->strategy) {
-        map->mode = host->config->mode;
-        map->scratch = NULL; /* the board may have one, but these modes do without */
-        host->device_config.strategy = host->config->strategy;
-    } else if (map->mode == DFU_MODE_SWAP_MOVE) {
-        host->device_config.strategy = &dfu_boot_swap_move;
-    } else if (map->mode == DFU_MODE_OVERWRITE) {
-        host->device_config.strategy = &dfu_boot_overwrite;
-    } else {
-        return cli_fail(host->cli, CLI_USAGE,
-                        "board %s upgrades in a mode that is not supported yet; choose one with "
-                        "--mode move or --mode overwrite",
-                        host->board.name);
+    if (!mode) {
+        return CLI_USAGE;
     }
-    if (dfu_slot_map_check(map, &what)) {
-        return cli_fail(host->cli, CLI_USAGE, "board %s does not work in this mode: %s",
-                        host->board.name, what ? what : "its slots do not fit together");
-    }
+    host->device_config.strategy = mode->strategy;
+    host->mode_text = mode->text;
     return 0;
 }
 
@@ -436,8 +416,8 @@ static int run(struct host *host)
     }
     err = choose_mode(host);
     if (!err) {
-        printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name,
-               mode_text(&host->board.map), host->config->flash, host->file.size / 1024);
+        printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name, host->mode_text,
+               host->config->flash, host->file.size / 1024);
         err = program_first_image(host);
     }
     if (!err) {

@@ -27,8 +27,7 @@ struct sim_host_config {
     const char *ready_file; /* or NULL */
     uint32_t smp_buf_size, smp_buf_count;
 
-    const struct dfu_boot_strategy *strategy; /* NULL: the board's */
-    enum dfu_boot_mode mode;                  /* with strategy */
+    int mode_option; /* of the command line; not given: the board's mode */
     bool prevent_downgrade;
 
     enum dfu_sim_cut_when cut_when;

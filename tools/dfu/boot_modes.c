@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "boot_modes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct boot_mode boot_modes[] = {
+    { "move", "swap using move", DFU_MODE_SWAP_MOVE, &dfu_boot_swap_move },
+    { "overwrite", "overwrite only", DFU_MODE_OVERWRITE, &dfu_boot_overwrite },
+    { "overwrite-fast", "overwrite only, fast", DFU_MODE_OVERWRITE, &dfu_boot_overwrite_fast },
+    { NULL, NULL, DFU_MODE_SINGLE_SLOT, NULL },
+};
+
+const struct boot_mode *boot_mode_of(enum dfu_boot_mode mode)
+{
+    for (const struct boot_mode *m = boot_modes; m->name; m++) {
+        if (m->mode == mode) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static const struct boot_mode *find(const char *name)
+{
+    for (const struct boot_mode *m = boot_modes; m->name; m++) {
+        if (strcmp(m->name, name) == 0) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static const char *all_names(char *out, size_t cap)
+{
+    out[0] = 0;
+    for (const struct boot_mode *m = boot_modes; m->name; m++) {
+        size_t used = strlen(out);
+
+        snprintf(out + used, cap - used, "%s%s", used ? ", " : "", m->name);
+    }
+    return out;
+}
+
+int boot_mode_apply(const struct boot_mode *mode, struct dfu_slot_map *map,
+                    const struct dfu_area *scratch, const char **why)
+{
+    map->mode = mode->mode;
+    map->scratch = mode->mode == DFU_MODE_SWAP_SCRATCH ? scratch : NULL;
+    *why = NULL;
+    return dfu_slot_map_check(map, why);
+}
+
+const struct boot_mode *boot_mode_choose(struct cli *cli, int id, struct dfu_board *board)
+{
+    const char *name = cli_value(cli, id);
+    const struct boot_mode *mode = name ? find(name) : boot_mode_of(board->map.mode);
+    const struct dfu_area *scratch = dfu_board_area(board, "scratch_partition");
+    const char *why;
+    char names[256];
+
+    if (!mode && name) {
+        cli_fail(cli, CLI_USAGE, "-m/--mode %s is not one of: %s", name,
+                 all_names(names, sizeof names));
+        return NULL;
+    }
+    if (!mode) {
+        cli_fail(cli, CLI_USAGE,
+                 "board %s upgrades in a mode that is not supported yet; choose one with --mode: "
+                 "%s",
+                 board->name, all_names(names, sizeof names));
+        return NULL;
+    }
+    if (boot_mode_apply(mode, &board->map, scratch, &why)) {
+        cli_fail(cli, CLI_USAGE, "board %s does not work in this mode: %s", board->name,
+                 why ? why : "its slots do not fit together");
+        return NULL;
+    }
+    return mode;
+}
