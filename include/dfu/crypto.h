@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* crypto.h - the seam to a crypto library: hashes and signature checks as const tables.
+/* crypto.h - the seam to a crypto library: hashes, signature checks, a cipher and the unwrapping
+ * of its keys, as const tables.
  *
  * A scheme that no configuration points at is not linked. src/crypto/ holds one file a backend;
  * the host's is OpenSSL 3 (the dfu_*_openssl objects below). Nothing here decides trust: that is
@@ -81,12 +82,55 @@ struct dfu_signer {
     void *ctx;
 };
 
+/* ---- Encrypted images ---- */
+
+#define DFU_CONTENT_KEY_MAX 32u
+#define DFU_WRAPPED_KEY_MAX 256u /* RSA-2048 */
+
+/* The cipher of image bodies: a key stream that can be entered at any byte. */
+struct dfu_cipher {
+    const char *name; /* "AES-CTR" */
+    /* Xor the key stream from its byte off on into data, which encrypts and decrypts. key_len is
+     * 16 or 32. */
+    int (*apply)(const uint8_t *key, size_t key_len, uint32_t off, uint8_t *data, size_t len);
+};
+
+/* A key that content keys are wrapped for, as devices hold it: the private half as PKCS#1 DER for
+ * RSA and PKCS#8 DER for ECIES, or the bytes of an AES key. Not copied. */
+struct dfu_unwrap_key {
+    const struct dfu_unwrap_alg *alg;
+    const uint8_t *bytes;
+    size_t len;
+};
+
+struct dfu_unwrap_alg {
+    const char *name;        /* "ECIES-P256" */
+    uint16_t tlv_type;       /* 0x30 to 0x34 */
+    uint16_t wrapped_len[2]; /* of a content key of 16, of 32 bytes */
+    /* 0; DFU_ERR_VERIFY if these bytes are no key wrapped for this one; DFU_ERR_INVAL if the key
+     * itself is of no use. wrapped_len has been checked. */
+    int (*unwrap)(const struct dfu_unwrap_key *key, const uint8_t *wrapped, size_t wrapped_len,
+                  uint8_t *content_key, size_t content_key_len);
+};
+
+/* The other side: somebody who wraps a content key for a device. Returns the length (at most
+ * cap) or an error. */
+struct dfu_wrapper {
+    uint16_t tlv_type; /* as in struct dfu_unwrap_alg */
+    int (*wrap)(void *ctx, const uint8_t *content_key, size_t content_key_len, uint8_t *out,
+                size_t cap);
+    void *ctx;
+};
+
 #define DFU_PUBLIC_KEY_MAX 398u /* RSA-3072 */
 #define DFU_SIGNATURE_MAX  384u /* RSA-3072 */
 
 extern const struct dfu_hash_alg dfu_sha256_openssl, dfu_sha384_openssl, dfu_sha512_openssl;
 extern const struct dfu_sig_alg dfu_rsa2048_openssl, dfu_rsa3072_openssl, dfu_ecdsa_p256_openssl,
     dfu_ecdsa_p384_openssl, dfu_ed25519_openssl;
+extern const struct dfu_cipher dfu_aes_ctr_openssl;
+extern const struct dfu_unwrap_alg dfu_unwrap_rsa2048_openssl, dfu_unwrap_kw_openssl,
+    dfu_unwrap_ec256_openssl, dfu_unwrap_x25519_openssl, dfu_unwrap_x25519_sha512_openssl;
 
 #ifdef __cplusplus
 }

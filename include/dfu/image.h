@@ -112,6 +112,9 @@ enum dfu_image_fault {
     DFU_IMAGE_SIG_LENGTH,
     DFU_IMAGE_SIG_INVALID,
     DFU_IMAGE_BAD_PURE,      /* malformed pure-signature marker */
+    DFU_IMAGE_ENC_MISSING,   /* encrypted, but its key is wrapped for no key of our kinds */
+    DFU_IMAGE_ENC_LENGTH,    /* a wrapped key of the wrong length */
+    DFU_IMAGE_ENC_KEY,       /* a wrapped key that ours do not open */
     DFU_IMAGE_NOT_SUPPORTED, /* encrypted or compressed, and this build cannot check that */
     DFU_IMAGE_UNREADABLE,    /* the reader failed */
 };
@@ -136,6 +139,48 @@ struct dfu_verdict {
 
 bool dfu_verdict_is_trusted(const struct dfu_verdict *verdict);
 
+/* ---- Encrypted images ----
+ *
+ * Header and TLVs are plain, the body is AES-CTR under a key of its own, which a TLV holds wrapped
+ * for the device; hash and signature are over the plain body. */
+
+/* The key of one image's body, and where that lies: a secret, to be wiped after use. */
+struct dfu_content_key {
+    const struct dfu_cipher *cipher; /* NULL: the body is not encrypted */
+    uint32_t body_off, body_len;     /* from the image's start */
+    uint8_t len;                     /* 16 or 32 */
+    uint8_t bytes[DFU_CONTENT_KEY_MAX];
+};
+
+/* What decrypts; a configuration that does not point at it links none of it. */
+struct dfu_image_opener;
+extern const struct dfu_image_opener dfu_image_opener;
+
+/* Our own keys. Several may stand for one: an X25519 key for both of its hashes, an old key and
+ * a new one; they are tried in order, each with the first TLV of its kind. */
+struct dfu_image_decryption {
+    const struct dfu_image_opener *opener; /* &dfu_image_opener */
+    const struct dfu_cipher *cipher;
+    const struct dfu_unwrap_key *keys;
+    size_t key_count;
+};
+
+/* Unwrap the key of an opened image. out->cipher is NULL where the image is not encrypted. */
+enum dfu_image_fault dfu_image_content_key(const struct dfu_image_decryption *how,
+                                           const struct dfu_image *image,
+                                           struct dfu_content_key *out);
+
+/* Encrypt or decrypt what of the body lies in len bytes from off of the image. 0 or an error. */
+int dfu_content_key_apply(const struct dfu_content_key *key, uint32_t off, uint8_t *data,
+                          size_t len);
+
+/* A reader of an image with its body decrypted. span must outlive it. */
+struct dfu_plain_span {
+    const struct dfu_reader *reader;
+    struct dfu_content_key key;
+};
+struct dfu_reader dfu_plain_reader(struct dfu_plain_span *span);
+
 /* Whom to trust. hashes is NULL-terminated: the hash algorithms this build has, in order of
  * preference. With keys, a signature by one of them is required (chosen by the KEYHASH or PUBKEY
  * TLV before it), and every signature that names one of them must be right. hash_only accepts an
@@ -146,6 +191,8 @@ struct dfu_image_policy {
     const struct dfu_key *keys;
     size_t key_count;
     bool hash_only;
+    const struct dfu_image_decryption *decryption; /* NULL: encrypted images are refused */
+    bool body_is_clear; /* those that say they are encrypted are not: so in a primary slot */
 };
 
 struct dfu_image_report {

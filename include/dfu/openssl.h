@@ -7,6 +7,7 @@
 #ifndef DFU_OPENSSL_H
 #define DFU_OPENSSL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,27 @@ int dfu_openssl_public_key(struct evp_pkey_st *pkey, uint8_t *buf, size_t cap);
  * cannot be read out, as in a token. */
 int dfu_openssl_signer(struct evp_pkey_st *pkey, const uint8_t *public_key, size_t public_key_len,
                        struct dfu_signer *out);
+
+/* ---- Encryption ---- */
+
+#define DFU_PRIVATE_KEY_MAX 1280u /* RSA-2048 with everything in it */
+
+/* How content keys are wrapped for a key: RSA-2048, P-256 or X25519, the last also with SHA-512.
+ * NULL for all others. */
+const struct dfu_unwrap_alg *dfu_openssl_unwrap_alg(const struct evp_pkey_st *pkey,
+                                                    bool with_sha512);
+
+/* The private half as devices hold it (struct dfu_unwrap_key). Returns the length,
+ * DFU_ERR_NOSPACE, or DFU_ERR_NOTSUP for a key that is public or nothing is wrapped for. */
+int dfu_openssl_private_key(struct evp_pkey_st *pkey, uint8_t *buf, size_t cap);
+
+/* Wrap content keys for a public or private key. DFU_ERR_NOTSUP as above. Every result differs,
+ * because each has fresh randomness in it. */
+int dfu_openssl_wrapper(struct evp_pkey_st *pkey, bool with_sha512, struct dfu_wrapper *out);
+
+/* Wrap content keys under an AES key of 16 or 32 bytes, theirs being as long. kek must stay
+ * valid. The same key gives the same bytes. */
+int dfu_openssl_kw_wrapper(const struct dfu_unwrap_key *kek, struct dfu_wrapper *out);
 
 #ifdef __cplusplus
 }

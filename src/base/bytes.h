@@ -77,4 +77,14 @@ static inline uint32_t max_u32(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/* Overwrite a secret, in a way that no compiler leaves out. */
+static inline void wipe(void *secret, size_t len)
+{
+    volatile uint8_t *p = secret;
+
+    for (size_t i = 0; i < len; i++) {
+        p[i] = 0;
+    }
+}
+
 #endif

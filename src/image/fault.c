@@ -25,6 +25,9 @@ const char *dfu_image_fault_text(enum dfu_image_fault fault)
         [DFU_IMAGE_SIG_LENGTH] = "signature of the wrong length",
         [DFU_IMAGE_SIG_INVALID] = "signature does not match",
         [DFU_IMAGE_BAD_PURE] = "malformed marker of a pure signature",
+        [DFU_IMAGE_ENC_MISSING] = "encrypted, but not for a key of the kinds that were given",
+        [DFU_IMAGE_ENC_LENGTH] = "the key it is encrypted with is wrapped in the wrong length",
+        [DFU_IMAGE_ENC_KEY] = "encrypted for another key, or its wrapped key was changed",
         [DFU_IMAGE_NOT_SUPPORTED] = "encrypted or compressed, which is not supported yet",
         [DFU_IMAGE_UNREADABLE] = "it cannot be read",
     };

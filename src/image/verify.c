@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* Open, hash, signature. Names like T8 and S4 are the rules of the image format's verification
- * section. Each step returns a fault or adds to what is proved; verdict.c decides. */
+/* Open, decrypt, hash, signature. Names like T8 and S4 are the rules of the image format's
+ * verification section. Each step returns a fault or adds to what is proved; verdict.c decides. */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "image/decrypt.h"
 #include "image/verdict.h"
 
 #define BUF_MIN 64u
 
-#define TRANSFORMED                                                                               \
-    (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256 | DFU_IMAGE_F_COMPRESSED_LZMA1 | \
-     DFU_IMAGE_F_COMPRESSED_LZMA2 | DFU_IMAGE_F_COMPRESSED_ARM_THUMB)
+#define ENCRYPTED (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256)
+#define COMPRESSED \
+    (DFU_IMAGE_F_COMPRESSED_LZMA1 | DFU_IMAGE_F_COMPRESSED_LZMA2 | DFU_IMAGE_F_COMPRESSED_ARM_THUMB)
 
 /* One verification under way. */
 struct check {
@@ -24,6 +25,9 @@ struct check {
     void (*progress)(void *ctx);
     void *ctx;
     uint32_t hash_proof, signature_proof;
+
+    struct dfu_plain_span plain; /* where the body is encrypted: the image as it was hashed */
+    struct dfu_reader plain_reader;
 
     int key_index;        /* the key that the next signature is by, or -1 */
     bool has_foreign_sig; /* a signature of a known scheme, but by no known key */
@@ -378,6 +382,34 @@ static enum dfu_image_fault check_signatures(struct check *c)
     return DFU_IMAGE_FINE;
 }
 
+/* From here on the image is read as it was hashed and signed: decrypted. */
+static enum dfu_image_fault open_body(struct check *c)
+{
+    const struct dfu_image_decryption *how = c->policy->decryption;
+    enum dfu_image_fault fault;
+
+    if (c->image.header.flags & COMPRESSED) {
+        return DFU_IMAGE_NOT_SUPPORTED;
+    }
+    if ((c->image.header.flags & ENCRYPTED) == 0) {
+        return DFU_IMAGE_FINE;
+    }
+    if (!how) {
+        return DFU_IMAGE_NOT_SUPPORTED;
+    }
+    if (c->policy->body_is_clear) {
+        return DFU_IMAGE_FINE;
+    }
+    fault = how->opener->find_key(how, &c->image, &c->plain.key);
+    if (!fault) {
+        c->plain.reader = c->image.reader;
+        c->plain_reader =
+            (struct dfu_reader){ how->opener->read, &c->plain, c->image.reader->size };
+        c->image.reader = &c->plain_reader;
+    }
+    return fault;
+}
+
 static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader *reader,
                                         uint32_t limit)
 {
@@ -387,13 +419,13 @@ static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader
         return fault;
     }
     c->report->size = c->image.end;
-    if (c->image.header.flags & TRANSFORMED) {
-        return DFU_IMAGE_NOT_SUPPORTED;
-    }
     if (c->policy->key_count == 0 && !c->policy->hash_only) {
         return DFU_IMAGE_KEY_UNKNOWN;
     }
-    fault = check_pure_marker(c);
+    fault = open_body(c);
+    if (!fault) {
+        fault = check_pure_marker(c);
+    }
     if (!fault) {
         fault = choose_hash(c);
     }
@@ -439,6 +471,7 @@ void dfu_image_verify(const struct dfu_image_policy *policy, const struct dfu_re
         return;
     }
     report->fault = check_image(&c, reader, limit);
+    wipe(&c.plain.key, sizeof(c.plain.key));
     verdict_decide(&report->verdict, report->fault, c.hash_proof ^ c.signature_proof,
                    needed_proof(&c));
 }

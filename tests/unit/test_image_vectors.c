@@ -25,7 +25,7 @@
 #define BUF_SIZE  4096
 #define SLOT_SIZE 0x40000
 
-enum column { C_FILE, C_SHA, C_ARGS, C_EXPECTED, C_KEY, C_KIND };
+enum column { C_FILE, C_SHA, C_ARGS, C_EXPECTED, C_KEY, C_KIND, C_ENC_KEY = 11 };
 
 static const struct dfu_hash_alg *const hashes[] = {
     &dfu_sha256_openssl,
@@ -76,6 +76,7 @@ static const struct {
     { "SIG_LEN", DFU_IMAGE_SIG_LENGTH },
     { "SIG_INVALID", DFU_IMAGE_SIG_INVALID },
     { "PURE", DFU_IMAGE_BAD_PURE },
+    { "ENC_KEY", DFU_IMAGE_ENC_KEY },
 };
 
 /* Refused for another of the reasons that apply: the manifest's reason is advice. */
@@ -88,6 +89,11 @@ static const struct {
     { "s178", DFU_IMAGE_BAD_TLV_BOUNDS }, /* an area smaller than its own header */
     { "s202", DFU_IMAGE_SIG_LENGTH },     /* an empty signature */
     { "s221", DFU_IMAGE_BAD_HEADER },     /* a header of no bytes */
+    { "s093", DFU_IMAGE_ENC_MISSING },    /* of the kinds of ENC_KEY */
+    { "s266", DFU_IMAGE_ENC_LENGTH },
+    { "s267", DFU_IMAGE_ENC_LENGTH },
+    { "s269", DFU_IMAGE_ENC_LENGTH },
+    { "s270", DFU_IMAGE_ENC_MISSING },
 };
 
 static bool is_image(const char *file)
@@ -97,16 +103,22 @@ static bool is_image(const char *file)
     return len > 4 && strcmp(file + len - 4, ".bin") == 0;
 }
 
-/* Encrypted (0x4, 0x8) or compressed (0x200 to 0x800) by its header: for later, refused today. */
-static bool is_transformed(struct archive_file file)
+/* Compressed (0x200 to 0x800) by its header: for later, refused today. */
+static bool is_compressed(struct archive_file file)
 {
-    return file.len >= 32 && ((file.data[16] & 0x0c) != 0 || (file.data[17] & 0x0e) != 0);
+    return file.len >= 32 && (file.data[17] & 0x0e) != 0;
+}
+
+/* Made with --clear: marked as encrypted, with a wrapped key, but for a primary slot. */
+static bool is_clear(char **row)
+{
+    return strstr(row[C_ARGS], "--clear") != NULL;
 }
 
 /* What the library has to say about an image of the manifest. */
 static enum dfu_image_fault wanted_fault(char **row, struct archive_file file)
 {
-    if (is_transformed(file) && strcmp(row[C_EXPECTED], "FAIL:FLAGS") != 0) {
+    if (is_compressed(file) && strcmp(row[C_EXPECTED], "FAIL:FLAGS") != 0) {
         return DFU_IMAGE_NOT_SUPPORTED;
     }
     for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
@@ -182,23 +194,93 @@ static struct dfu_key key_of(const char *name)
     return cache[i].key;
 }
 
+/* The decryption of the manifest's enc_key alone, or of none. */
+struct device_keys {
+    uint8_t bytes[DFU_PRIVATE_KEY_MAX];
+    struct dfu_unwrap_key keys[2]; /* an X25519 key is one for each of its hashes */
+    struct dfu_image_decryption how;
+};
+
+static EVP_PKEY *load_private(struct archive_file file)
+{
+    BIO *bio = BIO_new_mem_buf(file.data, (int)file.len);
+    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+    BIO_free(bio);
+    assert_non_null(pkey);
+    return pkey;
+}
+
+static void load_device_keys(const char *name, struct device_keys *out)
+{
+    char path[128];
+    struct archive_file file;
+    EVP_PKEY *pkey;
+    int len;
+
+    *out = (struct device_keys){ .how = { &dfu_image_opener, &dfu_aes_ctr_openssl, out->keys, 0 } };
+    if (strcmp(name, "-") == 0) {
+        return;
+    }
+    snprintf(path, sizeof(path), "images/%s", name);
+    file = archive_find(&vectors, path);
+    if (strstr(name, ".b64")) {
+        len = EVP_DecodeBlock(out->bytes, file.data, (int)file.len / 4 * 4);
+        len = len == 18 ? 16 : len == 33 ? 32 : -1; /* the padding counts */
+        assert_true(len > 0);
+        out->keys[0] = (struct dfu_unwrap_key){ &dfu_unwrap_kw_openssl, out->bytes, (size_t)len };
+        out->how.key_count = 1;
+        return;
+    }
+    pkey = load_private(file);
+    len = dfu_openssl_private_key(pkey, out->bytes, sizeof(out->bytes));
+    assert_true(len > 0);
+    for (int i = 0; i < 2; i++) {
+        const struct dfu_unwrap_alg *alg = dfu_openssl_unwrap_alg(pkey, i == 1);
+
+        if (alg) {
+            out->keys[out->how.key_count++] =
+                (struct dfu_unwrap_key){ alg, out->bytes, (size_t)len };
+        }
+    }
+    EVP_PKEY_free(pkey);
+}
+
 /* As by a bootloader: the manifest's key is the only one trusted; without one the hash counts. */
-static struct dfu_image_report verify(const uint8_t *data, size_t len, const char *key_name)
+static struct dfu_image_report verify_with(const uint8_t *data, size_t len, const char *key_name,
+                                           const struct dfu_image_decryption *how, bool is_clear)
 {
     struct dfu_memory_span span = { data, (uint32_t)len };
     struct dfu_reader reader = dfu_memory_reader(&span);
-    struct dfu_image_policy policy = { .hashes = hashes, .hash_only = true };
+    struct dfu_image_policy policy = {
+        .hashes = hashes, .hash_only = true, .decryption = how, .body_is_clear = is_clear
+    };
     struct dfu_image_report report;
     uint8_t buf[BUF_SIZE];
     struct dfu_key key;
 
     if (strcmp(key_name, "-") != 0) {
         key = key_of(key_name);
-        policy = (struct dfu_image_policy){ .hashes = hashes, .keys = &key, .key_count = 1 };
+        policy.keys = &key;
+        policy.key_count = 1;
+        policy.hash_only = false;
     }
     dfu_image_verify(&policy, &reader, 0, buf, sizeof(buf), NULL, NULL, &report);
     assert_int_equal(dfu_verdict_is_trusted(&report.verdict), report.fault == DFU_IMAGE_FINE);
     return report;
+}
+
+static struct dfu_image_report verify(const uint8_t *data, size_t len, const char *key_name)
+{
+    return verify_with(data, len, key_name, NULL, false);
+}
+
+static struct dfu_image_report verify_row(char **row, const uint8_t *data, size_t len)
+{
+    struct device_keys device;
+
+    load_device_keys(row[C_ENC_KEY], &device);
+    return verify_with(data, len, row[C_KEY], &device.how, is_clear(row));
 }
 
 static void split(char *line, char **row)
@@ -236,7 +318,7 @@ static int each_image(void (*visit)(char **row, struct archive_file file))
 
 static void judge_as_file(char **row, struct archive_file file)
 {
-    enum dfu_image_fault fault = verify(file.data, file.len, row[C_KEY]).fault;
+    enum dfu_image_fault fault = verify_row(row, file.data, file.len).fault;
     enum dfu_image_fault wanted = wanted_fault(row, file);
 
     if (fault != wanted) {
@@ -255,7 +337,7 @@ static void judge_in_slot(char **row, struct archive_file file)
     assert_true(file.len <= sizeof(slot));
     memset(slot, 0xff, sizeof(slot));
     memcpy(slot, file.data, file.len);
-    is_accepted = verify(slot, sizeof(slot), row[C_KEY]).fault == DFU_IMAGE_FINE;
+    is_accepted = verify_row(row, slot, sizeof(slot)).fault == DFU_IMAGE_FINE;
     if (is_accepted != (wanted_fault(row, file) == DFU_IMAGE_FINE)) {
         print_error("%s (%s) in a slot: %s\n", row[C_FILE], row[C_EXPECTED],
                     is_accepted ? "accepted" : "refused");

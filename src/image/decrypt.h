@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* decrypt.h - what is behind a struct dfu_image_decryption. */
+#ifndef DFU_IMAGE_DECRYPT_H
+#define DFU_IMAGE_DECRYPT_H
+
+#include "dfu/image.h"
+
+struct dfu_image_opener {
+    enum dfu_image_fault (*find_key)(const struct dfu_image_decryption *how,
+                                     const struct dfu_image *image, struct dfu_content_key *out);
+    int (*read)(void *ctx, uint32_t off, void *buf, size_t len); /* of a struct dfu_plain_span */
+};
+
+/* Bytes of the content key that an image with these flags has; 0: it is not encrypted. */
+uint8_t content_key_len(uint32_t flags);
+
+/* The body's place, and no key yet. */
+struct dfu_content_key content_key_for(const struct dfu_cipher *cipher,
+                                       const struct dfu_image_header *header);
+
+#endif
