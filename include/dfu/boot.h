@@ -77,10 +77,11 @@ struct dfu_boot_config {
     const struct dfu_slot_map *map;
     const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
     struct dfu_image_policy policy;
-    bool validate_primary;  /* verify the primary fully at every start; the sane default */
-    bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
-    bool bootstrap;         /* an empty or broken primary is filled from a valid secondary */
-    uint8_t *buf;           /* scratch for copying and hashing, a multiple of 32, at least 64 */
+    bool validate_primary;     /* verify the primary fully at every start; the sane default */
+    bool prevent_downgrade;    /* refuse a secondary of a lower version (equal is fine) */
+    bool compare_build_number; /* of dependencies; else versions differ by three numbers only */
+    bool bootstrap;            /* an empty or broken primary is filled from a valid secondary */
+    uint8_t *buf;              /* scratch for copying and hashing, a multiple of 32, at least 64 */
     size_t buf_len;
     void (*event)(void *ctx, const struct dfu_boot_event *event); /* may be NULL */
     void (*feed_watchdog)(void *ctx);                             /* may be NULL */
@@ -93,9 +94,12 @@ struct dfu_boot_result {
     struct dfu_image_header header;
     enum dfu_swap_type swap[DFU_IMAGES_MAX]; /* what was carried out, per image */
     bool resumed;                            /* an interrupted swap was finished */
+    uint8_t resumed_images;                  /* whose: bit n for image n */
     int update_err; /* why an update was not carried out; never fatal by itself */
     enum dfu_image_fault update_fault; /* what was wrong with it, where its check failed */
-    enum dfu_image_fault fault;        /* what is wrong with image 0 when nothing may run */
+    uint8_t update_image;              /* the first image whose update was not carried out */
+    enum dfu_image_fault fault;        /* why nothing may run */
+    uint8_t fault_image;               /* the image that is at fault */
 };
 
 /* 0: run out->area. DFU_ERR_INVAL: the configuration is refused. DFU_ERR_VERIFY: nothing here may

@@ -20,8 +20,9 @@ const char *dfu_err_name(int err)
         [-DFU_ERR_PERM] = "not permitted",
         [-DFU_ERR_TIMEOUT] = "timed out",
         [-DFU_ERR_POWER] = "power lost",
+        [-DFU_ERR_DEPENDS] = "dependency not met",
     };
-    if (err > 0 || err < DFU_ERR_POWER) {
+    if (err > 0 || err < DFU_ERR_DEPENDS) {
         return "unknown error";
     }
     return names[-err];

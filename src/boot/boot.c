@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* The story of a start: look, decide, act, verify, choose. */
-#include "dfu/boot.h"
+/* The story of a start that moves images: look and decide, image by image; act; verify; choose. */
+#include "boot/boot.h"
 
 #include "base/bytes.h"
 #include "boot/copy.h"
 #include "boot/decide.h"
+#include "boot/depend.h"
 #include "boot/look.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
 
-#define BUF_SIZE_MIN 64u
-
 /* One image pair on its way through a start. */
 struct job {
     struct boot_pair pair;
-    struct swap swap;
-    enum dfu_swap_type type;          /* to carry out, or carried out */
-    enum boot_check primary;          /* as far as is known; only where it may be filled */
-    bool is_resumed, is_half_changed; /* the primary may hold neither image whole */
-    int err;                          /* why an update was not carried out */
+    enum dfu_swap_type type; /* to carry out, or carried out */
+    bool is_recorded;        /* the primary's trailer asks for it */
+    bool is_fill;            /* not a revert: there is nothing in the primary to go back from */
+    bool is_resumed;
+    bool is_half_changed; /* the primary may hold neither image whole */
+    int err;              /* why an update was not carried out */
     enum dfu_image_fault fault;
+};
+
+/* All of them; a dependency is between two. */
+struct start {
+    const struct dfu_boot_config *cfg;
+    struct job jobs[DFU_IMAGES_MAX];
 };
 
 static void emit(const struct boot_pair *pair, enum dfu_boot_event_id id)
@@ -33,31 +39,6 @@ static void emit_type(const struct boot_pair *pair, enum dfu_swap_type type)
 {
     boot_emit(pair,
               (struct dfu_boot_event){ .id = DFU_BOOT_EV_SWAP_TYPE, .a = pair->image, .b = type });
-}
-
-/* ---- Configuration ---- */
-
-static int check_config(const struct dfu_boot_config *cfg)
-{
-    const char *what;
-
-    if (!cfg || !cfg->map || !cfg->strategy || cfg->strategy->mode != cfg->map->mode) {
-        return DFU_ERR_INVAL;
-    }
-    if (!cfg->buf || cfg->buf_len < BUF_SIZE_MIN || cfg->buf_len > UINT32_MAX ||
-        cfg->buf_len % DFU_FLASH_WRITE_SIZE_MAX != 0) {
-        return DFU_ERR_INVAL;
-    }
-    if (!cfg->policy.hashes || !cfg->policy.hashes[0] ||
-        (cfg->policy.key_count > 0 && !cfg->policy.keys) ||
-        (cfg->policy.key_count == 0 && !cfg->policy.hash_only)) {
-        return DFU_ERR_INVAL;
-    }
-    /* More pairs need the dependency check, which is not written yet. */
-    if (cfg->map->image_count != 1 || !cfg->map->images[0].secondary) {
-        return DFU_ERR_INVAL;
-    }
-    return dfu_slot_map_check(cfg->map, &what) ? DFU_ERR_INVAL : DFU_OK;
 }
 
 static struct boot_pair pair_of(const struct dfu_boot_config *cfg, uint8_t image)
@@ -128,15 +109,18 @@ static int consider_filling(struct job *job, const struct boot_facts *facts)
                                                DFU_BOOT_WHY_EMPTY_PRIMARY };
     struct dfu_image_report report;
 
-    job->primary = look_at_primary(&job->pair, &report);
-    return job->primary == BOOT_CHECK_GOOD ? DFU_OK : check_update(job, facts, fill);
+    if (look_at_primary(&job->pair, &report) == BOOT_CHECK_GOOD) {
+        return DFU_OK;
+    }
+    job->is_fill = true;
+    return check_update(job, facts, fill);
 }
 
-static int resume(struct job *job)
+static int resume(struct job *job, struct swap *swap)
 {
-    job->type = job->swap.type;
+    job->type = swap->type;
     job->is_resumed = true;
-    return swap_run(&job->swap);
+    return swap_run(swap);
 }
 
 /* An error that is the update's own ends the update, not the start; without power all ends. */
@@ -153,7 +137,8 @@ static int decide(struct job *job)
 {
     const struct dfu_boot_config *cfg = job->pair.cfg;
     struct boot_facts facts;
-    int err = look_at_pair(&job->pair, &facts, &job->swap);
+    struct swap swap;
+    int err = look_at_pair(&job->pair, &facts, &swap);
     struct boot_decision decision = boot_decide(&facts);
 
     if (err) {
@@ -161,12 +146,12 @@ static int decide(struct job *job)
             boot_source_of(facts.mode, &facts.primary, &facts.secondary) != BOOT_SOURCE_NONE;
         err = survive(job, err);
     }
-    job->swap.is_recorded = job->swap.is_recorded || decision.is_recorded;
+    job->is_recorded = swap.is_recorded || decision.is_recorded;
     if (!err && facts.can_upgrade && !decision.is_recorded) {
         emit_type(&job->pair, decision.type);
     }
     if (!err && decision.action == BOOT_RESUME) {
-        err = resume(job);
+        err = resume(job, &swap);
         job->is_half_changed = err != DFU_OK;
         return survive(job, err);
     }
@@ -177,6 +162,72 @@ static int decide(struct job *job)
         err = consider_filling(job, &facts);
     }
     return survive(job, err);
+}
+
+static bool is_upgrade(const struct job *job)
+{
+    return !job->is_resumed && (job->type == DFU_SWAP_TEST || job->type == DFU_SWAP_PERM ||
+                                job->type == DFU_SWAP_REVERT);
+}
+
+/* An earlier image that seems to want back, beside this one that is still on its way in, was
+ * brought in by the start that this one finishes: it has yet to run for the first time. */
+static void keep_earlier_trials(struct start *start, const struct job *job)
+{
+    if (!job->is_resumed && (job->type == DFU_SWAP_NONE || job->type == DFU_SWAP_REVERT)) {
+        return;
+    }
+    for (struct job *earlier = start->jobs; earlier < job; earlier++) {
+        if (is_upgrade(earlier) && earlier->type == DFU_SWAP_REVERT && !earlier->is_fill) {
+            earlier->type = DFU_SWAP_NONE;
+        }
+    }
+}
+
+/* Together the images must be able to run, or all stay as they are: half of an update of several
+ * images is worse than none. The requests stay, too. */
+static void check_dependencies(struct start *start)
+{
+    uint8_t count = start->cfg->map->image_count;
+    struct swap_place places[DFU_IMAGES_MAX];
+    bool has_upgrade = false;
+
+    for (uint8_t i = 0; i < count; i++) {
+        const struct job *job = &start->jobs[i];
+
+        places[i] = (struct swap_place){ job->pair.primary, 0 };
+        if (is_upgrade(job)) {
+            places[i] = look_where_secondary_is(&job->pair, job->type);
+            has_upgrade = true;
+        }
+    }
+    if (!has_upgrade || depend_first_unmet(start->cfg, places) == count) {
+        return;
+    }
+    for (struct job *job = start->jobs; job < start->jobs + count; job++) {
+        if (is_upgrade(job)) {
+            job->err = DFU_ERR_DEPENDS;
+        }
+        job->type = job->is_resumed ? job->type : DFU_SWAP_NONE;
+    }
+}
+
+static int decide_all(struct start *start)
+{
+    uint8_t count = start->cfg->map->image_count;
+    int err = DFU_OK;
+
+    for (uint8_t i = 0; i < count; i++) {
+        start->jobs[i] = (struct job){ .pair = pair_of(start->cfg, i), .type = DFU_SWAP_NONE };
+    }
+    for (uint8_t i = 0; !err && i < count; i++) {
+        err = decide(&start->jobs[i]);
+        keep_earlier_trials(start, &start->jobs[i]);
+    }
+    if (!err && count > 1) {
+        check_dependencies(start);
+    }
+    return err;
 }
 
 /* ---- Act ---- */
@@ -193,31 +244,31 @@ static int confirm_primary(const struct boot_pair *pair)
     return dfu_trailer_write_image_ok(pair->cfg->map, pair->primary);
 }
 
-static bool is_primary_broken(struct job *job)
+static bool is_primary_broken(const struct job *job)
 {
     struct dfu_image_report report;
 
-    job->primary = look_at_primary(&job->pair, &report);
-    return job->primary != BOOT_CHECK_GOOD;
+    return look_at_primary(&job->pair, &report) != BOOT_CHECK_GOOD;
 }
 
-static int swap_slots(struct job *job)
+static int swap_slots(const struct job *job)
 {
-    bool is_recorded = job->swap.is_recorded;
-    int err = swap_init(&job->swap, &job->pair, job->type);
+    struct swap swap;
+    int err = swap_init(&swap, &job->pair, job->type);
 
-    job->swap.is_recorded = is_recorded;
-    return err ? err : swap_run(&job->swap);
+    swap.is_recorded = job->is_recorded;
+    return err ? err : swap_run(&swap);
 }
 
-static int fill_primary(struct job *job)
+static int fill_primary(const struct job *job)
 {
+    struct swap swap;
     int err = job->pair.cfg->strategy->copy(&job->pair);
 
     if (!err) {
-        err = swap_init(&job->swap, &job->pair, job->type);
+        err = swap_init(&swap, &job->pair, job->type);
     }
-    return err ? err : swap_complete(&job->swap);
+    return err ? err : swap_complete(&swap);
 }
 
 static int act(struct job *job)
@@ -262,7 +313,8 @@ static int check_magic_only(const struct boot_pair *pair, struct dfu_image_heade
     return DFU_OK;
 }
 
-static int verify(struct job *job, struct dfu_image_header *header, enum dfu_image_fault *fault)
+static int verify(const struct job *job, struct dfu_image_header *header,
+                  enum dfu_image_fault *fault)
 {
     const struct boot_pair *pair = &job->pair;
     struct dfu_image_report report;
@@ -278,58 +330,51 @@ static int verify(struct job *job, struct dfu_image_header *header, enum dfu_ima
     return slot_header_read(pair->primary, 0, header);
 }
 
-static void choose(const struct job *job, struct dfu_boot_result *out)
-{
-    const struct dfu_image_version *version = &out->header.version;
-
-    out->area = job->pair.primary;
-    boot_emit(&job->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_CHAINLOAD,
-                                                   .a = out->area->base + out->image_off });
-    boot_emit(&job->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_VERSION,
-                                                   .a = version->major,
-                                                   .b = version->minor,
-                                                   .c = version->revision });
-    emit(&job->pair, DFU_BOOT_EV_JUMP);
-}
-
 static void report(const struct job *job, struct dfu_boot_result *out)
 {
-    out->swap[job->pair.image] = job->type;
-    out->resumed = out->resumed || job->is_resumed;
+    uint8_t image = job->pair.image;
+
+    out->swap[image] = job->type;
+    out->resumed_images = (uint8_t)(out->resumed_images | job->is_resumed << image);
+    out->resumed = out->resumed_images != 0;
     if (!out->update_err) {
         out->update_err = job->err;
         out->update_fault = job->fault;
+        out->update_image = job->err ? image : 0;
     }
 }
 
-int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+/* Every image must be fit to run, or none does. */
+static int verify_all(const struct start *start, struct dfu_boot_result *out)
 {
-    struct job job;
-    int err = check_config(cfg);
+    struct dfu_image_header header;
+    uint32_t verified = 0;
+    int err = DFU_OK;
 
-    *out = (struct dfu_boot_result){ 0 };
-    if (err) {
-        return err;
+    for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
+        err = verify(&start->jobs[i], i == 0 ? &out->header : &header, &out->fault);
+        out->fault_image = err ? i : 0;
+        verified += err == DFU_OK;
     }
-    job = (struct job){ .pair = pair_of(cfg, 0), .type = DFU_SWAP_NONE };
-    emit(&job.pair, DFU_BOOT_EV_START);
-    err = decide(&job);
-    if (!err) {
-        err = act(&job);
+    if (!err && verified != start->cfg->map->image_count) {
+        err = DFU_ERR_VERIFY;
     }
-    report(&job, out);
-    if (!err) {
-        err = verify(&job, &out->header, &out->fault);
+    out->area = err ? NULL : start->cfg->map->images[0].primary;
+    return err;
+}
+
+int boot_upgrade(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    struct start start = { .cfg = cfg };
+    int err = decide_all(&start);
+
+    for (uint8_t i = 0; !err && i < cfg->map->image_count; i++) {
+        err = act(&start.jobs[i]);
     }
-    if (err == DFU_ERR_POWER) {
-        return err;
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
+        report(&start.jobs[i], out);
     }
-    if (err) {
-        emit(&job.pair, DFU_BOOT_EV_NO_IMAGE);
-        return DFU_ERR_VERIFY;
-    }
-    choose(&job, out);
-    return DFU_OK;
+    return err ? err : verify_all(&start, out);
 }
 
 /* ---- The same without changing anything ---- */
@@ -391,22 +436,14 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
     }
 }
 
-int dfu_boot_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
+int boot_upgrade_look(const struct dfu_boot_config *cfg, uint8_t image,
+                      struct dfu_boot_outlook *out)
 {
-    struct dfu_boot_config quiet;
+    struct boot_pair pair = pair_of(cfg, image);
     struct boot_facts facts;
-    struct boot_pair pair;
     struct swap swap;
-    int err = check_config(cfg);
+    int err = look_at_pair(&pair, &facts, &swap);
 
-    *out = (struct dfu_boot_outlook){ .swap = DFU_SWAP_NONE };
-    if (err || image >= cfg->map->image_count) {
-        return err ? err : DFU_ERR_INVAL;
-    }
-    quiet = *cfg;
-    quiet.event = NULL;
-    pair = pair_of(&quiet, image);
-    err = look_at_pair(&pair, &facts, &swap);
     if (err == DFU_ERR_POWER) {
         return err;
     }

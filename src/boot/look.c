@@ -179,6 +179,13 @@ static uint32_t size_limit(const struct boot_pair *pair)
     return pair->cfg->strategy->plan ? at.status : at.swap_info;
 }
 
+struct swap_place look_where_secondary_is(const struct boot_pair *pair, enum dfu_swap_type type)
+{
+    uint32_t off = dfu_slot_upload_offset(pair->cfg->map, pair->image);
+
+    return (struct swap_place){ pair->secondary, type == DFU_SWAP_REVERT ? 0 : off };
+}
+
 static void verify_slot(const struct boot_pair *pair, const struct dfu_area *area,
                         struct dfu_image_report *report)
 {

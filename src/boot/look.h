@@ -16,7 +16,10 @@ int look_at_pair(const struct boot_pair *pair, struct boot_facts *facts, struct 
 enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_type type,
                                   struct dfu_image_report *report);
 
-/* The same for the primary's image. */
+/* Where the image begins that is to be brought in as type. */
+struct swap_place look_where_secondary_is(const struct boot_pair *pair, enum dfu_swap_type type);
+
+/* The same check for the primary's image. */
 enum boot_check look_at_primary(const struct boot_pair *pair, struct dfu_image_report *report);
 
 #endif

@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* Overwrite only (bootloader spec 4.5): no way back. When the copy is complete the secondary's
  * header goes first and its request last, so that nothing is lost in between. */
+#include "boot/boot.h"
 #include "boot/copy.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
@@ -33,10 +34,14 @@ static int overwrite_fast(const struct boot_pair *pair)
 
 const struct dfu_boot_strategy dfu_boot_overwrite = {
     .mode = DFU_MODE_OVERWRITE,
+    .start = boot_upgrade,
+    .look = boot_upgrade_look,
     .copy = overwrite_whole,
 };
 
 const struct dfu_boot_strategy dfu_boot_overwrite_fast = {
     .mode = DFU_MODE_OVERWRITE,
+    .start = boot_upgrade,
+    .look = boot_upgrade_look,
     .copy = overwrite_fast,
 };

@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* Swap using move (bootloader spec 4.3): shift the primary up by one sector, last sector first;
  * then, from the bottom, fetch a sector of the new image and store one of the old. */
+#include "boot/boot.h"
 #include "boot/copy.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
@@ -123,6 +124,8 @@ static const struct swap_plan move_plan = {
 
 const struct dfu_boot_strategy dfu_boot_swap_move = {
     .mode = DFU_MODE_SWAP_MOVE,
+    .start = boot_upgrade,
+    .look = boot_upgrade_look,
     .plan = &move_plan,
     .copy = copy_into_broken_primary,
 };

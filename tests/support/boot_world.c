@@ -11,7 +11,8 @@
 
 #define GUARD_BYTE 0xa5u
 
-const char *const boot_world_place_names[WORLD_PLACES] = { "pri", "sec", "scr", "pri1", "sec1" };
+const char *const boot_world_place_names[WORLD_PLACES] = { "pri",  "sec",  "scr",  "pri1", "sec1",
+                                                           "pri2", "sec2", "pri3", "sec3" };
 
 static void *must(void *memory)
 {
@@ -153,6 +154,16 @@ static void build_areas(struct world *w)
     }
 }
 
+enum world_place boot_world_primary(uint8_t image)
+{
+    return image == 0 ? WORLD_PRI : (enum world_place)(WORLD_PRI1 + 2 * (image - 1));
+}
+
+enum world_place boot_world_secondary(uint8_t image)
+{
+    return boot_world_primary(image) + 1;
+}
+
 static const struct dfu_area *area_or_null(const struct world *w, enum world_place place)
 {
     return w->spec.areas[place].size > 0 ? &w->area[place] : NULL;
@@ -167,12 +178,10 @@ static void build_map(struct world *w)
         .image_count = 1,
         .scratch = area_or_null(w, WORLD_SCR),
     };
-    w->map.images[0].primary = area_or_null(w, WORLD_PRI);
-    w->map.images[0].secondary = area_or_null(w, WORLD_SEC);
-    if (w->spec.areas[WORLD_PRI1].size > 0) {
-        w->map.image_count = 2;
-        w->map.images[1].primary = area_or_null(w, WORLD_PRI1);
-        w->map.images[1].secondary = area_or_null(w, WORLD_SEC1);
+    for (uint8_t i = 0; i < WORLD_PAIRS; i++) {
+        w->map.images[i].primary = area_or_null(w, boot_world_primary(i));
+        w->map.images[i].secondary = area_or_null(w, boot_world_secondary(i));
+        w->map.image_count = w->map.images[i].primary ? i + 1 : w->map.image_count;
     }
 }
 

@@ -17,10 +17,23 @@
 #include "dfu/sim_flash.h"
 
 #define WORLD_RUNS_MAX  6
-#define WORLD_LINES_MAX 24
+#define WORLD_LINES_MAX 64
 #define WORLD_LINE_SIZE 160
 
-enum world_place { WORLD_PRI, WORLD_SEC, WORLD_SCR, WORLD_PRI1, WORLD_SEC1, WORLD_PLACES };
+#define WORLD_PAIRS 4
+
+enum world_place {
+    WORLD_PRI,
+    WORLD_SEC,
+    WORLD_SCR,
+    WORLD_PRI1,
+    WORLD_SEC1,
+    WORLD_PRI2,
+    WORLD_SEC2,
+    WORLD_PRI3,
+    WORLD_SEC3,
+    WORLD_PLACES
+};
 
 extern const char *const boot_world_place_names[WORLD_PLACES]; /* "pri", "sec", "scr", ... */
 
@@ -91,6 +104,10 @@ void boot_world_restore(struct world *w, const uint8_t *state);
 
 /* The bytes of one area, in place. */
 uint8_t *boot_world_bytes(const struct world *w, enum world_place place);
+
+/* The slots of an image pair. */
+enum world_place boot_world_primary(uint8_t image);
+enum world_place boot_world_secondary(uint8_t image);
 
 /* Which area an offset of the flash is in; WORLD_PLACES if none. */
 enum world_place boot_world_place_of(const struct world *w, uint32_t off);

@@ -65,6 +65,25 @@ struct world_spec spec_overwrite_fast(void)
     return spec;
 }
 
+static struct world_spec with_pairs(struct world_spec spec, uint8_t pairs)
+{
+    for (uint8_t i = 1; i < pairs; i++) {
+        spec.areas[boot_world_primary(i)] = spec.areas[WORLD_PRI];
+        spec.areas[boot_world_secondary(i)] = spec.areas[WORLD_SEC];
+    }
+    return spec;
+}
+
+struct world_spec spec_move_pairs(uint8_t pairs)
+{
+    return with_pairs(spec_move(), pairs);
+}
+
+struct world_spec spec_overwrite_pairs(uint8_t pairs)
+{
+    return with_pairs(spec_overwrite_fast(), pairs);
+}
+
 struct device *device_new(const struct world_spec *spec)
 {
     struct device *device = calloc(1, sizeof *device);
@@ -83,24 +102,41 @@ void device_free(struct device *device)
     free(device);
 }
 
-void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
-                    uint32_t flags)
+static void put_recipe(struct device *device, enum world_place place, struct test_recipe *recipe,
+                       uint32_t size)
 {
-    struct test_recipe recipe = {
-        .hdr_size = 32,
-        .flags = flags,
-        .version = { .major = major },
-        .pattern = (uint8_t)(major * 41),
-        .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
-        .tlv_count = 1,
-    };
     uint8_t *image = malloc(size);
 
     must(image != NULL, "out of memory");
-    recipe.body = size - (uint32_t)test_image_size(&recipe);
-    test_image_build(&recipe, image);
+    recipe->hdr_size = 32;
+    recipe->pattern = (uint8_t)(recipe->version.major * 41 + place);
+    recipe->tlvs[0] = (struct test_tlv){ DFU_TLV_SHA256, NULL, 32 };
+    recipe->tlv_count = 1;
+    recipe->body = size - (uint32_t)test_image_size(recipe);
+    test_image_build(recipe, image);
     boot_world_load(&device->world, place, 0, image, size);
     free(image);
+}
+
+void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                    uint32_t flags)
+{
+    struct test_recipe recipe = { .flags = flags, .version = { .major = major } };
+
+    put_recipe(device, place, &recipe, size);
+}
+
+void put_image_needing(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                       uint8_t other, uint8_t other_major)
+{
+    const uint8_t value[12] = { other, 0, 0, 0, other_major };
+    struct test_recipe recipe = {
+        .version = { .major = major },
+        .prot = { { DFU_TLV_DEPENDENCY, value, sizeof value } },
+        .prot_count = 1,
+    };
+
+    put_recipe(device, place, &recipe, size);
 }
 
 void put_image(struct device *device, enum world_place place, uint8_t major, uint32_t size)
@@ -122,23 +158,42 @@ void wipe(struct device *device, enum world_place place, uint32_t off, uint32_t 
     dfu_sim_flash_adopt(&device->world.sim);
 }
 
-void request(struct device *device, bool permanent)
+void request_image(struct device *device, uint8_t image, bool permanent)
 {
     const struct dfu_slot_map *map = &device->world.map;
-    const struct dfu_area *secondary = &device->world.area[WORLD_SEC];
+    const struct dfu_area *secondary = map->images[image].secondary;
 
     dfu_sim_flash_power_on(&device->world.sim);
     must(dfu_trailer_write_magic(map, secondary) == 0, "no request");
     must(!permanent || dfu_trailer_write_image_ok(map, secondary) == 0, "no request");
     must(dfu_trailer_write_swap_info(map, secondary, permanent ? DFU_SWAP_PERM : DFU_SWAP_TEST,
-                                     0) == 0,
+                                     image) == 0,
          "no request");
+}
+
+void request(struct device *device, bool permanent)
+{
+    request_image(device, 0, permanent);
+}
+
+void confirm_image(struct device *device, uint8_t image)
+{
+    must(dfu_trailer_write_image_ok(&device->world.map, device->world.map.images[image].primary) ==
+             0,
+         "no confirmation");
 }
 
 void confirm(struct device *device)
 {
-    must(dfu_trailer_write_image_ok(&device->world.map, &device->world.area[WORLD_PRI]) == 0,
-         "no confirmation");
+    confirm_image(device, 0);
+}
+
+unsigned holds(struct device *device, enum world_place place)
+{
+    struct dfu_image_header header;
+    const uint8_t *raw = boot_world_bytes(&device->world, place);
+
+    return dfu_image_header_parse(raw, &header) == DFU_IMAGE_FINE ? header.version.major : 0;
 }
 
 unsigned start(struct device *device)

@@ -25,6 +25,10 @@ struct world_spec spec_move(void);
 struct world_spec spec_overwrite_fast(void);
 struct world_spec spec_overwrite(void);
 
+/* The same with several image pairs, up to WORLD_PAIRS. */
+struct world_spec spec_move_pairs(uint8_t pairs);
+struct world_spec spec_overwrite_pairs(uint8_t pairs);
+
 struct device *device_new(const struct world_spec *spec);
 void device_free(struct device *device);
 
@@ -32,13 +36,22 @@ void device_free(struct device *device);
 void put_image(struct device *device, enum world_place place, uint8_t major, uint32_t size);
 void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
                     uint32_t flags);
+
+/* One that runs only beside image `other` of at least version major.0.0. */
+void put_image_needing(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                       uint8_t other, uint8_t other_major);
 void put_bytes(struct device *device, enum world_place place, uint32_t off, const char *hex);
 
 /* Make a slot's bytes read as they do after a whole erase. */
 void wipe(struct device *device, enum world_place place, uint32_t off, uint32_t len);
 
 void request(struct device *device, bool permanent);
+void request_image(struct device *device, uint8_t image, bool permanent);
 void confirm(struct device *device);
+void confirm_image(struct device *device, uint8_t image);
+
+/* The major version of the image in a slot; 0: there is none. */
+unsigned holds(struct device *device, enum world_place place);
 
 /* Power on and start; what runs afterwards: a major version, or 0 for nothing. */
 unsigned start(struct device *device);

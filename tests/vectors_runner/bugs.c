@@ -96,7 +96,7 @@ static void leave_copy_done(struct run *run, struct right_boot *boot)
 {
     if (boot->ops.count == 1 && line_with(&boot->log, "Not enough free space")) {
         boot->ops.count = 0;
-        boot->type = "none";
+        (void)strcpy(boot->type, "none");
     }
     if (state_of(run, WORLD_PRI).copy_done == DFU_FLAG_UNSET) {
         char *line = line_with(&boot->log, "Primary image:");
@@ -120,7 +120,7 @@ static void revert_despite_torn_copy_done(struct run *run, struct right_boot *bo
         (primary.copy_done != DFU_FLAG_BAD || primary.image_ok != DFU_FLAG_UNSET)) {
         return;
     }
-    boot->type = run->is_twin ? "none" : "revert";
+    (void)strcpy(boot->type, run->is_twin ? "none" : "revert");
     boot->runs = NULL;
     boot->holds = NULL;
     if (!run->is_twin) {
@@ -129,29 +129,63 @@ static void revert_despite_torn_copy_done(struct run *run, struct right_boot *bo
         }
         boot_world_bytes(&run->right, WORLD_PRI)[at.copy_done] = whole;
         run->is_twin = true;
+        run->twin_holds = "old";
     }
 }
 
-static const char *type_of(const cJSON *step)
+/* B11: the second start keeps the primary's trailer, which holds the only request, and finishes
+ * what the cut left of the secondary's. So the update takes place, and is then reverted. */
+static void keep_the_request(struct run *run, struct right_boot *boot)
 {
-    static const char *const names[][2] = {
-        { "none", NULL },          { "test", "resume test" },
-        { "perm", "resume perm" }, { "revert", "resume revert" },
-        { "fail", NULL },
-    };
-    const cJSON *decision = cJSON_GetObjectItemCaseSensitive(step, "decision");
-    bool is_resumed;
+    const struct dfu_area *sec = &run->right.area[WORLD_SEC];
+    struct dfu_sector last;
 
-    if (!decision) {
-        return NULL;
-    }
-    is_resumed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(decision, "resumed"));
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i][0], json_str(decision, "type")) == 0) {
-            return names[i][is_resumed];
+    if (strcmp(boot->result, "cut") == 0) {
+        if (boot->ops.count == 1 &&
+            dfu_area_sector(sec, dfu_area_sector_count(sec) - 1, &last) == 0) {
+            boot->ops.list[0] = (struct case_op){
+                .kind = 'E', .area = WORLD_SEC, .off = last.off, .len = last.size
+            };
         }
+        return;
     }
-    return NULL;
+    run->twin_holds = run->is_twin ? "old" : "new";
+    run->is_twin = true;
+    boot->type[0] = '\0';
+    boot->runs = NULL;
+    boot->holds = NULL;
+}
+
+static void add_type(char *out, size_t size, const char *before, const char *type)
+{
+    size_t len = strlen(out);
+
+    (void)snprintf(out + len, size - len, "%s%s%s", len > 0 ? ", " : "", before, type);
+}
+
+/* One decision an image; null where a cut came before it. */
+static void type_of(const cJSON *step, char *out, size_t size)
+{
+    const cJSON *decision = cJSON_GetObjectItemCaseSensitive(step, "decision");
+    const cJSON *one = cJSON_IsArray(decision) ? decision->child : decision;
+
+    out[0] = '\0';
+    for (; one && cJSON_IsObject(one); one = cJSON_IsArray(decision) ? one->next : NULL) {
+        bool is_resumed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "resumed"));
+
+        add_type(out, size, is_resumed ? "resume " : "", json_str(one, "type"));
+    }
+}
+
+void run_type_of_row(const cJSON *row, char *out, size_t size)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(row, "type");
+    const cJSON *one = cJSON_IsArray(type) ? type->child : type;
+
+    out[0] = '\0';
+    for (; one && cJSON_IsString(one); one = cJSON_IsArray(type) ? one->next : NULL) {
+        add_type(out, size, "", one->valuestring);
+    }
 }
 
 void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out)
@@ -161,7 +195,7 @@ void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out)
     memset(out, 0, sizeof *out);
     out->ops = case_ops_of(json_get(step, "ops"));
     out->result = json_str(step, "result");
-    out->type = type_of(step);
+    type_of(step, out->type, sizeof out->type);
     out->runs = cJSON_GetObjectItemCaseSensitive(step, "runs");
     out->holds = cJSON_GetObjectItemCaseSensitive(step, "holds");
     cJSON_ArrayForEach(line, json_get(step, "log"))
@@ -185,7 +219,9 @@ void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out)
     if (case_shows(run->c, "B3")) {
         revert_despite_torn_copy_done(run, out);
     }
+    if (case_shows(run->c, "B11")) {
+        keep_the_request(run, out);
+    }
     /* B10: the same flash as recorded, but a gap in the records is reported. */
-    out->extra_inconsistent_line =
-        case_shows(run->c, "B10") && out->type && strstr(out->type, "resume");
+    out->extra_inconsistent_line = case_shows(run->c, "B10") && strstr(out->type, "resume");
 }

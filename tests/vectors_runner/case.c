@@ -84,14 +84,12 @@ void case_areas(const cJSON *areas, struct world_spec *spec)
 const char *case_unsupported(const cJSON *json)
 {
     const char *mode = json_str(json, "mode");
-    const cJSON *config = json_get(json, "config");
-    const cJSON *images = cJSON_GetObjectItemCaseSensitive(config, "images");
 
     if (strcmp(mode, "move") != 0 && strcmp(mode, "overwrite") != 0 &&
         strcmp(mode, "overwrite-fast") != 0) {
         return mode;
     }
-    return images && images->valueint > 1 ? "two images" : NULL;
+    return NULL;
 }
 
 static void read_config(struct swap_case *c)

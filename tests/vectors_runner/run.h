@@ -20,9 +20,11 @@ struct run {
     struct world_log log;
     struct spot spot;
     int only_step, only_cut; /* -1: all */
-    /* Torn copy_done (B3): from here on the right flash follows our own loader on a flash where
-     * the byte is whole; recorded cases show that an ordinary revert is right. */
+    /* From here on the right flash follows our own loader: after a torn copy_done (B3) on a flash
+     * where the byte is whole, after a kept request (B11) on one without the second cut. Recorded
+     * cases show that an ordinary revert, and an ordinary upgrade, are right. */
     bool is_twin;
+    const char *twin_holds; /* the image that its primary must then hold */
 };
 
 /* What a boot must do, once the case's bugs are taken out. */
@@ -30,7 +32,7 @@ struct right_boot {
     struct case_ops ops;
     struct world_log log;
     const char *result; /* "ok", "no-image", "cut" */
-    const char *type;   /* as in sweep rows: "none", "test", "resume perm"; NULL: not recorded */
+    char type[48]; /* as in sweep rows: "none", "resume perm", "none, test"; "": not recorded */
     const cJSON *runs, *holds;    /* NULL: not recorded */
     bool extra_inconsistent_line; /* B10 */
 };
@@ -38,7 +40,7 @@ struct right_boot {
 /* What our loader did, in the recording's words. */
 struct our_boot {
     int err;
-    char result[16], type[16], runs[48];
+    char result[16], type[48], runs[48];
     int holds[WORLD_PLACES]; /* index of the image, or -1 */
     uint32_t hold_off[WORLD_PLACES];
 };
@@ -50,6 +52,9 @@ bool run_holds_match(const struct run *run, const struct our_boot *boot, const c
 
 /* bugs.c: the boot at this step, on the right flash as it is now. Free ops.list. */
 void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out);
+
+/* "type" of a sweep row: a word, or a list of them. */
+void run_type_of_row(const cJSON *row, char *out, size_t size);
 
 /* steps.c and sweep.c */
 void run_case(const struct swap_case *c, struct report *report, int only_step, int only_cut);

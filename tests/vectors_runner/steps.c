@@ -88,8 +88,13 @@ struct our_boot run_start(struct run *run)
                    start.err == 0                ? "ok"
                    : start.err == DFU_ERR_VERIFY ? "no-image"
                                                  : dfu_err_name(start.err));
-    (void)snprintf(out.type, sizeof out.type, "%s%s", start.result.resumed ? "resume " : "",
-                   dfu_swap_type_text(start.result.swap[0]));
+    for (uint8_t i = 0; i < run->ours.map.image_count; i++) {
+        size_t len = strlen(out.type);
+
+        (void)snprintf(out.type + len, sizeof out.type - len, "%s%s%s", i > 0 ? ", " : "",
+                       start.result.resumed_images >> i & 1 ? "resume " : "",
+                       dfu_swap_type_text(start.result.swap[i]));
+    }
     if (start.err == 0 && start.result.area) {
         const struct dfu_image_version *v = &start.result.header.version;
 
@@ -190,7 +195,7 @@ static void check_answer(struct run *run, const struct right_boot *right,
         report_differ(run->report, &run->spot, "result %s, right is %s", ours->result,
                       right->result);
     }
-    if (right->type && ours->err == 0 && strcmp(right->type, ours->type) != 0) {
+    if (right->type[0] != '\0' && ours->err == 0 && strcmp(right->type, ours->type) != 0) {
         report_differ(run->report, &run->spot, "carried out %s, right is %s", ours->type,
                       right->type);
     }
@@ -236,8 +241,8 @@ static void boot_twin(struct run *run, struct right_boot *right)
     right->log = log;
     run_note_holds(run, &run->right, &twin);
     if (twin.holds[WORLD_PRI] < 0 ||
-        strcmp(run->c->images[twin.holds[WORLD_PRI]].name, "old") != 0) {
-        report_differ(run->report, &run->spot, "a trial with copy_done set was not reverted");
+        strcmp(run->c->images[twin.holds[WORLD_PRI]].name, run->twin_holds) != 0) {
+        report_differ(run->report, &run->spot, "the primary does not hold %s", run->twin_holds);
     }
 }
 
@@ -325,6 +330,8 @@ static bool drop_second_programs(const cJSON *step, struct case_ops *ops)
 
 static void application_step(struct run *run, const cJSON *step, bool is_confirm)
 {
+    const cJSON *image_json = cJSON_GetObjectItemCaseSensitive(step, "image");
+    uint8_t image = image_json ? (uint8_t)image_json->valueint : 0;
     struct case_ops ops = case_ops_of(json_get(step, "ops"));
     bool is_recorded_fine = json_int(step, "rc") == 0;
     bool is_overwritten = run->c->spec.mode == DFU_MODE_OVERWRITE && is_confirm;
@@ -342,12 +349,12 @@ static void application_step(struct run *run, const cJSON *step, bool is_confirm
     }
     free(ops.list);
     dfu_sim_flash_power_on(&run->ours.sim);
-    err = is_confirm ? dfu_boot_write_img_confirmed(&run->ours.map, 0)
-                     : dfu_boot_request_upgrade(&run->ours.map, 0,
+    err = is_confirm ? dfu_boot_write_img_confirmed(&run->ours.map, image)
+                     : dfu_boot_request_upgrade(&run->ours.map, image,
                                                 cJSON_IsTrue(json_get(step, "permanent")));
     if (case_shows(run->c, "B3") && strstr(run->c->id, "torn-image-ok") && is_confirm) {
         /* B3: confirming over a torn flag either reports the failure or counts as confirmed. */
-        is_recorded_fine = dfu_boot_is_img_confirmed(&run->ours.map, 0);
+        is_recorded_fine = dfu_boot_is_img_confirmed(&run->ours.map, image);
     }
     if ((err == 0) != is_recorded_fine) {
         report_differ(run->report, &run->spot, "the application's call returned %s, right is %s",

@@ -213,8 +213,7 @@ static void check_row(struct sweep *s, const struct outcome *ours, const cJSON *
     const char *result = json_str(row, "result");
     const cJSON *bug = cJSON_GetObjectItemCaseSensitive(row, "bug");
     const cJSON *runs = json_get(row, "runs");
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(row, "type");
-    char why[WHY_SIZE];
+    char type[48], why[WHY_SIZE];
 
     if (bug && strcmp(bug->valuestring, "B6") != 0) {
         report_fatal("%s: nothing is known about bug %s here", run->c->id, bug->valuestring);
@@ -226,9 +225,10 @@ static void check_row(struct sweep *s, const struct outcome *ours, const cJSON *
         report_differ(run->report, &run->spot, "runs \"%s\", right is \"%s\"", ours->boot.runs,
                       cJSON_IsString(runs) ? runs->valuestring : "");
     }
-    if (type && strcmp(type->valuestring, ours->boot.type) != 0) {
+    run_type_of_row(row, type, sizeof type);
+    if (type[0] != '\0' && strcmp(type, ours->boot.type) != 0) {
         report_differ(run->report, &run->spot, "carried out %s, right is %s", ours->boot.type,
-                      type->valuestring);
+                      type);
     }
     if (!run_holds_match(run, &ours->boot, json_get(row, "holds"), why, sizeof why)) {
         report_differ(run->report, &run->spot, "%s", why);
@@ -243,10 +243,12 @@ static void check_cut(struct sweep *s, const cJSON *sweep, int cut)
     struct run *run = s->run;
     const cJSON *next_row = outcome_at(json_get(sweep, "next"), cut);
     const cJSON *then_row = outcome_at(json_get(sweep, "then"), cut);
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(next_row, "type");
-    bool has_copied = type && strcmp(type->valuestring, "none") != 0;
     struct outcome next, then;
+    bool has_copied;
+    char type[48];
 
+    run_type_of_row(next_row, type, sizeof type);
+    has_copied = type[0] != '\0' && strcmp(type, "none") != 0;
     run->spot.cut = cut;
     boot_world_restore(&run->ours, s->states + (size_t)cut * run->ours.state_size);
     boot_twice(s, &next, &then);
