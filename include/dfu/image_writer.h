@@ -28,12 +28,22 @@ struct dfu_custom_tlv {
     const uint8_t *value;
 };
 
+/* How the body is encrypted. The content key must be fresh and random for every image. */
+struct dfu_image_encryption {
+    const struct dfu_cipher *cipher;
+    const uint8_t *content_key;
+    uint8_t content_key_len; /* 16 or 32 */
+    const struct dfu_wrapper *wrapper;
+    bool leaves_body_clear; /* for a primary slot: all but the encryption itself is done */
+};
+
 /* What the image shall say. All pointers stay the caller's. */
 struct dfu_image_spec {
     struct dfu_image_version version;
     uint16_t header_size; /* 32 or more */
     uint32_t load_addr;
-    uint32_t flags; /* enum dfu_image_flag; those of encryption and compression are refused */
+    uint32_t flags; /* enum dfu_image_flag; those of encryption and compression are refused,
+                       because they follow from what is done */
 
     /* Protected TLVs, each only if there. */
     const uint32_t *security_counter;
@@ -49,6 +59,8 @@ struct dfu_image_spec {
     bool is_pure;                    /* sign the bytes, not their hash: Ed25519 */
     bool with_whole_key;             /* PUBKEY instead of KEYHASH */
     bool with_padded_signature;      /* zero bytes after ECDSA's, for loaders before MCUboot 1.5 */
+
+    const struct dfu_image_encryption *encryption; /* NULL: a plain image */
 };
 
 /* Bytes that dfu_image_write may need for a payload of that length; 0 if no image can hold it. */
@@ -56,7 +68,8 @@ uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payloa
 
 /* Make the image in place: buf holds header_size bytes of header space, then the payload. The
  * first 32 bytes are written, the rest of the header space stays as it is (imgtool: the erased
- * value, or zeros); TLVs are appended. Returns 0 and the image's length in *len, or
+ * value, or zeros); TLVs are appended. A body that is encrypted is first filled up with zeros
+ * until header and body are a multiple of 16. Returns 0 and the image's length in *len, or
  * DFU_ERR_INVAL (a field or the hash makes no sense), DFU_ERR_RANGE (more TLVs than 65535
  * bytes), DFU_ERR_NOSPACE, or what the signer said. */
 int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Images, first byte to last: header, payload (in place already), protected TLVs, then what they
- * are hashed and signed to. The sink keeps the first error, so that only the end asks for it. */
+ * are hashed and signed to; encrypted is last of all. The sink keeps the first error, so that only the end asks for it. */
 #include <string.h>
 
 #include "base/bytes.h"
@@ -19,6 +19,8 @@
 #define BOOT_RECORD_BYTES  48u  /* 12 characters of UTF-8 */
 #define BOOT_RECORD_ROOM   256u /* 48 bytes of type, two digests and the rest: below 220 */
 #define VERSION_SHORT_SIZE 15u
+
+#define CIPHER_BLOCK 16u
 
 #define PADDED_P256 72u
 #define PADDED_P384 103u
@@ -254,6 +256,24 @@ static void put_signature(struct sink *s, const struct dfu_image_spec *spec, con
     put_tlv(s, signer->tlv_type, sig, (size_t)len);
 }
 
+static void put_wrapped_key(struct sink *s, const struct dfu_image_encryption *encryption)
+{
+    const struct dfu_wrapper *wrapper = encryption->wrapper;
+    uint8_t wrapped[DFU_WRAPPED_KEY_MAX];
+    int len;
+
+    if (s->err) {
+        return;
+    }
+    len = wrapper->wrap(wrapper->ctx, encryption->content_key, encryption->content_key_len, wrapped,
+                        sizeof(wrapped));
+    if (len <= 0 || (size_t)len > sizeof(wrapped)) {
+        s->err = len < 0 ? len : DFU_ERR_INVAL;
+        return;
+    }
+    put_tlv(s, wrapper->tlv_type, wrapped, (size_t)len);
+}
+
 static void put_unprotected(struct sink *s, const struct dfu_image_spec *spec)
 {
     size_t region_len = s->len;
@@ -270,7 +290,19 @@ static void put_unprotected(struct sink *s, const struct dfu_image_spec *spec)
     if (spec->signer) {
         put_signature(s, spec, digest, region_len);
     }
+    if (spec->encryption) {
+        put_wrapped_key(s, spec->encryption);
+    }
     end_area(s, start, INFO_MAGIC);
+}
+
+static uint32_t flags_of(const struct dfu_image_spec *spec)
+{
+    if (!spec->encryption) {
+        return spec->flags;
+    }
+    return spec->flags | (spec->encryption->content_key_len == 16 ? DFU_IMAGE_F_ENCRYPTED_AES128
+                                                                  : DFU_IMAGE_F_ENCRYPTED_AES256);
 }
 
 static void write_header(const struct dfu_image_spec *spec, uint32_t payload_len,
@@ -281,7 +313,7 @@ static void write_header(const struct dfu_image_spec *spec, uint32_t payload_len
     put_le16(raw + 8, spec->header_size);
     put_le16(raw + 10, protected_size);
     put_le32(raw + 12, payload_len);
-    put_le32(raw + 16, spec->flags);
+    put_le32(raw + 16, flags_of(spec));
     raw[20] = spec->version.major;
     raw[21] = spec->version.minor;
     put_le16(raw + 22, spec->version.revision);
@@ -302,6 +334,10 @@ static size_t characters(const char *utf8)
 static bool has_sense(const struct dfu_image_spec *spec)
 {
     if (spec->header_size < DFU_IMAGE_HEADER_SIZE || !spec->hash || (spec->flags & TRANSFORMED)) {
+        return false;
+    }
+    if (spec->encryption && spec->encryption->content_key_len != 16 &&
+        spec->encryption->content_key_len != 32) {
         return false;
     }
     if (spec->boot_record && (characters(spec->boot_record) > DFU_BOOT_RECORD_MAX ||
@@ -330,7 +366,28 @@ uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payloa
     }
     room += ENTRY_SIZE + DFU_HASH_MAX + ENTRY_SIZE + 1u;
     room += ENTRY_SIZE + DFU_PUBLIC_KEY_MAX + ENTRY_SIZE + DFU_SIGNATURE_MAX;
+    room += CIPHER_BLOCK - 1 + ENTRY_SIZE + DFU_WRAPPED_KEY_MAX;
     return room <= UINT32_MAX ? (uint32_t)room : 0;
+}
+
+/* Zeros after the payload where it will be encrypted; returns the body's length. */
+static uint32_t fill_up(const struct dfu_image_spec *spec, uint8_t *buf, uint32_t payload_len)
+{
+    uint32_t end = spec->header_size + payload_len;
+    uint32_t more = spec->encryption ? round_up(end, CIPHER_BLOCK) - end : 0;
+
+    memset(buf + end, 0, more);
+    return payload_len + more;
+}
+
+static int encrypt(const struct dfu_image_spec *spec, uint8_t *body, uint32_t len)
+{
+    const struct dfu_image_encryption *how = spec->encryption;
+
+    if (!how || how->leaves_body_clear) {
+        return 0;
+    }
+    return how->cipher->apply(how->content_key, how->content_key_len, 0, body, len);
 }
 
 int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
@@ -342,13 +399,15 @@ int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
     if (!has_sense(spec)) {
         return DFU_ERR_INVAL;
     }
-    if (payload_len > UINT32_MAX - spec->header_size) {
+    if (payload_len > UINT32_MAX - spec->header_size - CIPHER_BLOCK) {
         return DFU_ERR_RANGE;
     }
     body_end = (size_t)spec->header_size + payload_len;
-    if (body_end > cap) {
+    if (body_end > cap || (spec->encryption && round_up((uint32_t)body_end, CIPHER_BLOCK) > cap)) {
         return DFU_ERR_NOSPACE;
     }
+    payload_len = fill_up(spec, buf, payload_len);
+    body_end = (size_t)spec->header_size + payload_len;
     s.len = body_end;
     put_protected(&s, spec);
     if (s.err) {
@@ -356,6 +415,7 @@ int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
     }
     write_header(spec, payload_len, (uint16_t)(s.len - body_end), buf);
     put_unprotected(&s, spec);
+    s.err = s.err ? s.err : encrypt(spec, buf + spec->header_size, payload_len);
     if (s.err) {
         return s.err;
     }
