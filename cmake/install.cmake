@@ -16,11 +16,11 @@ install(TARGETS dfukit dfukit_shared EXPORT dfukit
 install(EXPORT dfukit NAMESPACE dfukit:: FILE dfukitTargets.cmake DESTINATION ${package_dir})
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES ${board_blobs} DESTINATION ${CMAKE_INSTALL_DATADIR}/dfukit/boards)
-file(GLOB man_pages CONFIGURE_DEPENDS man/*.[1-8])
-foreach(page ${man_pages})
-    string(REGEX MATCH "[1-8]$" section ${page})
-    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
-endforeach()
+# Where man and the shells look for them.
+install(DIRECTORY ${docs_dir}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(FILES ${docs_dir}/dfu DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${docs_dir}/_dfu DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${docs_dir}/dfu.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 configure_package_config_file(cmake/dfukitConfig.cmake.in dfukitConfig.cmake
     INSTALL_DESTINATION ${package_dir})

@@ -45,7 +45,16 @@ shows_only_dfu_names() {
     [ -z "$others" ] || { echo "libdfukit.so shows: $others" && return 1; }
 }
 
+brings_its_documentation() {
+    local file
+    for file in man/man1/dfu.1 man/man1/dfu-sign.1 bash-completion/completions/dfu \
+        zsh/site-functions/_dfu fish/vendor_completions.d/dfu.fish; do
+        [ -s "$root/share/$file" ] || { echo "not installed: $file" && return 1; }
+    done
+}
+
 install_and_move
+brings_its_documentation
 with_cmake shared
 with_cmake static -DSTATIC=ON
 with_pkg_config

@@ -3,7 +3,6 @@
 /* The command line: global options, the command, its options and arguments; then run it.
  * getopt_long does the work; what it is made to do besides: an abbreviated long option is
  * refused, an option may take two words, and every message is one sentence of ours. */
-#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 
 #include "cli.h"
 
-#define OPTIONS_MAX 96
 #define LONG_BASE   0x100 /* above any letter */
 #define TIMEOUT_MAX 86400.0
 
@@ -31,71 +29,45 @@ const struct cli_option cli_globals[] = {
 };
 
 struct grammar {
-    const struct cli_option *options[OPTIONS_MAX];
-    struct option longs[OPTIONS_MAX + 1];
-    char shorts[2 * OPTIONS_MAX + 3];
-    size_t count, long_count, short_len;
+    struct cli_spelling words[CLI_SPELLINGS_MAX];
+    struct option longs[CLI_SPELLINGS_MAX + 1];
+    char shorts[2 * CLI_SPELLINGS_MAX + 3];
+    size_t count;
 };
 
 static const struct cli_option *by_letter(const struct grammar *g, int letter)
 {
     for (size_t i = 0; i < g->count; i++) {
-        if (letter != 0 && g->options[i]->letter == letter) {
-            return g->options[i];
+        if (letter != 0 && g->words[i].letter == letter) {
+            return g->words[i].option;
         }
     }
     return NULL;
 }
 
-static bool has_name(const struct grammar *g, const char *name)
+/* What getopt_long wants to know. mode says what it does about arguments among the options. */
+static void grammar_of(struct grammar *g, const struct cli_command *command, const char *mode)
 {
-    for (size_t i = 0; i < g->long_count; i++) {
-        if (strcmp(g->longs[i].name, name) == 0) {
-            return true;
+    size_t longs = 0, len = strlen(mode);
+
+    *g = (struct grammar){ 0 };
+    memcpy(g->shorts, mode, len);
+    g->count = cli_spellings(command, g->words);
+    for (size_t i = 0; i < g->count; i++) {
+        const struct cli_spelling *word = &g->words[i];
+
+        if (word->name) {
+            g->longs[longs++] = (struct option){
+                .name = word->name,
+                .has_arg = word->option->arg ? required_argument : no_argument,
+                .val = LONG_BASE + (int)i,
+            };
         }
-    }
-    return false;
-}
-
-/* A name or letter that the grammar already has wins over the new one. */
-static void grammar_add(struct grammar *g, const struct cli_option *option, bool with_letter)
-{
-    assert(g->count < OPTIONS_MAX);
-    if (option->name && !has_name(g, option->name)) {
-        g->longs[g->long_count++] = (struct option){
-            .name = option->name,
-            .has_arg = option->arg ? required_argument : no_argument,
-            .val = LONG_BASE + (int)g->count,
-        };
-    }
-    if (with_letter && option->letter && !by_letter(g, option->letter)) {
-        g->shorts[g->short_len++] = option->letter;
-        if (option->arg) {
-            g->shorts[g->short_len++] = ':';
-        }
-    }
-    g->options[g->count++] = option;
-}
-
-static void grammar_of_globals(struct grammar *g)
-{
-    *g = (struct grammar){ .shorts = "+:", .short_len = 2 };
-    for (const struct cli_option *o = cli_globals; o->id; o++) {
-        grammar_add(g, o, true);
-    }
-}
-
-static void grammar_of_command(struct grammar *g, const struct cli_command *command)
-{
-    *g = (struct grammar){ .shorts = ":", .short_len = 1 };
-    for (const struct cli_option *o = command->options; o && o->id; o++) {
-        grammar_add(g, o, true);
-    }
-    for (const struct cli_option *o = cli_globals; o->id; o++) {
-        bool is_for_devices = o->id == CLI_G_DEVICE || o->id == CLI_G_TIMEOUT;
-
-        if (o->id != CLI_G_VERSION && (command->needs_target || !is_for_devices)) {
-            grammar_add(g, o, o->id == CLI_G_HELP);
+        if (word->letter) {
+            g->shorts[len++] = word->letter;
+            if (word->option->arg) {
+                g->shorts[len++] = ':';
+            }
         }
     }
 }
@@ -130,14 +102,15 @@ static int fail_option(struct cli *cli, const struct grammar *g, int code, char 
     of_command(cli, see, sizeof(see));
     if (code == ':') {
         const struct cli_option *o =
-            optopt >= LONG_BASE ? g->options[optopt - LONG_BASE] : by_letter(g, optopt);
+            optopt >= LONG_BASE ? g->words[optopt - LONG_BASE].option : by_letter(g, optopt);
 
         return cli_fail(cli, CLI_USAGE, "option %s needs a value (%s); see %s", word,
                         o ? o->arg : "VALUE", of_command(cli, see, sizeof(see)));
     }
     if (optopt >= LONG_BASE) {
         return cli_fail(cli, CLI_USAGE, "option --%s takes no value; see %s",
-                        g->options[optopt - LONG_BASE]->name, of_command(cli, see, sizeof(see)));
+                        g->words[optopt - LONG_BASE].option->name,
+                        of_command(cli, see, sizeof(see)));
     }
     return cli_fail(cli, CLI_USAGE, "there is no option %s; see %s", word,
                     of_command(cli, see, sizeof(see)));
@@ -206,7 +179,7 @@ static int parse(struct cli *cli, const struct grammar *g, int argc, char **argv
         if (code == '?' || code == ':') {
             return fail_option(cli, g, code, argv);
         }
-        option = code >= LONG_BASE ? g->options[code - LONG_BASE] : by_letter(g, code);
+        option = code >= LONG_BASE ? g->words[code - LONG_BASE].option : by_letter(g, code);
         if (code >= LONG_BASE && !is_spelled_out(option, argv)) {
             return cli_fail(cli, CLI_USAGE, "options are not abbreviated; write --%s in full",
                             option->name);
@@ -305,7 +278,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     bool wants_help = false, wants_version = false;
     int exit_code;
 
-    grammar_of_command(&g, cli->command);
+    grammar_of(&g, cli->command, ":");
     exit_code = parse(cli, &g, argc, argv, &wants_help, &wants_version);
     if (!exit_code && wants_help) {
         cli_help_command(cli->command);
@@ -322,7 +295,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
                              "udp:HOST) or in DFU_TARGET",
                              cli->command->name);
     }
-    return exit_code ? exit_code : cli->command->run(cli);
+    return exit_code || cli->is_rehearsal ? exit_code : cli->command->run(cli);
 }
 
 static int help(struct cli *cli, int argc, char **argv)
@@ -344,7 +317,7 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     bool wants_help = false, wants_version = false;
     int words, exit_code;
 
-    grammar_of_globals(&g);
+    grammar_of(&g, NULL, "+:");
     exit_code = parse(cli, &g, argc, argv, &wants_help, &wants_version);
     if (exit_code) {
         return exit_code;
@@ -381,6 +354,17 @@ static bool asks_for_json(int argc, char **argv)
         }
     }
     return false;
+}
+
+int cli_rehearse(int argc, char **argv)
+{
+    struct cli cli = { .is_rehearsal = true };
+    int exit_code;
+
+    cli.given = calloc((size_t)argc + 1, sizeof(*cli.given));
+    exit_code = cli.given ? dispatch(&cli, argc, argv) : CLI_INTERNAL;
+    free(cli.given);
+    return exit_code;
 }
 
 int cli_main(int argc, char **argv)

@@ -24,15 +24,17 @@ enum cli_exit {
     CLI_NO_ANSWER = 4, /* in time */
     CLI_REVERTED = 5,  /* upgraded, but the device came back with the old image */
     CLI_INTERNAL = 6,
+    CLI_EXIT_COUNT
 };
 
-/* letter may be 0, name may be NULL (not both). An option without arg is a flag; one with
- * nargs = 2 takes the word after its value, too. id is the command's own number for it, 1 or
+/* letter may be 0, name may be NULL (not both). arg names what the value is (FILE is a file's
+ * name, TARGET a device) or lists all that it may be: "hash|full". An option without arg is a flag;
+ * one with nargs = 2 takes the word after its value, too. id is the command's own number for it, 1 or
  * more; fallback is what cli_value answers when it was not given. A list ends with {0}. */
 struct cli_option {
     const char *name;
     char letter;
-    const char *arg; /* as help shows it: "FILE"; NULL: a flag */
+    const char *arg; /* as help shows it: "FILE", "human|json"; NULL: a flag */
     uint8_t nargs;   /* 0 counts as 1 where arg is set */
     const char *help;
     const char *fallback;
@@ -47,7 +49,7 @@ struct cli_command {
     const char *summary; /* one line of the list of commands */
     const char *details; /* paragraphs for its own help, or NULL */
     const struct cli_option *options;
-    const char *const *examples; /* NULL-terminated, or NULL */
+    const char *const *examples; /* NULL-terminated; "# ..." says what the lines after it do */
     bool needs_target;
     int (*run)(struct cli *cli);
 };
@@ -65,7 +67,8 @@ struct cli {
     int verbose;         /* how often -v was said */
     uint32_t timeout_ms; /* 0: not given */
     const struct cli_command *command;
-    bool failed; /* cli_fail has spoken */
+    bool failed;       /* cli_fail has spoken */
+    bool is_rehearsal; /* only the words are looked at */
 
     struct cli_given *given;
     size_t given_count;
@@ -126,9 +129,30 @@ enum cli_file_kind { CLI_FILE_PLAIN, CLI_FILE_SECRET /* readable by its owner on
 int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
                    size_t len);
 
-/* The frame's own parts. */
-extern const struct cli_command *const cli_commands[];
+/* The frame's own parts; man pages and shell completion are generated from them, too. */
+extern const struct cli_command *const cli_commands[]; /* commands.c */
 extern const struct cli_option cli_globals[];
+extern const char *const cli_first_steps[]; /* examples to begin with */
+extern const char *const cli_about;         /* one sentence */
+
+struct cli_exit_meaning {
+    enum cli_exit code;
+    const char *meaning;
+};
+extern const struct cli_exit_meaning cli_exits[CLI_EXIT_COUNT];
+
+/* How an option may be written where it stands. A command's own names and letters win over those
+ * of global options. */
+struct cli_spelling {
+    const struct cli_option *option;
+    const char *name; /* NULL: not this way here */
+    char letter;      /* 0: not this way here */
+};
+#define CLI_SPELLINGS_MAX 128u
+
+/* Every option a command takes, its own first; command NULL: those before a command. out holds
+ * CLI_SPELLINGS_MAX of them. Returns how many there are. */
+size_t cli_spellings(const struct cli_command *command, struct cli_spelling *out);
 enum cli_global {
     CLI_G_DEVICE = -1,
     CLI_G_JSON = -2,
@@ -139,6 +163,8 @@ enum cli_global {
     CLI_G_VERSION = -7
 };
 int cli_main(int argc, char **argv);
+/* Judge a command line without doing what it says: 0 or the exit code it would end with. */
+int cli_rehearse(int argc, char **argv);
 void cli_help(void);
 void cli_help_command(const struct cli_command *command);
 /* The command whose name is nearest to what was typed, or NULL if none is near. */

@@ -11,15 +11,38 @@
 #define COMMAND_COLUMN 18
 #define NAME_MAX_LEN   40
 
-static void print_option(const struct cli_option *o)
-{
-    char left[96];
-    int len = snprintf(left, sizeof(left), "  %c%c%s%s%s%s%s", o->letter ? '-' : ' ',
-                       o->letter ? o->letter : ' ', o->letter && o->name ? ", " : "  ",
-                       o->name ? "--" : "", o->name ? o->name : "", o->arg ? " " : "",
-                       o->arg ? o->arg : "");
+const char *const cli_about = "Sign firmware, update devices, see why they boot what they boot.";
 
-    printf("%s", left);
+const char *const cli_first_steps[] = {
+    "# Make a key, sign a program for a board, look at what came out",
+    "dfu keygen -k signing.pem -t ed25519",
+    "dfu sign -k signing.pem -v 1.2.3 -H 512 --pad-header --board nrf52840dk app.bin new.bin",
+    "dfu verify -k signing.pem new.bin",
+    "# Update a device, and keep the new image only if it comes up",
+    "dfu -d serial:/dev/ttyACM0 upgrade new.bin",
+    "# Try all of it without a device",
+    "dfu sim -b nrf52840dk -f flash.bin -k signing.pem --init new.bin --udp 1337",
+    NULL,
+};
+
+const struct cli_exit_meaning cli_exits[CLI_EXIT_COUNT] = {
+    { CLI_DONE, "done" },
+    { CLI_REFUSED, "refused by the device, or not valid" },
+    { CLI_USAGE, "wrong usage, or a file that cannot be read or written" },
+    { CLI_NO_DEVICE, "no such device, or the connection failed" },
+    { CLI_NO_ANSWER, "no answer in time" },
+    { CLI_REVERTED, "the device went back to its old image" },
+    { CLI_INTERNAL, "internal error" },
+};
+
+static void print_option(const struct cli_spelling *word)
+{
+    const struct cli_option *o = word->option;
+    int len =
+        printf("  %c%c%s%s%s%s%s", word->letter ? '-' : ' ', word->letter ? word->letter : ' ',
+               word->letter && word->name ? ", " : "  ", word->name ? "--" : "",
+               word->name ? word->name : "", o->arg ? " " : "", o->arg ? o->arg : "");
+
     if (o->help) {
         if (len >= OPTION_COLUMN) {
             printf("\n%*s", OPTION_COLUMN, "");
@@ -34,21 +57,41 @@ static void print_option(const struct cli_option *o)
     printf("\n");
 }
 
+/* The command's own options, or the global ones. */
+static void print_options(const struct cli_command *command)
+{
+    struct cli_spelling words[CLI_SPELLINGS_MAX];
+    size_t count = cli_spellings(command, words);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!command || words[i].option->id > 0) {
+            print_option(&words[i]);
+        }
+    }
+}
+
+static void print_examples(const char *const *examples)
+{
+    for (const char *const *e = examples; e && *e; e++) {
+        printf("  %s\n", *e);
+    }
+}
+
 void cli_help(void)
 {
-    printf("usage: dfu [OPTIONS] COMMAND [ARGUMENTS]\n\n"
-           "Sign firmware, update devices, see why they boot what they boot.\n\ncommands:\n");
+    printf("usage: dfu [OPTIONS] COMMAND [ARGUMENTS]\n\n%s\n\nexamples:\n", cli_about);
+    print_examples(cli_first_steps);
+    printf("\ncommands:\n");
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
         printf("  %-*s %s\n", COMMAND_COLUMN, (*c)->name, (*c)->summary);
     }
     printf("\noptions:\n");
-    for (const struct cli_option *o = cli_globals; o->id; o++) {
-        print_option(o);
+    print_options(NULL);
+    printf("\nexit codes:\n");
+    for (size_t i = 0; i < CLI_EXIT_COUNT; i++) {
+        printf("  %d %s\n", cli_exits[i].code, cli_exits[i].meaning);
     }
-    printf("\ndfu COMMAND --help explains a command.\n"
-           "exit code: 0 done, 1 refused or not valid, 2 wrong usage or unreadable input,\n"
-           "  3 no such device, 4 no answer in time, 5 device went back to its old image, "
-           "6 internal\n");
+    printf("\ndfu COMMAND --help explains a command.\n");
 }
 
 void cli_help_command(const struct cli_command *command)
@@ -60,18 +103,15 @@ void cli_help_command(const struct cli_command *command)
     if (command->details) {
         printf("\n%s\n", command->details);
     }
-    if (command->options && command->options->id) {
-        printf("\noptions:\n");
-        for (const struct cli_option *o = command->options; o->id; o++) {
-            print_option(o);
-        }
-    }
     if (command->examples && command->examples[0]) {
         printf("\nexamples:\n");
-        for (const char *const *e = command->examples; *e; e++) {
-            printf("  %s\n", *e);
-        }
+        print_examples(command->examples);
     }
+    if (command->options && command->options->id) {
+        printf("\noptions:\n");
+        print_options(command);
+    }
+    printf("\ndfu help lists the options of every command (--json, -q ...).\n");
 }
 
 /* Levenshtein's distance; names longer than the row are simply far. */

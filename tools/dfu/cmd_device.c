@@ -232,10 +232,17 @@ static int run_datetime(struct cli *cli)
     return device_with(cli, datetime);
 }
 
+static const char *const echo_examples[] = {
+    "# Is the device there, and does it answer with what it was sent?",
+    "dfu -d udp:192.0.2.1 echo hello",
+    NULL,
+};
+
 const struct cli_command cmd_echo = {
     .name = "echo",
     .args = "[TEXT]",
     .summary = "Ask the device whether it is there",
+    .examples = echo_examples,
     .needs_target = true,
     .run = run_echo,
 };
@@ -245,19 +252,41 @@ static const struct cli_option reset_options[] = {
     { 0 },
 };
 
+static const char *const reset_examples[] = {
+    "# Restart, and let the bootloader look for an update",
+    "dfu -d udp:192.0.2.1 reset",
+    NULL,
+};
+
 const struct cli_command cmd_reset = {
     .name = "reset",
     .summary = "Restart the device",
     .options = reset_options,
+    .examples = reset_examples,
     .needs_target = true,
     .run = run_reset,
+};
+
+static const char *const params_examples[] = {
+    "# How large the frames to the device may be",
+    "dfu -d serial:/dev/ttyACM0 params",
+    NULL,
 };
 
 const struct cli_command cmd_params = {
     .name = "params",
     .summary = "Show the device's buffer size and count",
+    .examples = params_examples,
     .needs_target = true,
     .run = run_params,
+};
+
+static const char *const info_examples[] = {
+    "# Everything the device tells of itself",
+    "dfu -d udp:192.0.2.1 info",
+    "# Only the board and the operating system",
+    "dfu -d udp:192.0.2.1 info io",
+    NULL,
 };
 
 const struct cli_command cmd_info = {
@@ -267,19 +296,32 @@ const struct cli_command cmd_info = {
     .details =
         "FORMAT is any of the letters s kernel, n node, r release, v version, b build time,\n"
         "m machine, p processor, i board, o operating system, a all (the default).",
+    .examples = info_examples,
     .needs_target = true,
     .run = run_info,
+};
+
+static const char *const bootinfo_examples[] = {
+    "# Which bootloader it is, and how it installs updates",
+    "dfu -d udp:192.0.2.1 --json bootinfo",
+    NULL,
 };
 
 const struct cli_command cmd_bootinfo = {
     .name = "bootinfo",
     .summary = "Show the device's bootloader and how it updates",
+    .examples = bootinfo_examples,
     .needs_target = true,
     .run = run_bootinfo,
 };
 
-static const char *const datetime_examples[] = { "dfu -d udp:192.0.2.1 datetime",
-                                                 "dfu -d udp:192.0.2.1 datetime now", NULL };
+static const char *const datetime_examples[] = {
+    "# What time the device has",
+    "dfu -d udp:192.0.2.1 datetime",
+    "# Set its clock by this computer's",
+    "dfu -d udp:192.0.2.1 datetime now",
+    NULL,
+};
 
 const struct cli_command cmd_datetime = {
     .name = "datetime",

@@ -12,8 +12,7 @@
 
 static const struct cli_option options[] = {
     { "outfile", 'o', "FILE", 1, "where it goes; standard output if not said", NULL, 'o' },
-    { "format", 'f', "FORM", 1, "human, yaml or json; human on standard output, yaml in a file",
-      NULL, 'f' },
+    { "format", 'f', "human|yaml|json", 1, "human on standard output, yaml in a file", NULL, 'f' },
     { "silent", 's', NULL, 0, "accepted, without effect", NULL, 's' },
     { 0 },
 };
@@ -215,7 +214,9 @@ static int dumpinfo_run(struct cli *cli)
 }
 
 static const char *const examples[] = {
+    "# What the image says of itself",
     "dfu dumpinfo app.signed.bin",
+    "# The same for a program to read",
     "dfu dumpinfo -f json app.signed.bin",
     NULL,
 };

@@ -17,8 +17,8 @@ enum encoding { LANG_C, LANG_RUST, PEM, RAW };
 
 static const struct cli_option getpub_options[] = {
     { "key", 'k', "FILE", 1, "a private or public key in PEM form", NULL, 'k' },
-    { "encoding", 'e', "FORM", 1, "lang-c, lang-rust, pem or raw", "lang-c", 'e' },
-    { "lang", 'l', "LANG", 1, "c or rust: the older way to say lang-c, lang-rust", NULL, 'l' },
+    { "encoding", 'e', "lang-c|lang-rust|pem|raw", 1, "in what form", "lang-c", 'e' },
+    { "lang", 'l', "c|rust", 1, "the older way to say lang-c, lang-rust", NULL, 'l' },
     { "output", 'o', "FILE", 1, "where it goes; standard output if not said", NULL, 'o' },
     { "name-suffix", 0, "TEXT", 1, "appended to the names in the code", NULL, OPT_SUFFIX },
     { 0 },
@@ -27,7 +27,7 @@ static const struct cli_option getpub_options[] = {
 static const struct cli_option getpubhash_options[] = {
     { "key", 'k', "FILE", 1, "a private or public key in PEM form", NULL, 'k' },
     { "output", 'o', "FILE", 1, "where it goes; standard output if not said", NULL, 'o' },
-    { "encoding", 'e', "FORM", 1, "lang-c or raw", "lang-c", 'e' },
+    { "encoding", 'e', "lang-c|raw", 1, "in what form", "lang-c", 'e' },
     { "name-suffix", 0, "TEXT", 1, "appended to the names in the code", NULL, OPT_SUFFIX },
     { 0 },
 };
@@ -282,7 +282,9 @@ static int getpubhash_run(struct cli *cli)
 }
 
 static const char *const getpub_examples[] = {
+    "# As C code to build into a bootloader",
     "dfu getpub -k signing.pem > keys.c",
+    "# As a file for those who only verify",
     "dfu getpub -k signing.pem -e pem -o signing-pub.pem",
     NULL,
 };
@@ -296,7 +298,8 @@ const struct cli_command cmd_getpub = {
 };
 
 static const char *const getpubhash_examples[] = {
-    "dfu getpubhash -k signing.pem",
+    "# For bootloaders that hold only the hash of a key",
+    "dfu getpubhash -k signing.pem > keyhash.c",
     NULL,
 };
 

@@ -229,11 +229,26 @@ static int run_slots(struct cli *cli)
     return device_with(cli, slots);
 }
 
+static const char *const image_list_examples[] = {
+    "# What lies in the slots, what runs and what is confirmed",
+    "dfu -d udp:192.0.2.1 image list",
+    NULL,
+};
+
 const struct cli_command cmd_image_list = {
     .name = "image list",
     .summary = "List the device's images and their state",
+    .examples = image_list_examples,
     .needs_target = true,
     .run = run_list,
+};
+
+static const char *const image_test_examples[] = {
+    "# Try the uploaded image once, named by its file",
+    "dfu -d udp:192.0.2.1 image test app.signed.bin",
+    "# or by the beginning of its hash",
+    "dfu -d udp:192.0.2.1 image test 6894e3a5",
+    NULL,
 };
 
 const struct cli_command cmd_image_test = {
@@ -242,14 +257,22 @@ const struct cli_command cmd_image_test = {
     .summary = "Start an uploaded image once, at the next reset",
     .details = "The image is named by its file or by the beginning of its hash. Unless it is\n"
                "confirmed while it runs, the reset after that goes back to the old one.",
+    .examples = image_test_examples,
     .needs_target = true,
     .run = run_test,
+};
+
+static const char *const image_confirm_examples[] = {
+    "# Keep the image that runs",
+    "dfu -d udp:192.0.2.1 image confirm",
+    NULL,
 };
 
 const struct cli_command cmd_image_confirm = {
     .name = "image confirm",
     .args = "[FILE-OR-HASH]",
     .summary = "Keep the running image, or make another permanent",
+    .examples = image_confirm_examples,
     .needs_target = true,
     .run = run_confirm,
 };
@@ -259,17 +282,31 @@ static const struct cli_option erase_options[] = {
     { 0 },
 };
 
+static const char *const image_erase_examples[] = {
+    "# Empty the slot that does not run",
+    "dfu -d udp:192.0.2.1 image erase",
+    NULL,
+};
+
 const struct cli_command cmd_image_erase = {
     .name = "image erase",
     .summary = "Erase a slot",
     .options = erase_options,
+    .examples = image_erase_examples,
     .needs_target = true,
     .run = run_erase,
+};
+
+static const char *const image_slots_examples[] = {
+    "# How large an image may be",
+    "dfu -d udp:192.0.2.1 image slots",
+    NULL,
 };
 
 const struct cli_command cmd_image_slots = {
     .name = "image slots",
     .summary = "Show the slots and the largest image they take",
+    .examples = image_slots_examples,
     .needs_target = true,
     .run = run_slots,
 };

@@ -15,7 +15,7 @@
 
 static const struct cli_option options[] = {
     { "key", 'k', "FILE", 1, "where the private key goes", NULL, 'k' },
-    { "type", 't', "TYPE", 1, "rsa-2048, rsa-3072, ecdsa-p256, ecdsa-p384, ed25519 or x25519", NULL,
+    { "type", 't', "rsa-2048|rsa-3072|ecdsa-p256|ecdsa-p384|ed25519|x25519", 1, "its type", NULL,
       't' },
     { "password", 'p', NULL, 0, "protect it by a passphrase (asked for, or DFU_KEY_PASSPHRASE)",
       NULL, 'p' },
@@ -77,7 +77,9 @@ static int keygen_run(struct cli *cli)
 }
 
 static const char *const examples[] = {
+    "# A key on the curve P-256",
     "dfu keygen -k signing.pem -t ecdsa-p256",
+    "# One that a passphrase protects, without typing it",
     "DFU_KEY_PASSPHRASE=... dfu keygen -k signing.pem -t ed25519 -p",
     NULL,
 };

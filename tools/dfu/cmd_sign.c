@@ -12,8 +12,8 @@
 static const struct cli_option options[] = {
     { "key", 'k', "FILE", 1, "private key to sign with; without one the image has a hash only",
       NULL, O_KEY },
-    { "public-key-format", 0, "FORM", 1, "hash or full: what of the key goes into the image",
-      "hash", O_KEY_FORMAT },
+    { "public-key-format", 0, "hash|full", 1, "what of the key goes into the image", "hash",
+      O_KEY_FORMAT },
     { "version", 'v', "VERSION", 1, "maj.min.rev+build (required)", NULL, O_VERSION },
     { "header-size", 'H', "N", 1, "where the program starts in the image (required)", NULL,
       O_HEADER_SIZE },
@@ -23,9 +23,8 @@ static const struct cli_option options[] = {
       O_SLOT_SIZE },
     { "board", 0, "NAME", 1, "slots and limits of this board, instead of -S, --align and so on",
       NULL, O_BOARD },
-    { "align", 0, "N", 1, "write alignment of the flash: 1, 2, 4, 8, 16 or 32", "1", O_ALIGN },
-    { "max-align", 0, "N", 1, "the larger alignment of both slots: 8, 16 or 32", NULL,
-      O_MAX_ALIGN },
+    { "align", 0, "1|2|4|8|16|32", 1, "write alignment of the flash", "1", O_ALIGN },
+    { "max-align", 0, "8|16|32", 1, "the larger alignment of both slots", NULL, O_MAX_ALIGN },
     { "max-sectors", 'M', "N", 1, "sectors of a slot that the bootloader was built for", "128",
       O_MAX_SECTORS },
     { "pad", 0, NULL, 0, "fill the slot up, with the trailer that asks for the update", NULL,
@@ -35,7 +34,7 @@ static const struct cli_option options[] = {
     { "confirm", 0, NULL, 0, "the same, and confirmed: never reverted", NULL, O_CONFIRM },
     { "overwrite-only", 0, NULL, 0, "the bootloader overwrites: a small trailer", NULL,
       O_OVERWRITE },
-    { "erased-val", 'R', "BYTE", 1, "0 or 0xff: how erased flash reads", "0xff", O_ERASED },
+    { "erased-val", 'R', "0|0xff", 1, "how erased flash reads", "0xff", O_ERASED },
     { "security-counter", 's', "N", 1, "against roll-back; auto: from the version", NULL,
       O_COUNTER },
     { "dependencies", 'd', "LIST", 1, "'(image, version) ...' that must be there", NULL,
@@ -51,7 +50,7 @@ static const struct cli_option options[] = {
     { "load-addr", 'L', "N", 1, "run from RAM at this address", NULL, O_LOAD_ADDR },
     { "rom-fixed", 'F', "N", 1, "built for this flash address", NULL, O_ROM_FIXED },
     { "non-bootable", 0, NULL, 0, "not to be started by itself", NULL, O_NON_BOOTABLE },
-    { "sha", 0, "BITS", 1, "auto, 256, 384 or 512", "auto", O_SHA },
+    { "sha", 0, "auto|256|384|512", 1, "which hash", "auto", O_SHA },
     { "pure", 0, NULL, 0, "sign the image itself, not its hash (Ed25519)", NULL, O_PURE },
     { "pad-sig", 0, NULL, 0, "pad ECDSA signatures, for MCUboot before 1.5", NULL, O_PAD_SIG },
     { "endian", 'e', "ORDER", 1, "little", "little", O_ENDIAN },
@@ -205,8 +204,11 @@ static int sign_run(struct cli *cli)
 }
 
 static const char *const examples[] = {
+    "# For a slot of 448 KiB, the header in front of the program",
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header -S 0x70000 app.bin app.signed.bin",
+    "# For the slots of a board, as its bootloader knows them",
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.bin out.bin",
+    "# A whole slot that is programmed into a new device",
     "dfu sign -k signing.pem -v 1.2.3+7 -H 32 --pad-header -S 0x8000 --confirm app.bin slot.bin",
     NULL,
 };

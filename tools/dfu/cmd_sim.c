@@ -56,9 +56,8 @@ static const struct cli_option options[] = {
     { "baud", 0, "N", 1, "pace of the serial line; 0: as fast as it goes", "0", OPT_BAUD },
     { "console-on-serial", 0, NULL, 0, "print the console on the serial line, too", NULL,
       OPT_CONSOLE_ON_SERIAL },
-    { "mode", 'm', "MODE", 1,
-      "how it upgrades, not what the board says: move, overwrite or overwrite-fast", NULL,
-      OPT_MODE },
+    { "mode", 'm', "move|overwrite|overwrite-fast", 1, "how it upgrades, not what the board says",
+      NULL, OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
     { "power-cut", 0, "OP[:WHEN]", 1,
       "cut the power at a start's flash operation OP, once; WHEN: before, inside (default), after",
@@ -89,8 +88,11 @@ static const struct cli_option options[] = {
 };
 
 static const char *const examples[] = {
+    "# A device with an image, reached over UDP",
     "dfu sim -b sim -f flash.bin --init app-1.0.0.bin --key root-pub.pem --udp 1337",
+    "# One on a serial line that loses power in the middle of its first swap",
     "dfu sim -b nrf52840dk -f flash.bin --hash-only --serial /tmp/device --power-cut 31",
+    "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
     NULL,
 };

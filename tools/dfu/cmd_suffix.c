@@ -153,24 +153,45 @@ static int delete_run(struct cli *cli)
     return err;
 }
 
+static const char *const suffix_add_examples[] = {
+    "# Let only devices of this vendor and product take the file",
+    "dfu suffix add -v 2fe3 -p 0005 app.signed.bin",
+    NULL,
+};
+
 const struct cli_command cmd_suffix_add = {
     .name = "suffix add",
     .args = "FILE",
     .summary = "Append a DFU suffix, which says what device a file is for",
     .options = add_options,
+    .examples = suffix_add_examples,
     .run = add_run,
+};
+
+static const char *const suffix_check_examples[] = {
+    "# What device a file is for",
+    "dfu suffix check app.signed.bin",
+    NULL,
 };
 
 const struct cli_command cmd_suffix_check = {
     .name = "suffix check",
     .args = "FILE",
     .summary = "Show a file's DFU suffix",
+    .examples = suffix_check_examples,
     .run = check_run,
+};
+
+static const char *const suffix_delete_examples[] = {
+    "# The image alone again",
+    "dfu suffix delete app.signed.bin",
+    NULL,
 };
 
 const struct cli_command cmd_suffix_delete = {
     .name = "suffix delete",
     .args = "FILE",
     .summary = "Remove a file's DFU suffix",
+    .examples = suffix_delete_examples,
     .run = delete_run,
 };

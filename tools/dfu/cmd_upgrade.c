@@ -291,8 +291,11 @@ static const struct cli_option upgrade_options[] = {
 };
 
 static const char *const upgrade_examples[] = {
+    "# Upload, try, and keep it if it comes up",
     "dfu -d udp:192.0.2.1 upgrade app.signed.bin",
-    "dfu -d serial:/dev/ttyACM0 upgrade --test-only app.signed.bin", NULL
+    "# Let the application confirm itself",
+    "dfu -d serial:/dev/ttyACM0 upgrade --test-only app.signed.bin",
+    NULL,
 };
 
 const struct cli_command cmd_upgrade = {

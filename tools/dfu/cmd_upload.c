@@ -215,12 +215,19 @@ static const struct cli_option upload_options[] = {
     { 0 },
 };
 
+static const char *const upload_examples[] = {
+    "# Upload, then start it once; see image test",
+    "dfu -d udp:192.0.2.1 image upload app.signed.bin",
+    NULL,
+};
+
 const struct cli_command cmd_image_upload = {
     .name = "image upload",
     .args = "FILE",
     .summary = "Write a signed image to the slot that is not running",
     .details = "A transfer that broke off is taken up where it stopped: run the command again.",
     .options = upload_options,
+    .examples = upload_examples,
     .needs_target = true,
     .run = upload_run,
 };

@@ -466,11 +466,26 @@ static const char where[] =
     "Without -d this looks at the USB of this machine. -d usbip:HOST[:PORT] takes the device that\n"
     "a USB/IP server shows, for example 'dfu sim --usbip', and needs no kernel module.";
 
+static const char *const usb_list_examples[] = {
+    "# Devices on this computer",
+    "dfu usb list",
+    "# The virtual device that dfu sim --usbip 3240 shows",
+    "dfu -d usbip:localhost:3240 usb list",
+    NULL,
+};
+
 const struct cli_command cmd_usb_list = {
     .name = "usb list",
     .summary = "List USB devices that can do DFU, and their memories",
     .details = where,
+    .examples = usb_list_examples,
     .run = list_run,
+};
+
+static const char *const usb_upload_examples[] = {
+    "# Save what slot 0 holds",
+    "dfu usb upload -a 0 slot0.bin",
+    NULL,
 };
 
 const struct cli_command cmd_usb_upload = {
@@ -479,7 +494,14 @@ const struct cli_command cmd_usb_upload = {
     .summary = "Read a memory of a USB DFU device into a file",
     .details = where,
     .options = upload_options,
+    .examples = usb_upload_examples,
     .run = upload_run,
+};
+
+static const char *const usb_download_examples[] = {
+    "# Write a signed image to slot 1 and let the device restart into it",
+    "dfu usb download -a 1 -R app.signed.bin",
+    NULL,
 };
 
 const struct cli_command cmd_usb_download = {
@@ -488,7 +510,14 @@ const struct cli_command cmd_usb_download = {
     .summary = "Write a file to a memory of a USB DFU device",
     .details = where,
     .options = download_options,
+    .examples = usb_download_examples,
     .run = download_run,
+};
+
+static const char *const usb_detach_examples[] = {
+    "# From the application into DFU mode",
+    "dfu usb detach",
+    NULL,
 };
 
 const struct cli_command cmd_usb_detach = {
@@ -496,5 +525,6 @@ const struct cli_command cmd_usb_detach = {
     .summary = "Send a USB device from its application into DFU mode, or back",
     .details = where,
     .options = detach_options,
+    .examples = usb_detach_examples,
     .run = detach_run,
 };

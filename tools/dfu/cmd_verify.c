@@ -153,7 +153,9 @@ static int verify_run(struct cli *cli)
 }
 
 static const char *const examples[] = {
+    "# Is it signed with this key?",
     "dfu verify -k signing.pem app.signed.bin",
+    "# Is it whole?",
     "dfu verify app.signed.bin",
     NULL,
 };

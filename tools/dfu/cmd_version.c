@@ -16,8 +16,15 @@ static int version_run(struct cli *cli)
     return CLI_DONE;
 }
 
+static const char *const examples[] = {
+    "# Which release of dfu this is",
+    "dfu version",
+    NULL,
+};
+
 const struct cli_command cmd_version = {
     .name = "version",
     .summary = "Print the version of this tool",
+    .examples = examples,
     .run = version_run,
 };
