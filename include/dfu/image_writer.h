@@ -42,6 +42,7 @@ struct dfu_image_spec {
     struct dfu_image_version version;
     uint16_t header_size; /* 32 or more */
     uint32_t load_addr;
+    bool is_big_endian; /* legacy: MCUboot reads little-endian images only */
     uint32_t flags; /* enum dfu_image_flag; those of encryption and compression are refused,
                        because they follow from what is done */
 
@@ -75,6 +76,11 @@ uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payloa
 int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
                     uint32_t payload_len, uint32_t *len);
 
+/* The same as far as it is hashed: header, payload, protected TLVs. That is what a signer elsewhere
+ * gets to see (or its hash); signer may then hold a public key only. */
+int dfu_image_write_region(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
+                           uint32_t payload_len, uint32_t *len);
+
 /* The rest of a slot, by the rules imgtool knows the slot by (a bootloader's own geometry is in
  * slots.h). */
 struct dfu_image_slot {
@@ -84,10 +90,16 @@ struct dfu_image_slot {
     uint8_t max_align;    /* 8, 16 or 32 */
     uint8_t erased;       /* 0xff or 0 */
     bool is_overwrite_only;
+    bool is_big_endian;
 };
 
 /* The trailer that imgtool reserves. */
 uint32_t dfu_image_trailer_size(const struct dfu_image_slot *slot);
+
+/* Where the two things lie that an unconfirmed update's trailer holds, from the slot's start:
+ * image_ok, one write unit of max_align bytes, and the magic, 16 bytes, which is put to magic. */
+uint32_t dfu_image_trailer_magic(const struct dfu_image_slot *slot, uint8_t magic[16],
+                                 uint32_t *image_ok);
 
 /* Fill [len, slot->size) with erased bytes and the trailer's magic, so that the image is taken as
  * an update; with confirm also as one that stays. buf holds slot->size bytes. DFU_ERR_NOSPACE if

@@ -26,18 +26,30 @@ uint32_t dfu_image_trailer_size(const struct dfu_image_slot *slot)
     return slot->max_sectors * STATUS_PER_SECTOR * slot->align + FLAGS * slot->max_align + magic;
 }
 
+uint32_t dfu_image_trailer_magic(const struct dfu_image_slot *slot, uint8_t magic[16],
+                                 uint32_t *image_ok)
+{
+    trailer_magic(slot->max_align, magic);
+    if (slot->is_big_endian && slot->max_align != 8) {
+        put_be16(magic, slot->max_align);
+    }
+    *image_ok = slot->size - round_up(TRAILER_MAGIC_SIZE, slot->max_align) - slot->max_align;
+    return slot->size - TRAILER_MAGIC_SIZE;
+}
+
 int dfu_image_pad(const struct dfu_image_slot *slot, uint8_t *buf, uint32_t len, bool confirm)
 {
-    uint32_t trailer = dfu_image_trailer_size(slot);
-    uint32_t magic_field = round_up(TRAILER_MAGIC_SIZE, slot->max_align);
+    uint8_t magic[TRAILER_MAGIC_SIZE];
+    uint32_t at, image_ok;
 
-    if (!span_fits(len, trailer, slot->size)) {
+    if (!span_fits(len, dfu_image_trailer_size(slot), slot->size)) {
         return DFU_ERR_NOSPACE;
     }
     memset(buf + len, slot->erased, slot->size - len);
-    trailer_magic(slot->max_align, buf + slot->size - TRAILER_MAGIC_SIZE);
+    at = dfu_image_trailer_magic(slot, magic, &image_ok);
+    memcpy(buf + at, magic, sizeof(magic));
     if (confirm && !slot->is_overwrite_only) {
-        buf[slot->size - magic_field - slot->max_align] = IMAGE_OK_SET;
+        buf[image_ok] = IMAGE_OK_SET;
     }
     return 0;
 }

@@ -33,6 +33,7 @@ struct sink {
     uint8_t *buf;
     size_t cap, len;
     int err;
+    bool is_big; /* endian */
 };
 
 static void put(struct sink *s, const void *data, size_t len)
@@ -48,16 +49,32 @@ static void put(struct sink *s, const void *data, size_t len)
     s->len += len;
 }
 
+static void set16(bool is_big, uint8_t *raw, uint16_t value)
+{
+    if (is_big) {
+        put_be16(raw, value);
+    } else {
+        put_le16(raw, value);
+    }
+}
+
+static void set32(bool is_big, uint8_t *raw, uint32_t value)
+{
+    set16(is_big, raw + (is_big ? 2 : 0), (uint16_t)value);
+    set16(is_big, raw + (is_big ? 0 : 2), (uint16_t)(value >> 16));
+}
+
 static void put_pair(struct sink *s, uint16_t first, uint16_t second)
 {
     uint8_t raw[4];
 
-    put_le16(raw, first);
-    put_le16(raw + 2, second);
+    set16(s->is_big, raw, first);
+    set16(s->is_big, raw + 2, second);
     put(s, raw, sizeof(raw));
 }
 
-static void put_tlv(struct sink *s, uint16_t type, const void *value, size_t len)
+/* A type of two bytes. */
+static void put_wide_tlv(struct sink *s, uint16_t type, const void *value, size_t len)
 {
     if (len > AREA_MAX) {
         s->err = s->err ? s->err : DFU_ERR_RANGE;
@@ -65,6 +82,14 @@ static void put_tlv(struct sink *s, uint16_t type, const void *value, size_t len
     }
     put_pair(s, type, (uint16_t)len);
     put(s, value, len);
+}
+
+/* The format's own types are one byte and a zero, in either byte order (image format, 7.8). */
+static void put_tlv(struct sink *s, uint16_t type, const void *value, size_t len)
+{
+    uint16_t stored = (uint16_t)(s->is_big ? type << 8 : type);
+
+    put_wide_tlv(s, stored, value, len);
 }
 
 /* An area's info header goes in front once its entries are known; returns where. */
@@ -87,8 +112,8 @@ static void end_area(struct sink *s, size_t start, uint16_t magic)
         s->err = DFU_ERR_RANGE;
         return;
     }
-    put_le16(s->buf + start, magic);
-    put_le16(s->buf + start + 2, (uint16_t)total);
+    set16(s->is_big, s->buf + start, magic);
+    set16(s->is_big, s->buf + start + 2, (uint16_t)total);
 }
 
 static int hash_of(const struct dfu_hash_alg *alg, const void *data, size_t len, uint8_t *out)
@@ -163,7 +188,7 @@ static void put_boot_record(struct sink *s, const struct dfu_image_spec *spec)
     static const uint8_t zeros[DFU_HASH_MAX] = { 0 };
     uint8_t raw[BOOT_RECORD_ROOM], id[DFU_HASH_MAX];
     char version[VERSION_SHORT_SIZE];
-    struct sink record = { raw, sizeof(raw), 0, 0 };
+    struct sink record = { .buf = raw, .cap = sizeof(raw) };
     size_t id_len = signer_id(spec, id, &record.err);
 
     put(&record, "\xa5", 1); /* a map of five */
@@ -182,8 +207,8 @@ static void put_dependency(struct sink *s, const struct dfu_image_dependency *de
 
     raw[4] = dependency->min_version.major;
     raw[5] = dependency->min_version.minor;
-    put_le16(raw + 6, dependency->min_version.revision);
-    put_le32(raw + 8, dependency->min_version.build);
+    set16(s->is_big, raw + 6, dependency->min_version.revision);
+    set32(s->is_big, raw + 8, dependency->min_version.build);
     put_tlv(s, DFU_TLV_DEPENDENCY, raw, sizeof(raw));
 }
 
@@ -204,7 +229,7 @@ static void put_protected(struct sink *s, const struct dfu_image_spec *spec)
     if (spec->security_counter) {
         uint8_t raw[4];
 
-        put_le32(raw, *spec->security_counter);
+        set32(s->is_big, raw, *spec->security_counter);
         put_tlv(s, DFU_TLV_SEC_CNT, raw, sizeof(raw));
     }
     if (spec->boot_record) {
@@ -220,7 +245,7 @@ static void put_protected(struct sink *s, const struct dfu_image_spec *spec)
         put_tlv(s, DFU_TLV_UUID_CID, spec->class_id, UUID_SIZE);
     }
     for (size_t i = 0; i < spec->custom_count; i++) {
-        put_tlv(s, spec->custom[i].type, spec->custom[i].value, spec->custom[i].len);
+        put_wide_tlv(s, spec->custom[i].type, spec->custom[i].value, spec->custom[i].len);
     }
     end_area(s, start, INFO_MAGIC_PROT);
 }
@@ -308,17 +333,19 @@ static uint32_t flags_of(const struct dfu_image_spec *spec)
 static void write_header(const struct dfu_image_spec *spec, uint32_t payload_len,
                          uint16_t protected_size, uint8_t *raw)
 {
-    put_le32(raw, DFU_IMAGE_MAGIC);
-    put_le32(raw + 4, spec->load_addr);
-    put_le16(raw + 8, spec->header_size);
-    put_le16(raw + 10, protected_size);
-    put_le32(raw + 12, payload_len);
-    put_le32(raw + 16, flags_of(spec));
+    bool is_big = spec->is_big_endian;
+
+    set32(is_big, raw, DFU_IMAGE_MAGIC);
+    set32(is_big, raw + 4, spec->load_addr);
+    set16(is_big, raw + 8, spec->header_size);
+    set16(is_big, raw + 10, protected_size);
+    set32(is_big, raw + 12, payload_len);
+    set32(is_big, raw + 16, flags_of(spec));
     raw[20] = spec->version.major;
     raw[21] = spec->version.minor;
-    put_le16(raw + 22, spec->version.revision);
-    put_le32(raw + 24, spec->version.build);
-    put_le32(raw + 28, 0);
+    set16(is_big, raw + 22, spec->version.revision);
+    set32(is_big, raw + 24, spec->version.build);
+    set32(is_big, raw + 28, 0);
 }
 
 static size_t characters(const char *utf8)
@@ -370,14 +397,12 @@ uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payloa
     return room <= UINT32_MAX ? (uint32_t)room : 0;
 }
 
-/* Zeros after the payload where it will be encrypted; returns the body's length. */
-static uint32_t fill_up(const struct dfu_image_spec *spec, uint8_t *buf, uint32_t payload_len)
+/* The payload's length, with the zeros after it where it will be encrypted. */
+static uint32_t body_len(const struct dfu_image_spec *spec, uint32_t payload_len)
 {
     uint32_t end = spec->header_size + payload_len;
-    uint32_t more = spec->encryption ? round_up(end, CIPHER_BLOCK) - end : 0;
 
-    memset(buf + end, 0, more);
-    return payload_len + more;
+    return payload_len + (spec->encryption ? round_up(end, CIPHER_BLOCK) - end : 0);
 }
 
 static int encrypt(const struct dfu_image_spec *spec, uint8_t *body, uint32_t len)
@@ -390,11 +415,10 @@ static int encrypt(const struct dfu_image_spec *spec, uint8_t *body, uint32_t le
     return how->cipher->apply(how->content_key, how->content_key_len, 0, body, len);
 }
 
-int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
-                    uint32_t payload_len, uint32_t *len)
+/* Header and protected TLVs around a payload that is in place: all that is hashed. */
+static int write_region(struct sink *s, const struct dfu_image_spec *spec, uint32_t payload_len)
 {
-    struct sink s = { .buf = buf, .cap = cap };
-    size_t body_end;
+    size_t payload_end, body_end;
 
     if (!has_sense(spec)) {
         return DFU_ERR_INVAL;
@@ -402,26 +426,51 @@ int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
     if (payload_len > UINT32_MAX - spec->header_size - CIPHER_BLOCK) {
         return DFU_ERR_RANGE;
     }
-    body_end = (size_t)spec->header_size + payload_len;
-    if (body_end > cap || (spec->encryption && round_up((uint32_t)body_end, CIPHER_BLOCK) > cap)) {
+    payload_end = (size_t)spec->header_size + payload_len;
+    body_end = (size_t)spec->header_size + body_len(spec, payload_len);
+    if (body_end > s->cap) {
         return DFU_ERR_NOSPACE;
     }
-    payload_len = fill_up(spec, buf, payload_len);
-    body_end = (size_t)spec->header_size + payload_len;
-    s.len = body_end;
-    put_protected(&s, spec);
-    if (s.err) {
-        return s.err;
+    memset(s->buf + payload_end, 0, body_end - payload_end);
+    s->len = body_end;
+    put_protected(s, spec);
+    if (!s->err) {
+        write_header(spec, body_len(spec, payload_len), (uint16_t)(s->len - body_end), s->buf);
     }
-    write_header(spec, payload_len, (uint16_t)(s.len - body_end), buf);
-    put_unprotected(&s, spec);
-    s.err = s.err ? s.err : encrypt(spec, buf + spec->header_size, payload_len);
-    if (s.err) {
-        return s.err;
+    return s->err;
+}
+
+static int finish(const struct sink *s, uint32_t *len)
+{
+    if (s->err) {
+        return s->err;
     }
-    if (s.len > UINT32_MAX) {
+    if (s->len > UINT32_MAX) {
         return DFU_ERR_RANGE;
     }
-    *len = (uint32_t)s.len;
+    *len = (uint32_t)s->len;
     return 0;
+}
+
+int dfu_image_write_region(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
+                           uint32_t payload_len, uint32_t *len)
+{
+    struct sink s = { .buf = buf, .cap = cap, .is_big = spec->is_big_endian };
+    int err = write_region(&s, spec, payload_len);
+
+    return err ? err : finish(&s, len);
+}
+
+int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
+                    uint32_t payload_len, uint32_t *len)
+{
+    struct sink s = { .buf = buf, .cap = cap, .is_big = spec->is_big_endian };
+    int err = write_region(&s, spec, payload_len);
+
+    if (err) {
+        return err;
+    }
+    put_unprotected(&s, spec);
+    s.err = s.err ? s.err : encrypt(spec, buf + spec->header_size, body_len(spec, payload_len));
+    return finish(&s, len);
 }

@@ -24,7 +24,8 @@ enum cli_exit {
     CLI_NO_ANSWER = 4, /* in time */
     CLI_REVERTED = 5,  /* upgraded, but the device came back with the old image */
     CLI_INTERNAL = 6,
-    CLI_EXIT_COUNT
+    CLI_EXIT_COUNT,
+    CLI_INPUT /* as CLI_USAGE; but where imgtool ends in a traceback, status 1 as imgtool */
 };
 
 /* letter may be 0, name may be NULL (not both). arg names what the value is (FILE is a file's
@@ -51,6 +52,7 @@ struct cli_command {
     const struct cli_option *options;
     const char *const *examples; /* NULL-terminated; "# ..." says what the lines after it do */
     bool needs_target;
+    bool is_imgtools; /* one of imgtool's, too */
     int (*run)(struct cli *cli);
 };
 
@@ -66,6 +68,7 @@ struct cli {
     bool quiet;
     int verbose;         /* how often -v was said */
     uint32_t timeout_ms; /* 0: not given */
+    bool is_imgtool;     /* called by that name: its commands, exit codes and lines */
     const struct cli_command *command;
     bool failed;       /* cli_fail has spoken */
     bool is_rehearsal; /* only the words are looked at */
@@ -89,7 +92,7 @@ int cli_argc(const struct cli *cli);
 const char *cli_arg(const struct cli *cli, int n);
 
 /* Say in one sentence what went wrong, why, and what to do next (no full stop, no newline), and
- * return exit_code: `return cli_fail(cli, CLI_USAGE, "cannot read %s: %s", path, why);`. With
+ * return the exit code: `return cli_fail(cli, CLI_USAGE, "cannot read %s: %s", path, why);`. With
  * --json it becomes an object on stdout. Said once: a second call is ignored. */
 int cli_fail(struct cli *cli, int exit_code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -32,7 +32,7 @@ static const char *advice(int error)
 
 static int fail_read(struct cli *cli, const char *path, int error)
 {
-    return cli_fail(cli, CLI_USAGE, "cannot read %s: %s%s", path, strerror(error), advice(error));
+    return cli_fail(cli, CLI_INPUT, "cannot read %s: %s%s", path, strerror(error), advice(error));
 }
 
 /* Reads on to the end, growing as it goes: pipes have no size. */
@@ -188,7 +188,7 @@ int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, c
         free(target);
     }
     if (err) {
-        return cli_fail(cli, CLI_USAGE, "cannot write %s: %s%s", path, strerror(err), advice(err));
+        return cli_fail(cli, CLI_INPUT, "cannot write %s: %s%s", path, strerror(err), advice(err));
     }
     return CLI_DONE;
 }

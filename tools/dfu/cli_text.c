@@ -165,11 +165,21 @@ char *cli_hex(const uint8_t *data, size_t len, char *out)
     return out;
 }
 
+/* Others than 1 and 2 imgtool does not have. */
+static int exit_code_of(const struct cli *cli, int exit_code)
+{
+    if (exit_code == CLI_INPUT) {
+        return cli->is_imgtool ? CLI_REFUSED : CLI_USAGE;
+    }
+    return cli->is_imgtool && exit_code > CLI_USAGE ? CLI_REFUSED : exit_code;
+}
+
 int cli_fail(struct cli *cli, int exit_code, const char *fmt, ...)
 {
     char message[1024];
     va_list args;
 
+    exit_code = exit_code_of(cli, exit_code);
     if (cli->failed) {
         return exit_code;
     }
@@ -186,7 +196,7 @@ int cli_fail(struct cli *cli, int exit_code, const char *fmt, ...)
         cJSON_AddStringToObject(error, "message", message);
         (void)cli_json_print(cli, json);
     } else {
-        fprintf(stderr, "dfu: %s\n", message);
+        fprintf(stderr, "%s%s\n", cli->is_imgtool ? "Error: " : "dfu: ", message);
     }
     return exit_code;
 }
@@ -199,7 +209,7 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
         return;
     }
     va_start(args, fmt);
-    fprintf(stderr, "dfu: ");
+    fprintf(stderr, "%s: ", cli->is_imgtool ? "imgtool" : "dfu");
     vfprintf(stderr, fmt, args);
     fprintf(stderr, "\n");
     va_end(args);

@@ -166,13 +166,17 @@ int cli_number(struct cli *cli, int id, uint64_t min, uint64_t max, uint64_t *ou
     if (!text) {
         return CLI_DONE;
     }
+    if (text[0] == '-' && cli_parse_number(text + 1, &value)) {
+        return cli_fail(cli, CLI_INPUT, "%s %s is outside %llu to %llu", cli_option_text(cli, id),
+                        text, (unsigned long long)min, (unsigned long long)max);
+    }
     if (!cli_parse_number(text, &value)) {
         return cli_fail(cli, CLI_USAGE,
                         "%s %s is not a number; write it in decimal or with 0x, 0o or 0b in front",
                         cli_option_text(cli, id), text);
     }
     if (value < min || value > max) {
-        return cli_fail(cli, CLI_USAGE, "%s %s is outside %llu to %llu", cli_option_text(cli, id),
+        return cli_fail(cli, CLI_INPUT, "%s %s is outside %llu to %llu", cli_option_text(cli, id),
                         text, (unsigned long long)min, (unsigned long long)max);
     }
     *out = value;

@@ -204,7 +204,7 @@ static int dumpinfo_run(struct cli *cli)
 {
     uint8_t *data = NULL;
     size_t len = 0;
-    int exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len);
+    int exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len, NULL);
 
     if (!exit_code) {
         exit_code = dump_file(cli, data, len);

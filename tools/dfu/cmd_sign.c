@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* sign, alias create: an image from a program, as imgtool makes it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 #include "dfu/err.h"
-#include "imagefile.h"
 #include "sign_job.h"
 
 static const struct cli_option options[] = {
@@ -53,7 +54,7 @@ static const struct cli_option options[] = {
     { "sha", 0, "auto|256|384|512", 1, "which hash", "auto", O_SHA },
     { "pure", 0, NULL, 0, "sign the image itself, not its hash (Ed25519)", NULL, O_PURE },
     { "pad-sig", 0, NULL, 0, "pad ECDSA signatures, for MCUboot before 1.5", NULL, O_PAD_SIG },
-    { "endian", 'e', "ORDER", 1, "little", "little", O_ENDIAN },
+    { "endian", 'e', "little|big", 1, "byte order; MCUboot reads little only", "little", O_ENDIAN },
     { "encrypt", 'E', "FILE", 1, "not supported yet", NULL, O_ENCRYPT },
     { "encrypt-keylen", 0, "BITS", 1, "not supported yet", NULL, O_ENCRYPT_KEYLEN },
     { "hmac-sha", 0, "BITS", 1, "not supported yet", NULL, O_HMAC_SHA },
@@ -61,20 +62,19 @@ static const struct cli_option options[] = {
     { "save-enctlv", 0, NULL, 0, "not supported yet", NULL, O_SAVE_ENCTLV },
     { "compression", 0, "FORM", 1, "disabled; others are not supported yet", "disabled",
       O_COMPRESSION },
-    { "hex-addr", 'x', "N", 1, "not supported yet", NULL, O_HEX_ADDR },
-    { "vector-to-sign", 0, "FORM", 1, "not supported yet", NULL, O_VECTOR },
-    { "fix-sig", 0, "FILE", 1, "not supported yet", NULL, O_FIX_SIG },
-    { "fix-sig-pubkey", 0, "FILE", 1, "not supported yet", NULL, O_FIX_SIG_PUBKEY },
-    { "sig-out", 0, "FILE", 1, "not supported yet", NULL, O_SIG_OUT },
+    { "hex-addr", 'x', "N", 1, "address of the image in an Intel HEX output", NULL, O_HEX_ADDR },
+    { "vector-to-sign", 0, "payload|digest", 1,
+      "write what is to be signed elsewhere: the bytes, or their hash", NULL, O_VECTOR },
+    { "fix-sig", 0, "FILE", 1, "a signature made elsewhere, in base64", NULL, O_FIX_SIG },
+    { "fix-sig-pubkey", 0, "FILE", 1, "the public key of that signature", NULL, O_FIX_SIG_PUBKEY },
+    { "sig-out", 0, "FILE", 1, "write the signature here, too, in base64", NULL, O_SIG_OUT },
     { 0 },
 };
 
 /* What belongs to later work is refused: an option ignored is an image other than asked for. */
 static int refuse_unsupported(struct cli *cli)
 {
-    static const int later[] = { O_ENCRYPT,  O_ENCRYPT_KEYLEN, O_HMAC_SHA, O_CLEAR,
-                                 O_HEX_ADDR, O_SAVE_ENCTLV,    O_VECTOR,   O_FIX_SIG,
-                                 O_SIG_OUT,  O_FIX_SIG_PUBKEY };
+    static const int later[] = { O_ENCRYPT, O_ENCRYPT_KEYLEN, O_HMAC_SHA, O_CLEAR, O_SAVE_ENCTLV };
 
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
         if (cli_has(cli, later[i])) {
@@ -82,14 +82,11 @@ static int refuse_unsupported(struct cli *cli)
                             cli_option_text(cli, later[i]));
         }
     }
-    if (strcmp(cli_value(cli, O_COMPRESSION), "disabled") != 0 ||
-        strcmp(cli_value(cli, O_ENDIAN), "little") != 0) {
-        int id = strcmp(cli_value(cli, O_ENDIAN), "little") != 0 ? O_ENDIAN : O_COMPRESSION;
-
+    if (strcmp(cli_value(cli, O_COMPRESSION), "disabled") != 0) {
         return cli_fail(cli, CLI_USAGE, "%s %s is not supported yet; imgtool can do it",
-                        cli_option_text(cli, id), cli_value(cli, id));
+                        cli_option_text(cli, O_COMPRESSION), cli_value(cli, O_COMPRESSION));
     }
-    return imagefile_check_name(cli, cli_arg(cli, 1));
+    return CLI_DONE;
 }
 
 static int need_options(struct cli *cli)
@@ -110,6 +107,12 @@ static int fail_write(struct sign_job *job, int err)
     if (err == DFU_ERR_RANGE) {
         return cli_fail(job->cli, CLI_USAGE,
                         "the TLVs together are longer than 65535 bytes; leave some out");
+    }
+    if (err == DFU_ERR_VERIFY && job->fixed) {
+        return cli_fail(job->cli, CLI_REFUSED,
+                        "%s is no signature by %s of this image; sign what --vector-to-sign writes "
+                        "with the same options",
+                        cli_value(job->cli, O_FIX_SIG), job->key.path);
     }
     return cli_fail(job->cli, CLI_INTERNAL, "cannot make the image: %s", dfu_err_name(err));
 }
@@ -136,38 +139,60 @@ static int check_size(struct sign_job *job, uint32_t len, uint32_t trailer)
     return CLI_DONE;
 }
 
-static int build(struct sign_job *job, uint32_t *len)
+/* Room for the image and all that follows it, header space and program in place. */
+static int lay_out(struct sign_job *job, uint32_t payload_len, uint32_t *room)
 {
-    struct cli *cli = job->cli;
-    size_t lead = cli_has(cli, O_PAD_HEADER) ? job->spec.header_size : 0;
-    uint32_t payload_len = (uint32_t)(job->input_len + lead - job->spec.header_size);
-    uint32_t trailer = dfu_image_trailer_size(&job->slot);
-    uint32_t room = dfu_image_write_room(&job->spec, payload_len);
-    size_t cap = (size_t)room + (job->pads ? trailer : 0u);
-    int err;
+    size_t lead = cli_has(job->cli, O_PAD_HEADER) ? job->spec.header_size : 0;
+    size_t cap;
 
+    *room = dfu_image_write_room(&job->spec, payload_len);
+    cap = (size_t)*room + (job->pads ? dfu_image_trailer_size(&job->slot) : 0u);
     if (job->pads && cap < job->slot.size) {
         cap = job->slot.size;
     }
-    job->image = room ? malloc(cap) : NULL;
+    job->image = *room ? malloc(cap) : NULL;
     if (!job->image) {
-        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+        return cli_fail(job->cli, CLI_INTERNAL, "out of memory");
     }
     memset(job->image, job->slot.erased, lead);
     memcpy(job->image + lead, job->input, job->input_len);
-    err = dfu_image_write(&job->spec, job->image, room, payload_len, len);
-    if (err) {
-        return fail_write(job, err);
+    return CLI_DONE;
+}
+
+/* What somebody elsewhere signs, instead of an image; never padded, or it would be other bytes. */
+static int build_vector(struct sign_job *job, uint32_t payload_len, uint32_t room, uint32_t *len)
+{
+    const struct dfu_hash_alg *alg = job->spec.hash;
+    struct dfu_hash h;
+    int err = dfu_image_write_region(&job->spec, job->image, room, payload_len, len);
+
+    job->pads = false;
+    if (!err && job->vector == SIGN_DIGEST) {
+        err = alg->start(&h);
+        if (!err) {
+            err = alg->update(&h, job->image, *len);
+            err = alg->finish(&h, job->image) ? DFU_ERR_IO : err;
+        }
+        *len = alg->size;
     }
-    err = check_size(job, *len, trailer);
+    return err ? fail_write(job, err) : CLI_DONE;
+}
+
+static int build(struct sign_job *job, uint32_t *len)
+{
+    size_t lead = cli_has(job->cli, O_PAD_HEADER) ? job->spec.header_size : 0;
+    uint32_t payload_len = (uint32_t)(job->input_len + lead - job->spec.header_size);
+    uint32_t room;
+    int err = lay_out(job, payload_len, &room);
+
     if (err) {
         return err;
     }
-    if (job->pads) {
-        (void)dfu_image_pad(&job->slot, job->image, *len, job->confirms);
-        *len = job->slot.size;
+    if (job->vector != SIGN_WHOLE) {
+        return build_vector(job, payload_len, room, len);
     }
-    return CLI_DONE;
+    err = dfu_image_write(&job->spec, job->image, room, payload_len, len);
+    return err ? fail_write(job, err) : check_size(job, *len, dfu_image_trailer_size(&job->slot));
 }
 
 static void release(struct sign_job *job)
@@ -176,19 +201,35 @@ static void release(struct sign_job *job)
         free((void *)job->custom[i].value);
     }
     free(job->dependencies);
+    free(job->fixed);
     free(job->input);
     free(job->image);
     keyfile_free(&job->key);
 }
 
+/* Into a regular file only: elsewhere, as in a pipe, standard output may be the image's own. */
+static void print_line(const struct sign_job *job)
+{
+    const char *line = sign_line(job);
+    struct stat out;
+
+    if (line && !job->cli->json && !job->cli->quiet && stat(cli_arg(job->cli, 1), &out) == 0 &&
+        S_ISREG(out.st_mode)) {
+        printf("%s\n", line);
+    }
+}
+
 static int sign_run(struct cli *cli)
 {
-    struct sign_job job = { .cli = cli };
+    struct sign_job job = { .cli = cli, .base = -1 };
     uint32_t len = 0;
     int exit_code = need_options(cli);
 
     if (!exit_code) {
         exit_code = refuse_unsupported(cli);
+    }
+    if (!exit_code) {
+        exit_code = sign_check_out(&job);
     }
     if (!exit_code) {
         exit_code = sign_take_options(&job);
@@ -197,7 +238,13 @@ static int sign_run(struct cli *cli)
         exit_code = build(&job, &len);
     }
     if (!exit_code) {
-        exit_code = cli_write_file(cli, cli_arg(cli, 1), CLI_FILE_PLAIN, job.image, len);
+        exit_code = sign_write_signature(&job);
+    }
+    if (!exit_code) {
+        exit_code = sign_write_out(&job, len);
+    }
+    if (!exit_code) {
+        print_line(&job);
     }
     release(&job);
     return exit_code;
@@ -210,6 +257,11 @@ static const char *const examples[] = {
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.bin out.bin",
     "# A whole slot that is programmed into a new device",
     "dfu sign -k signing.pem -v 1.2.3+7 -H 32 --pad-header -S 0x8000 --confirm app.bin slot.bin",
+    "# The key is elsewhere: what it signs goes out, its signature comes back",
+    "dfu sign --vector-to-sign digest --fix-sig-pubkey pub.pem -v 1.2.3 -H 0x200 --pad-header "
+    "-S 0x70000 app.bin app.digest",
+    "dfu sign --fix-sig app.sig.b64 --fix-sig-pubkey pub.pem -v 1.2.3 -H 0x200 --pad-header "
+    "-S 0x70000 app.bin app.signed.bin",
     NULL,
 };
 

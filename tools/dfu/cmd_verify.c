@@ -142,7 +142,7 @@ static int verify_run(struct cli *cli)
         exit_code = cli_fail(cli, CLI_USAGE, "%s is an X25519 key, which signs nothing", key.path);
     }
     if (!exit_code) {
-        exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len);
+        exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len, NULL);
     }
     if (!exit_code) {
         exit_code = verify(cli, data, len, has_key ? &key : NULL);

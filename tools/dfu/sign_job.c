@@ -25,8 +25,14 @@ static int take_header(struct sign_job *job)
 {
     struct cli *cli = job->cli;
     uint32_t header_size = 0, load_addr = 0, rom_fixed = 0;
+    static const char *const orders[] = { "little", "big", NULL };
+    size_t order = 0;
     int exit_code = sign_parse_version(cli, cli_value(cli, O_VERSION), &job->spec.version);
 
+    if (!exit_code) {
+        exit_code = cli_choice(cli, O_ENDIAN, orders, &order);
+    }
+    job->spec.is_big_endian = order == 1;
     if (!exit_code) {
         exit_code =
             sign_take_number(job, O_HEADER_SIZE, DFU_IMAGE_HEADER_SIZE, HEADER_MAX, &header_size);
@@ -158,33 +164,6 @@ static int take_custom(struct sign_job *job)
     return exit_code;
 }
 
-static int take_key(struct sign_job *job)
-{
-    static const char *const formats[] = { "hash", "full", NULL };
-    struct cli *cli = job->cli;
-    size_t format = 0;
-    int exit_code = cli_choice(cli, O_KEY_FORMAT, formats, &format);
-
-    job->spec.with_whole_key = format == 1;
-    if (exit_code || !cli_has(cli, O_KEY)) {
-        return exit_code;
-    }
-    exit_code = keyfile_read(cli, cli_value(cli, O_KEY), &job->key);
-    if (exit_code) {
-        return exit_code;
-    }
-    if (!job->key.is_private) {
-        return cli_fail(cli, CLI_USAGE, "%s is a public key; signing needs the private one",
-                        job->key.path);
-    }
-    if (dfu_openssl_signer(job->key.pkey, job->key.der, job->key.der_len, &job->signer)) {
-        return cli_fail(cli, CLI_USAGE, "%s is an X25519 key, which encrypts but does not sign",
-                        job->key.path);
-    }
-    job->spec.signer = &job->signer;
-    return CLI_DONE;
-}
-
 static bool key_allows(const struct dfu_sig_alg *alg, const struct dfu_hash_alg *hash)
 {
     for (size_t i = 0; i < sizeof(alg->hash_types) / sizeof(alg->hash_types[0]); i++) {
@@ -228,7 +207,6 @@ static int take_hash(struct sign_job *job)
                         cli_value(cli, O_SHA), key->name, job->key.path);
     }
     job->spec.is_pure = is_pure;
-    job->spec.with_padded_signature = cli_has(cli, O_PAD_SIG);
     if (is_pure && !key) {
         cli_note(cli, "--pure without a key: the image is marked, but not signed");
     }
@@ -240,7 +218,7 @@ static int load_input(struct sign_job *job)
 {
     struct cli *cli = job->cli;
     uint16_t header_size = job->spec.header_size;
-    int exit_code = imagefile_read(cli, cli_arg(cli, 0), &job->input, &job->input_len);
+    int exit_code = imagefile_read(cli, cli_arg(cli, 0), &job->input, &job->input_len, &job->base);
 
     if (exit_code || cli_has(cli, O_PAD_HEADER)) {
         return exit_code;
@@ -265,8 +243,8 @@ static int load_input(struct sign_job *job)
 int sign_take_options(struct sign_job *job)
 {
     static int (*const steps[])(struct sign_job *) = {
-        take_header, sign_take_slot, take_counter, take_boot_record, take_ids,
-        load_input,  take_key,       take_custom,  take_hash,
+        take_header, sign_take_slot,   take_counter, take_boot_record, take_ids,
+        load_input,  sign_take_signer, take_custom,  take_hash,
     };
     const char *dependencies = cli_value(job->cli, O_DEPENDENCIES);
     int exit_code = CLI_DONE;

@@ -57,26 +57,49 @@ enum sign_option {
     O_BOARD,
 };
 
+/* What goes to OUTFILE: the image, or what is to be signed of it. */
+enum sign_vector { SIGN_WHOLE, SIGN_PAYLOAD, SIGN_DIGEST };
+
 /* What was asked for, and what has to be released at its end. */
 struct sign_job {
     struct cli *cli;
     struct dfu_image_spec spec;
     struct dfu_image_slot slot;
-    bool pads, confirms;
+    bool pads, confirms, tests;
+    enum sign_vector vector;
     uint32_t largest; /* image that the board's bootloader takes; 0: no board was named */
     uint32_t counter;
     struct dfu_image_dependency *dependencies;
     uint8_t vendor_id[SIGN_UUID_SIZE], class_id[SIGN_UUID_SIZE];
     struct dfu_custom_tlv custom[SIGN_CUSTOM_MAX];
-    struct keyfile key;
-    struct dfu_signer signer;
+    struct keyfile key;              /* -k, or --fix-sig-pubkey */
+    struct dfu_signer inner, signer; /* signer: inner, and what it signs is kept */
+    bool pads_signature;
+    uint8_t *fixed; /* --fix-sig */
+    size_t fixed_len;
+    uint8_t signature[DFU_SIGNATURE_MAX];
+    size_t signature_len; /* 0: nothing was signed yet */
     uint8_t *input;
     size_t input_len;
+    int64_t base; /* address of the input's first byte, or -1 */
     uint8_t *image;
 };
 
 /* The slot: by a board's name, by options, or both (options win). */
 int sign_take_slot(struct sign_job *job);
+
+/* Who signs, and whether the image or a part of it is wanted. */
+int sign_take_signer(struct sign_job *job);
+
+/* The line that imgtool prints about it, or NULL. */
+const char *sign_line(const struct sign_job *job);
+
+/* --sig-out, once the image is made. */
+int sign_write_signature(struct sign_job *job);
+
+/* Refuse to write over the input; write the image of len bytes, padded if that was asked for. */
+int sign_check_out(struct sign_job *job);
+int sign_write_out(struct sign_job *job, uint32_t len);
 
 /* Everything else, in imgtool's order; reads the input and the key. */
 int sign_take_options(struct sign_job *job);

@@ -96,7 +96,9 @@ int sign_take_slot(struct sign_job *job)
         slot->erased = value == 0 ? 0xff : 0;
     }
     slot->is_overwrite_only = slot->is_overwrite_only || cli_has(cli, O_OVERWRITE);
+    slot->is_big_endian = job->spec.is_big_endian;
     job->confirms = cli_has(cli, O_CONFIRM);
-    job->pads = job->confirms || cli_has(cli, O_PAD) || cli_has(cli, O_TEST);
+    job->tests = cli_has(cli, O_TEST);
+    job->pads = job->confirms || job->tests || cli_has(cli, O_PAD);
     return exit_code;
 }
