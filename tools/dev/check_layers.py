@@ -15,7 +15,8 @@ Rules (each line of output names one):
   spdx       every source says its licence and whose it is in its first lines
   state      no mutable variable with static lifetime in src/ (needs --objects: the build's objects)
 
-A crypto backend, src/crypto/NAME_BACKEND.c, may include <BACKEND/...> and use its allocator.
+A crypto backend, src/crypto/NAME_BACKEND.c, may include <BACKEND/...> and use its allocator; so
+may src/image/NAME_lzma.c with liblzma.
 """
 
 import argparse
@@ -56,9 +57,11 @@ def includes(text):
 
 
 def backend_of(path):
-    """The outside library that src/crypto/NAME_BACKEND.c may know, or None."""
+    """The outside library that src/crypto/NAME_BACKEND.c or src/image/NAME_lzma.c may know."""
     if path.parts[:2] == ("src", "crypto") and path.suffix == ".c" and "_" in path.stem:
         return path.stem.rsplit("_", 1)[1]
+    if path.parts[:2] == ("src", "image") and path.name.endswith("_lzma.c"):
+        return "lzma"
     return None
 
 
