@@ -111,12 +111,14 @@ enum dfu_image_fault {
     DFU_IMAGE_SIG_MISSING,
     DFU_IMAGE_SIG_LENGTH,
     DFU_IMAGE_SIG_INVALID,
-    DFU_IMAGE_BAD_PURE,      /* malformed pure-signature marker */
-    DFU_IMAGE_ENC_MISSING,   /* encrypted, but its key is wrapped for no key of our kinds */
-    DFU_IMAGE_ENC_LENGTH,    /* a wrapped key of the wrong length */
-    DFU_IMAGE_ENC_KEY,       /* a wrapped key that ours do not open */
-    DFU_IMAGE_NOT_SUPPORTED, /* encrypted or compressed, and this build cannot check that */
-    DFU_IMAGE_UNREADABLE,    /* the reader failed */
+    DFU_IMAGE_BAD_PURE,        /* malformed pure-signature marker */
+    DFU_IMAGE_ENC_MISSING,     /* encrypted, but its key is wrapped for no key of our kinds */
+    DFU_IMAGE_ENC_LENGTH,      /* a wrapped key of the wrong length */
+    DFU_IMAGE_ENC_KEY,         /* a wrapped key that ours do not open */
+    DFU_IMAGE_NOT_SUPPORTED,   /* encrypted or compressed, and this build cannot check that */
+    DFU_IMAGE_BAD_COMPRESSION, /* damaged body, or sizes and TLVs that contradict each other */
+    DFU_IMAGE_NO_MEMORY,       /* to be decoded it needs more memory than there is */
+    DFU_IMAGE_UNREADABLE,      /* the reader failed */
 };
 
 /* A short phrase for a fault, for messages: "hash does not match". Never NULL. */
@@ -181,11 +183,25 @@ struct dfu_plain_span {
 };
 struct dfu_reader dfu_plain_reader(struct dfu_plain_span *span);
 
+/* Whether compressed images can be checked, and with what: one decoding at a time runs in work.
+ * way is &dfu_unpack; a configuration that does not name it does not link it. */
+struct dfu_unpacked;
+struct dfu_unpack_way;
+struct dfu_decoder;
+extern const struct dfu_unpack_way dfu_unpack;
+struct dfu_unpacker {
+    const struct dfu_unpack_way *way;
+    const struct dfu_decoder *decoder; /* decompress.h */
+    void *work;                        /* aligned as for a pointer */
+    size_t work_len;
+};
+
 /* Whom to trust. hashes is NULL-terminated: the hash algorithms this build has, in order of
  * preference. With keys, a signature by one of them is required (chosen by the KEYHASH or PUBKEY
  * TLV before it), and every signature that names one of them must be right. hash_only accepts an
  * image by its hash alone and must be said explicitly: no keys and no hash_only refuses
- * everything; with keys it changes nothing. */
+ * everything; with keys it changes nothing. A compressed image is trusted if both are right by
+ * this policy: what is stored, and the image that it decodes to. */
 struct dfu_image_policy {
     const struct dfu_hash_alg *const *hashes;
     const struct dfu_key *keys;
@@ -193,6 +209,7 @@ struct dfu_image_policy {
     bool hash_only;
     const struct dfu_image_decryption *decryption; /* NULL: encrypted images are refused */
     bool body_is_clear; /* those that say they are encrypted are not: so in a primary slot */
+    const struct dfu_unpacker *unpacker; /* NULL: compressed images are refused */
 };
 
 struct dfu_image_report {

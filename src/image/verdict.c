@@ -53,6 +53,16 @@ uint32_t verdict_signature(int result)
     return seen == 0 ? proof : PROOF_NONE;
 }
 
+uint32_t verdict_unpacked(const struct dfu_verdict *verdict)
+{
+    volatile uint32_t proof = PROOF_NONE;
+
+    if (dfu_verdict_is_trusted(verdict)) {
+        proof = PROOF_UNPACKED ^ (verdict->word ^ TRUSTED);
+    }
+    return dfu_verdict_is_trusted(verdict) ? proof : PROOF_NONE;
+}
+
 uint32_t verdict_same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
 {
     volatile uint8_t forwards = 0;

@@ -17,6 +17,7 @@
 #define PROOF_NONE      0x00000000u
 #define PROOF_HASH      0x3c6a95d2u /* the stored hash is that of the bytes */
 #define PROOF_SIGNATURE 0xa59c4b17u /* a trusted key signed them */
+#define PROOF_UNPACKED  0x96539ae4u /* all that holds for what they decode to, too */
 
 void verdict_refuse(struct dfu_verdict *verdict);
 
@@ -26,6 +27,9 @@ void verdict_decide(struct dfu_verdict *verdict, enum dfu_image_fault fault, uin
 
 /* PROOF_SIGNATURE if a signature check returned 0, else PROOF_NONE. */
 uint32_t verdict_signature(int result);
+
+/* PROOF_UNPACKED if the verdict on what was decoded is trust, else PROOF_NONE. */
+uint32_t verdict_unpacked(const struct dfu_verdict *verdict);
 
 /* PROOF_HASH if both are equal, PROOF_NONE if not. Takes as long either way. */
 uint32_t verdict_same_bytes(const uint8_t *a, const uint8_t *b, size_t len);

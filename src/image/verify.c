@@ -7,13 +7,12 @@
 #include "base/bytes.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
+#include "image/unpack.h"
 #include "image/verdict.h"
 
 #define BUF_MIN 64u
 
 #define ENCRYPTED (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256)
-#define COMPRESSED \
-    (DFU_IMAGE_F_COMPRESSED_LZMA1 | DFU_IMAGE_F_COMPRESSED_LZMA2 | DFU_IMAGE_F_COMPRESSED_ARM_THUMB)
 
 /* One verification under way. */
 struct check {
@@ -24,7 +23,7 @@ struct check {
     size_t buf_len;
     void (*progress)(void *ctx);
     void *ctx;
-    uint32_t hash_proof, signature_proof;
+    uint32_t hash_proof, signature_proof, unpacked_proof;
 
     struct dfu_plain_span plain; /* where the body is encrypted: the image as it was hashed */
     struct dfu_reader plain_reader;
@@ -388,9 +387,6 @@ static enum dfu_image_fault open_body(struct check *c)
     const struct dfu_image_decryption *how = c->policy->decryption;
     enum dfu_image_fault fault;
 
-    if (c->image.header.flags & COMPRESSED) {
-        return DFU_IMAGE_NOT_SUPPORTED;
-    }
     if ((c->image.header.flags & ENCRYPTED) == 0) {
         return DFU_IMAGE_FINE;
     }
@@ -410,22 +406,11 @@ static enum dfu_image_fault open_body(struct check *c)
     return fault;
 }
 
-static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader *reader,
-                                        uint32_t limit)
+/* What is opened: its own hash and signature. */
+static enum dfu_image_fault check_opened(struct check *c)
 {
-    enum dfu_image_fault fault = dfu_image_open(&c->image, reader, limit);
+    enum dfu_image_fault fault = check_pure_marker(c);
 
-    if (fault) {
-        return fault;
-    }
-    c->report->size = c->image.end;
-    if (c->policy->key_count == 0 && !c->policy->hash_only) {
-        return DFU_IMAGE_KEY_UNKNOWN;
-    }
-    fault = open_body(c);
-    if (!fault) {
-        fault = check_pure_marker(c);
-    }
     if (!fault) {
         fault = choose_hash(c);
     }
@@ -443,10 +428,74 @@ static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader
 
 static uint32_t needed_proof(const struct check *c)
 {
+    uint32_t unpacked = c->image.header.flags & COMPRESSED ? PROOF_UNPACKED : PROOF_NONE;
+
     if (c->policy->key_count == 0) {
-        return PROOF_HASH;
+        return PROOF_HASH ^ unpacked;
     }
-    return c->report->hash ? PROOF_HASH ^ PROOF_SIGNATURE : PROOF_SIGNATURE;
+    return (c->report->hash ? PROOF_HASH ^ PROOF_SIGNATURE : PROOF_SIGNATURE) ^ unpacked;
+}
+
+/* The image that a compressed one decodes to, by the same rules; into a report of its own. */
+static enum dfu_image_fault check_unpacked(struct check *c, struct dfu_unpacked *u, uint32_t limit)
+{
+    struct dfu_image_report report = { .key_index = -1 };
+    struct check inner = {
+        .policy = c->policy,
+        .report = &report,
+        .buf = c->buf,
+        .buf_len = c->buf_len,
+        .progress = c->progress,
+        .ctx = c->ctx,
+        .key_index = -1,
+    };
+    enum dfu_image_fault fault;
+
+    verdict_refuse(&report.verdict);
+    fault = dfu_image_open(&inner.image, &u->reader, limit);
+    if (!fault) {
+        fault = check_opened(&inner);
+    }
+    if (u->stream_err) {
+        fault = DFU_IMAGE_BAD_COMPRESSION; /* whatever that led to */
+    }
+    verdict_decide(&report.verdict, fault, inner.hash_proof ^ inner.signature_proof,
+                   needed_proof(&inner));
+    c->unpacked_proof = verdict_unpacked(&report.verdict);
+    return fault;
+}
+
+static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader *reader,
+                                        uint32_t limit)
+{
+    const struct dfu_unpacker *unpacker = c->policy->unpacker;
+    enum dfu_image_fault fault = dfu_image_open(&c->image, reader, limit);
+    bool is_compressed = (c->image.header.flags & COMPRESSED) != 0;
+    struct dfu_unpacked unpacked;
+
+    if (fault) {
+        return fault;
+    }
+    c->report->size = c->image.end;
+    if (is_compressed && !unpacker) {
+        return DFU_IMAGE_NOT_SUPPORTED;
+    }
+    if (c->policy->key_count == 0 && !c->policy->hash_only) {
+        return DFU_IMAGE_KEY_UNKNOWN;
+    }
+    fault = open_body(c);
+    if (!fault) {
+        fault = check_opened(c);
+    }
+    if (fault || !is_compressed) {
+        return fault;
+    }
+    fault = unpacker->way->open(&unpacked, &c->image, unpacker);
+    if (!fault) {
+        fault = check_unpacked(c, &unpacked, limit);
+        unpacker->way->close(&unpacked);
+    }
+    return fault;
 }
 
 void dfu_image_verify(const struct dfu_image_policy *policy, const struct dfu_reader *reader,
@@ -460,8 +509,6 @@ void dfu_image_verify(const struct dfu_image_policy *policy, const struct dfu_re
         .buf_len = buf_len,
         .progress = progress,
         .ctx = ctx,
-        .hash_proof = PROOF_NONE,
-        .signature_proof = PROOF_NONE,
         .key_index = -1,
     };
 
@@ -472,6 +519,6 @@ void dfu_image_verify(const struct dfu_image_policy *policy, const struct dfu_re
     }
     report->fault = check_image(&c, reader, limit);
     wipe(&c.plain.key, sizeof(c.plain.key));
-    verdict_decide(&report->verdict, report->fault, c.hash_proof ^ c.signature_proof,
-                   needed_proof(&c));
+    verdict_decide(&report->verdict, report->fault,
+                   c.hash_proof ^ c.signature_proof ^ c.unpacked_proof, needed_proof(&c));
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "dfu/decompress.h"
 #include "dfu/image.h"
 #include "imagefile.h"
 #include "keyfile.h"
@@ -113,13 +114,18 @@ static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct
         .key_count = key ? 1 : 0,
         .hash_only = key == NULL,
     };
+    struct dfu_unpacker unpacker = { .way = &dfu_unpack, .decoder = &dfu_lzma2_liblzma };
     struct dfu_image_report report;
     struct dfu_image image;
-    uint8_t *buf = malloc(BUF_SIZE);
+    uint8_t *buf;
 
+    unpacker.work_len = unpacker.decoder->work_size(&(struct dfu_coding){ 0 });
+    buf = malloc(BUF_SIZE + unpacker.work_len);
     if (!buf) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
+    unpacker.work = buf + BUF_SIZE;
+    policy.unpacker = &unpacker;
     dfu_image_verify(&policy, &reader, 0, buf, BUF_SIZE, NULL, NULL, &report);
     free(buf);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
