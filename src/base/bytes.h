@@ -78,7 +78,7 @@ static inline uint32_t max_u32(uint32_t a, uint32_t b)
 }
 
 /* Overwrite a secret, in a way that no compiler leaves out. */
-static inline void wipe(void *secret, size_t len)
+static inline void wipe_secret(void *secret, size_t len)
 {
     volatile uint8_t *p = secret;
 

@@ -66,7 +66,7 @@ enum dfu_image_fault dfu_image_content_key(const struct dfu_image_decryption *ho
         }
         fault = found == DFU_IMAGE_ENC_MISSING ? fault : found;
     }
-    wipe(out->bytes, sizeof(out->bytes));
+    wipe_secret(out->bytes, sizeof(out->bytes));
     return fault;
 }
 

@@ -518,7 +518,7 @@ void dfu_image_verify(const struct dfu_image_policy *policy, const struct dfu_re
         return;
     }
     report->fault = check_image(&c, reader, limit);
-    wipe(&c.plain.key, sizeof(c.plain.key));
+    wipe_secret(&c.plain.key, sizeof(c.plain.key));
     verdict_decide(&report->verdict, report->fault,
                    c.hash_proof ^ c.signature_proof ^ c.unpacked_proof, needed_proof(&c));
 }
