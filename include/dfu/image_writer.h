@@ -43,7 +43,7 @@ struct dfu_image_spec {
     uint16_t header_size; /* 32 or more */
     uint32_t load_addr;
     bool is_big_endian; /* legacy: MCUboot reads little-endian images only */
-    uint32_t flags; /* enum dfu_image_flag; those of encryption and compression are refused,
+    uint32_t flags;     /* enum dfu_image_flag; those of encryption and compression are refused,
                        because they follow from what is done */
 
     /* Protected TLVs, each only if there. */
@@ -89,6 +89,7 @@ struct dfu_image_slot {
     uint8_t align;        /* of writes: 1 to 32 */
     uint8_t max_align;    /* 8, 16 or 32 */
     uint8_t erased;       /* 0xff or 0 */
+    uint16_t key_size;    /* bytes that a loader keeps of each encryption key; 0 without them */
     bool is_overwrite_only;
     bool is_big_endian;
 };

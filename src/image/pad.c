@@ -11,6 +11,7 @@
 #define STATUS_PER_SECTOR 3u
 #define FLAGS             4u /* image_ok, copy_done, swap_info, swap_size */
 #define FLAGS_OVERWRITE   2u
+#define KEYS              2u
 #define IMAGE_OK_SET      0x01u
 
 uint32_t dfu_image_trailer_size(const struct dfu_image_slot *slot)
@@ -23,7 +24,8 @@ uint32_t dfu_image_trailer_size(const struct dfu_image_slot *slot)
     if (slot->max_sectors > UINT32_MAX / 2 / STATUS_PER_SECTOR / slot->align) {
         return UINT32_MAX;
     }
-    return slot->max_sectors * STATUS_PER_SECTOR * slot->align + FLAGS * slot->max_align + magic;
+    return slot->max_sectors * STATUS_PER_SECTOR * slot->align + FLAGS * slot->max_align + magic +
+           KEYS * round_up(slot->key_size, slot->max_align);
 }
 
 uint32_t dfu_image_trailer_magic(const struct dfu_image_slot *slot, uint8_t magic[16],

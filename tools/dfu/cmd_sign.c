@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <openssl/crypto.h>
+
 #include "commands.h"
 #include "dfu/err.h"
 #include "sign_job.h"
@@ -55,11 +57,17 @@ static const struct cli_option options[] = {
     { "pure", 0, NULL, 0, "sign the image itself, not its hash (Ed25519)", NULL, O_PURE },
     { "pad-sig", 0, NULL, 0, "pad ECDSA signatures, for MCUboot before 1.5", NULL, O_PAD_SIG },
     { "endian", 'e', "little|big", 1, "byte order; MCUboot reads little only", "little", O_ENDIAN },
-    { "encrypt", 'E', "FILE", 1, "not supported yet", NULL, O_ENCRYPT },
-    { "encrypt-keylen", 0, "BITS", 1, "not supported yet", NULL, O_ENCRYPT_KEYLEN },
-    { "hmac-sha", 0, "BITS", 1, "not supported yet", NULL, O_HMAC_SHA },
-    { "clear", 'c', NULL, 0, "not supported yet", NULL, O_CLEAR },
-    { "save-enctlv", 0, NULL, 0, "not supported yet", NULL, O_SAVE_ENCTLV },
+    { "encrypt", 'E', "FILE", 1,
+      "encrypt for this key of the device: its public half, or an AES key in base64", NULL,
+      O_ENCRYPT },
+    { "encrypt-keylen", 0, "128|256", 1, "bits of the AES key that encrypts", "128",
+      O_ENCRYPT_KEYLEN },
+    { "hmac-sha", 0, "auto|256|512", 1, "hash that protects that key; 512 for X25519 only", "auto",
+      O_HMAC_SHA },
+    { "clear", 'c', NULL, 0, "leave the program plain, for a primary slot: it is encrypted later",
+      NULL, O_CLEAR },
+    { "save-enctlv", 0, NULL, 0, "the bootloader keeps keys as they came: a larger trailer", NULL,
+      O_SAVE_ENCTLV },
     { "compression", 0, "FORM", 1, "disabled; others are not supported yet", "disabled",
       O_COMPRESSION },
     { "hex-addr", 'x', "N", 1, "address of the image in an Intel HEX output", NULL, O_HEX_ADDR },
@@ -74,14 +82,6 @@ static const struct cli_option options[] = {
 /* What belongs to later work is refused: an option ignored is an image other than asked for. */
 static int refuse_unsupported(struct cli *cli)
 {
-    static const int later[] = { O_ENCRYPT, O_ENCRYPT_KEYLEN, O_HMAC_SHA, O_CLEAR, O_SAVE_ENCTLV };
-
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (cli_has(cli, later[i])) {
-            return cli_fail(cli, CLI_USAGE, "%s is not supported yet; imgtool can do it",
-                            cli_option_text(cli, later[i]));
-        }
-    }
     if (strcmp(cli_value(cli, O_COMPRESSION), "disabled") != 0) {
         return cli_fail(cli, CLI_USAGE, "%s %s is not supported yet; imgtool can do it",
                         cli_option_text(cli, O_COMPRESSION), cli_value(cli, O_COMPRESSION));
@@ -205,6 +205,8 @@ static void release(struct sign_job *job)
     free(job->input);
     free(job->image);
     keyfile_free(&job->key);
+    cryptkey_free(&job->device);
+    OPENSSL_cleanse(job->content_key, sizeof(job->content_key));
 }
 
 /* Into a regular file only: elsewhere, as in a pipe, standard output may be the image's own. */
@@ -257,6 +259,9 @@ static const char *const examples[] = {
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.bin out.bin",
     "# A whole slot that is programmed into a new device",
     "dfu sign -k signing.pem -v 1.2.3+7 -H 32 --pad-header -S 0x8000 --confirm app.bin slot.bin",
+    "# Encrypted for the device, which has the private half",
+    "dfu sign -k signing.pem -E device-pub.pem -v 1.2.3 -H 0x200 --pad-header -S 0x70000 app.bin "
+    "app.enc.bin",
     "# The key is elsewhere: what it signs goes out, its signature comes back",
     "dfu sign --vector-to-sign digest --fix-sig-pubkey pub.pem -v 1.2.3 -H 0x200 --pad-header "
     "-S 0x70000 app.bin app.digest",
@@ -267,7 +272,8 @@ static const char *const examples[] = {
 
 static const char details[] =
     "OUTFILE is written whole or not at all. Options and bytes are imgtool's, but that\n"
-    "ECDSA signatures are the same each time (RFC 6979); RSA signatures are random.";
+    "ECDSA signatures are the same each time (RFC 6979); RSA signatures are random, and so is\n"
+    "the key that encrypts.";
 
 const struct cli_command cmd_sign = {
     .name = "sign",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "cryptkey.h"
 #include "dfu/decompress.h"
 #include "dfu/image.h"
 #include "imagefile.h"
@@ -11,12 +12,23 @@
 
 #define BUF_SIZE 65536u
 
+enum { O_DECRYPT_KEY = 256 };
+
+#define ENCRYPTED (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256)
+
+/* What it must be signed with, and what opens it; NULL where not given. */
+struct verify_keys {
+    const struct keyfile *signer;
+    const struct cryptkey *device;
+};
+
 static const struct cli_option options[] = {
     { "key", 'k', "FILE", 1, "the key it must be signed with, public or private", NULL, 'k' },
+    { "decrypt-key", 0, "FILE", 1, "the device's private key, for an encrypted image", NULL,
+      O_DECRYPT_KEY },
     { 0 },
 };
 
-/* "abcd01..." of a TLV or digest; out holds 2 * len + 1 characters. */
 /* The signature of a pure image as text, or NULL. */
 static const char *pure_signature(const struct dfu_image *image, char *out)
 {
@@ -31,9 +43,15 @@ static const char *pure_signature(const struct dfu_image *image, char *out)
     return len < 0 ? NULL : cli_hex(sig, (size_t)len, out);
 }
 
-static int print_json(struct cli *cli, const struct dfu_image *image,
-                      const struct dfu_image_report *report, const struct keyfile *key)
+static bool is_encrypted(const struct dfu_image *image)
 {
+    return (image->header.flags & ENCRYPTED) != 0;
+}
+
+static int print_json(struct cli *cli, const struct dfu_image *image,
+                      const struct dfu_image_report *report, const struct verify_keys *keys)
+{
+    const struct keyfile *key = keys->signer;
     cJSON *json = cJSON_CreateObject();
     char version[DFU_IMAGE_VERSION_STRLEN], hex[2 * DFU_HASH_MAX + 1];
 
@@ -53,6 +71,10 @@ static int print_json(struct cli *cli, const struct dfu_image *image,
     if (key) {
         cJSON_AddStringToObject(json, "key_type", key->alg->name);
     }
+    cJSON_AddStringToObject(json, "body",
+                            !is_encrypted(image) ? "plain"
+                            : keys->device       ? "encrypted"
+                                                 : "clear");
     cJSON_AddBoolToObject(json, "bootable", (image->header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0);
     return cli_json_print(cli, json);
 }
@@ -72,14 +94,54 @@ static int print_text(const struct dfu_image *image, const struct dfu_image_repo
     return CLI_DONE;
 }
 
-static int fail_fault(struct cli *cli, const struct keyfile *key, enum dfu_image_fault fault)
+/* What a decryption key has to do with it. */
+static int fail_decryption(struct cli *cli, const struct cryptkey *device,
+                           enum dfu_image_fault fault)
 {
+    const char *file = cli_arg(cli, 0);
+
+    switch (fault) {
+    case DFU_IMAGE_ENC_MISSING:
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s is marked as encrypted, but not for a key like the %s key %s; name "
+                        "another key, or encrypt it again",
+                        file, cryptkey_kind(device), device->path);
+    case DFU_IMAGE_ENC_LENGTH:
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s is not valid: the key it is encrypted with is wrapped in the wrong "
+                        "length for %s; encrypt it again",
+                        file, device->keys[0].alg->name);
+    default:
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s is encrypted for another key than %s, or what its key is wrapped in "
+                        "was changed; name the right key",
+                        file, device->path);
+    }
+}
+
+static int fail_fault(struct cli *cli, const struct verify_keys *keys, enum dfu_image_fault fault,
+                      bool is_closed)
+{
+    const struct keyfile *key = keys->signer;
     const char *file = cli_arg(cli, 0);
 
     if (fault == DFU_IMAGE_NOT_SUPPORTED) {
         return cli_fail(cli, CLI_REFUSED,
-                        "%s cannot be checked: encrypted and compressed images are not supported "
-                        "yet",
+                        "%s cannot be checked: it is compressed in a way that no bootloader reads",
+                        file);
+    }
+    if (fault == DFU_IMAGE_ENC_MISSING || fault == DFU_IMAGE_ENC_LENGTH ||
+        fault == DFU_IMAGE_ENC_KEY) {
+        return fail_decryption(cli, keys->device, fault);
+    }
+    if (is_closed && !keys->device) {
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s is encrypted; name the key that opens it with --decrypt-key", file);
+    }
+    if (is_closed && fault == DFU_IMAGE_HASH_MISMATCH) {
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s is not valid: what it decrypts to does not match its hash (made with "
+                        "--clear, it is checked without --decrypt-key)",
                         file);
     }
     if (key && fault == DFU_IMAGE_KEY_UNKNOWN) {
@@ -100,8 +162,21 @@ static int fail_fault(struct cli *cli, const struct keyfile *key, enum dfu_image
                     dfu_image_fault_text(fault));
 }
 
-static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct keyfile *key)
+/* Without a key to open it, an encrypted image can still be one with a clear body. */
+static struct dfu_image_decryption decryption_of(const struct cryptkey *device)
 {
+    return (struct dfu_image_decryption){
+        .opener = &dfu_image_opener,
+        .cipher = &dfu_aes_ctr_openssl,
+        .keys = device ? device->keys : NULL,
+        .key_count = device ? device->count : 0,
+    };
+}
+
+static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct verify_keys *keys)
+{
+    const struct keyfile *key = keys->signer;
+    struct dfu_image_decryption decryption = decryption_of(keys->device);
     static const struct dfu_hash_alg *const hashes[] = { &dfu_sha512_openssl, &dfu_sha384_openssl,
                                                          &dfu_sha256_openssl, NULL };
     struct dfu_memory_span span = { data, (uint32_t)len };
@@ -113,10 +188,13 @@ static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct
         .keys = &trusted,
         .key_count = key ? 1 : 0,
         .hash_only = key == NULL,
+        .decryption = &decryption,
+        .body_is_clear = keys->device == NULL,
     };
     struct dfu_unpacker unpacker = { .way = &dfu_unpack, .decoder = &dfu_lzma2_liblzma };
     struct dfu_image_report report;
     struct dfu_image image;
+    bool is_closed;
     uint8_t *buf;
 
     unpacker.work_len = unpacker.decoder->work_size(&(struct dfu_coding){ 0 });
@@ -128,18 +206,24 @@ static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct
     policy.unpacker = &unpacker;
     dfu_image_verify(&policy, &reader, 0, buf, BUF_SIZE, NULL, NULL, &report);
     free(buf);
+    is_closed = dfu_image_open(&image, &reader, 0) == DFU_IMAGE_FINE && is_encrypted(&image);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
-        return fail_fault(cli, key, report.fault);
+        return fail_fault(cli, keys, report.fault, is_closed);
     }
-    (void)dfu_image_open(&image, &reader, 0); /* it did just before */
-    return cli->json ? print_json(cli, &image, &report, key)
+    if (is_closed && !keys->device) {
+        cli_note(cli, "%s is marked as encrypted, but its program is not: it is for a primary slot",
+                 cli_arg(cli, 0));
+    }
+    return cli->json ? print_json(cli, &image, &report, keys)
                      : print_text(&image, &report, key != NULL);
 }
 
 static int verify_run(struct cli *cli)
 {
+    struct cryptkey device = { 0 };
     struct keyfile key = { 0 };
-    bool has_key = cli_has(cli, 'k');
+    bool has_key = cli_has(cli, 'k'), has_device = cli_has(cli, O_DECRYPT_KEY);
+    struct verify_keys keys = { has_key ? &key : NULL, has_device ? &device : NULL };
     uint8_t *data = NULL;
     size_t len = 0;
     int exit_code = has_key ? keyfile_read(cli, cli_value(cli, 'k'), &key) : CLI_DONE;
@@ -147,13 +231,17 @@ static int verify_run(struct cli *cli)
     if (!exit_code && has_key && !key.alg) {
         exit_code = cli_fail(cli, CLI_USAGE, "%s is an X25519 key, which signs nothing", key.path);
     }
+    if (!exit_code && has_device) {
+        exit_code = cryptkey_read_private(cli, cli_value(cli, O_DECRYPT_KEY), &device);
+    }
     if (!exit_code) {
         exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len, NULL);
     }
     if (!exit_code) {
-        exit_code = verify(cli, data, len, has_key ? &key : NULL);
+        exit_code = verify(cli, data, len, &keys);
     }
     free(data);
+    cryptkey_free(&device);
     keyfile_free(&key);
     return exit_code;
 }
@@ -163,6 +251,8 @@ static const char *const examples[] = {
     "dfu verify -k signing.pem app.signed.bin",
     "# Is it whole?",
     "dfu verify app.signed.bin",
+    "# Will the device that holds this key be able to read it?",
+    "dfu verify -k signing.pem --decrypt-key device.pem app.enc.bin",
     NULL,
 };
 

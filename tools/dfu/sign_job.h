@@ -8,6 +8,7 @@
 #define DFU_SIGN_JOB_H
 
 #include "cli.h"
+#include "cryptkey.h"
 #include "dfu/image_writer.h"
 #include "keyfile.h"
 #include "sign_values.h"
@@ -78,7 +79,11 @@ struct sign_job {
     uint8_t *fixed; /* --fix-sig */
     size_t fixed_len;
     uint8_t signature[DFU_SIGNATURE_MAX];
-    size_t signature_len; /* 0: nothing was signed yet */
+    size_t signature_len;   /* 0: nothing was signed yet */
+    struct cryptkey device; /* -E */
+    struct dfu_wrapper wrapper;
+    uint8_t content_key[DFU_CONTENT_KEY_MAX];
+    struct dfu_image_encryption encryption;
     uint8_t *input;
     size_t input_len;
     int64_t base; /* address of the input's first byte, or -1 */
@@ -90,6 +95,9 @@ int sign_take_slot(struct sign_job *job);
 
 /* Who signs, and whether the image or a part of it is wanted. */
 int sign_take_signer(struct sign_job *job);
+
+/* Whom it is encrypted for, after the signer. */
+int sign_take_encryption(struct sign_job *job);
 
 /* The line that imgtool prints about it, or NULL. */
 const char *sign_line(const struct sign_job *job);

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""Encrypted images: dfu opens what imgtool makes, and a second implementation of the format (here,
+on the cryptography package) opens what dfu makes. imgtool itself cannot open any."""
+
+import base64
+import hashlib
+import hmac
+import random
+import re
+import shlex
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
+
+from images import dfu, done, imgtool, manifest, one_sentence, unpack_vectors
+
+BASE = ["-v", "1.2.3+4", "-H", "0x200", "--pad-header", "-S", "0x10000"]
+VALIDATED = b"Image was correctly validated"
+
+# What a device can hold, with a signer that goes with it, and imgtool's extra options.
+SCHEMES = {
+    "rsa": ("rsa-2048", "rsa-2048", []),
+    "p256": ("ecdsa-p256", "ecdsa-p256", []),
+    "x25519": ("x25519", "ed25519", []),
+    "x25519-512": ("x25519", "ed25519", ["--hmac-sha", "512"]),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "app.bin").write_bytes(random.Random(3).randbytes(9001))
+    for kind in {kind for scheme in SCHEMES.values() for kind in scheme[:2]}:
+        for owner in ("own", "other"):
+            done(dfu("keygen", "-k", folder / f"{owner}-{kind}.pem", "-t", kind))
+            done(dfu("getpub", "-k", folder / f"{owner}-{kind}.pem", "-e", "pem", "-o",
+                     folder / f"{owner}-{kind}-pub.pem"))
+    for size in (16, 32):
+        for owner in ("own", "other"):
+            key = random.Random(f"{owner}{size}").randbytes(size)
+            (folder / f"{owner}-{size}.b64").write_bytes(base64.b64encode(key) + b"\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    return unpack_vectors(tmp_path_factory.mktemp("vectors"))
+
+
+# ---- The format, once more ----
+
+def number(data, at, size):
+    return int.from_bytes(data[at:at + size], "little")
+
+
+def ctr(key, data):
+    return Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor().update(data)
+
+
+def unprotected(image):
+    """Type to value of the TLVs behind the region that is hashed, and that region's length."""
+    end = number(image, 8, 2) + number(image, 12, 4) + number(image, 10, 2)
+    assert image[end:end + 2] == b"\x07\x69"
+    at, stop, found = end + 4, end + number(image, end + 2, 2), {}
+    while at < stop:
+        found[number(image, at, 2)] = image[at + 4:at + 4 + number(image, at + 2, 2)]
+        at += 4 + number(image, at + 2, 2)
+    return found, end
+
+
+def open_ecies(secret, rest, size, algorithm):
+    digest = algorithm.digest_size
+    tag, wrapped = rest[:digest], rest[digest:]
+    keys = HKDF(algorithm, size + digest, None, b"MCUBoot_ECIES_v1").derive(secret)
+    assert hmac.digest(keys[size:], wrapped, algorithm.name) == tag
+    assert len(wrapped) == size
+    return ctr(keys[:size], wrapped)
+
+
+def unwrap(key_file, kind, value, size):
+    if key_file.suffix == ".b64":
+        assert kind == 0x31
+        return aes_key_unwrap(base64.b64decode(key_file.read_bytes()), value)
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    if isinstance(key, rsa.RSAPrivateKey):
+        assert kind == 0x30
+        return key.decrypt(value, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(),
+                                               None))
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        assert kind == 0x32
+        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), value[:65])
+        return open_ecies(key.exchange(ec.ECDH(), point), value[65:], size, hashes.SHA256())
+    secret = key.exchange(x25519.X25519PublicKey.from_public_bytes(value[:32]))
+    assert kind in (0x33, 0x34)
+    return open_ecies(secret, value[32:], size,
+                      hashes.SHA256() if kind == 0x33 else hashes.SHA512())
+
+
+def opened(image, key_file):
+    """The region that was hashed, and the rest with the key TLV's value left out."""
+    found, end = unprotected(image)
+    kind = next(kind for kind in found if 0x30 <= kind <= 0x34)
+    size = {4: 16, 8: 32}[number(image, 16, 4) & 0xc]
+    header, body = number(image, 8, 2), number(image, 12, 4)
+    key = unwrap(key_file, kind, found[kind], size)
+    assert len(key) == size
+    region = image[:header] + ctr(key, image[header:header + body]) + image[header + body:end]
+    digest = next(found[kind] for kind in (0x10, 0x11, 0x12) if kind in found)
+    assert {32: hashlib.sha256, 48: hashlib.sha384, 64: hashlib.sha512}[len(digest)](
+        region).digest() == digest
+    return region, {kind: None if 0x20 <= kind <= 0x34 and kind != 0x25 else value
+                    for kind, value in found.items()}
+
+
+# ---- Tests ----
+
+@pytest.mark.parametrize("bits", ["128", "256"])
+@pytest.mark.parametrize("name", SCHEMES)
+def test_dfu_opens_what_imgtool_encrypted(world, name, bits):
+    device, signer, more = SCHEMES[name]
+    out, key = world / f"i-{name}-{bits}.bin", world / f"own-{device}.pem"
+    sign = ["-k", world / f"own-{signer}.pem", "-E", world / f"own-{device}-pub.pem"]
+    done(imgtool("sign", *sign, *BASE, *more, "--encrypt-keylen", bits, world / "app.bin", out))
+    verify = ["verify", "-k", world / f"own-{signer}.pem"]
+    assert VALIDATED in done(dfu(*verify, "--decrypt-key", key, out))
+    one_sentence(dfu(*verify, out), 1, "is encrypted", "--decrypt-key")
+    one_sentence(dfu(*verify, "--decrypt-key", world / f"other-{device}.pem", out), 1,
+                 "encrypted for another key")
+
+
+@pytest.mark.parametrize("bits", ["128", "256"])
+@pytest.mark.parametrize("name", SCHEMES)
+def test_what_dfu_encrypted_is_what_imgtool_encrypted(world, name, bits):
+    device, signer, more = SCHEMES[name]
+    ours, theirs = world / f"ours-{name}-{bits}.bin", world / f"theirs-{name}-{bits}.bin"
+    args = ["-k", world / f"own-{signer}.pem", "-E", world / f"own-{device}-pub.pem", *BASE, *more,
+            "--encrypt-keylen", bits, "-s", "7", world / "app.bin"]
+    done(dfu("sign", *args, ours))
+    done(imgtool("sign", *args, theirs))
+    key = world / f"own-{device}.pem"
+    assert opened(ours.read_bytes(), key) == opened(theirs.read_bytes(), key)
+    body = slice(0x200, 0x200 + 9001)
+    assert ours.read_bytes()[body] != (world / "app.bin").read_bytes()
+    again = world / "again.bin"
+    done(dfu("sign", *args, again))
+    assert again.read_bytes()[body] != ours.read_bytes()[body], "the same content key twice"
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_an_aes_key_in_base64_wraps_keys_of_its_own_length(world, size):
+    out, key = world / f"kw-{size}.bin", world / f"own-{size}.b64"
+    done(dfu("sign", "-k", world / "own-ecdsa-p256.pem", "-E", key, *BASE, world / "app.bin", out))
+    region, _ = opened(out.read_bytes(), key)
+    assert region[0x200:0x200 + 9001] == (world / "app.bin").read_bytes()
+    assert VALIDATED in done(dfu("verify", "--decrypt-key", key, out))
+    one_sentence(dfu("verify", "--decrypt-key", world / f"other-{size}.b64", out), 1,
+                 "encrypted for another key")
+    one_sentence(dfu("sign", "-E", key, "--encrypt-keylen", str(384 - size * 8), *BASE,
+                     world / "app.bin", out), 2, "leave out --encrypt-keylen")
+
+
+def test_every_encrypted_image_of_the_vectors_is_made_alike(vectors, tmp_path):
+    """What imgtool made at random with the same arguments: the plain region, the kinds of TLVs and
+    what follows them."""
+    same = 0
+    for row in manifest(vectors):
+        args = shlex.split(row["imgtool_args"])
+        if args[0] != "sign" or "-E" not in args or "lzma2" in args:
+            continue
+        out, key = tmp_path / "out.bin", vectors / row["enc_key"]
+        done(dfu(*args[:-1], out, cwd=vectors))
+        ours, theirs = out.read_bytes(), (vectors / row["file"]).read_bytes()
+        if "--clear" in args:
+            _, end = unprotected(theirs)
+            assert ours[:end] == theirs[:end]
+            assert ours[end + 4:end + 40] == theirs[end + 4:end + 40], "the hash"
+        else:
+            assert opened(ours, key) == opened(theirs, key), row["file"]
+            region, _ = opened(ours, key)
+            payload = (vectors / row["payload"]).read_bytes()
+            assert payload in region
+        if "--pad" in args:
+            assert len(ours) == len(theirs) and ours[-64:] == theirs[-64:]
+        noted = re.search("image AES key ([0-9a-f]+)", row["notes"])
+        if noted:
+            found, _ = unprotected(theirs)
+            kind = next(kind for kind in found if 0x30 <= kind <= 0x34)
+            aes = bytes.fromhex(noted[1])
+            assert unwrap(key, kind, found[kind], len(aes)) == aes
+        same += 1
+    assert same == 19
+
+
+def test_a_clear_image_is_for_a_primary_slot_and_checked_as_it_is(world):
+    out, key = world / "clear.bin", world / "own-x25519.pem"
+    args = ["sign", "-k", world / "own-ed25519.pem", "-E", key, *BASE, "--clear"]
+    done(dfu(*args, world / "app.bin", out))
+    result = dfu("verify", "-k", world / "own-ed25519.pem", out)
+    assert VALIDATED in done(result) and b"for a primary slot" in result.stderr
+    assert VALIDATED in done(imgtool("verify", "-k", world / "own-ed25519.pem", out))
+    one_sentence(dfu("verify", "--decrypt-key", key, out), 1, "does not match its hash", "--clear")
+    assert (world / "app.bin").read_bytes() in out.read_bytes()
+
+
+def test_the_trailer_that_is_checked_has_room_for_the_keys(world):
+    """Largest program that fits, by imgtool's rule; keys of AES-256 take the room they need."""
+    def fits(*more):
+        size, step = 0, 4096
+        while step:
+            (world / "fit.bin").write_bytes(bytes(size + step))
+            result = dfu("sign", "-v", "1", "-H", "32", "--pad-header", "-S", "0x4000", *more,
+                         world / "fit.bin", world / "out.bin")
+            if result.returncode == 0:
+                size += step
+            else:
+                assert b"exceeds requested size" in result.stderr
+                step //= 2
+        return size
+
+    def by_imgtool(size, *more):
+        (world / "fit.bin").write_bytes(bytes(size))
+        return imgtool("sign", "-v", "1", "-H", "32", "--pad-header", "-S", "0x4000", *more,
+                       world / "fit.bin", world / "out.bin").returncode == 0
+
+    pub = ["-E", world / "own-x25519-pub.pem"]
+    for more in ([*pub], [*pub, "--save-enctlv"], [*pub, "--align", "16"],
+                 [*pub, "--align", "32", "--encrypt-keylen", "256"]):
+        size = fits(*more)
+        assert by_imgtool(size, *more) and not by_imgtool(size + 16, *more), more
+    assert fits(*pub, "--encrypt-keylen", "256") == fits(*pub) - 16 - 2 * 16
+    assert by_imgtool(fits(*pub) - 16, *pub, "--encrypt-keylen", "256"), "imgtool's 32 bytes less"
+
+
+def test_keys_that_nothing_can_be_encrypted_for_are_refused_and_nothing_is_written(world, vectors):
+    out = world / "none.bin"
+    signer = ["-k", world / "own-ecdsa-p256.pem"]
+    cases = [
+        ([], vectors / "test-only-ed25519-pub.pem", "cannot be encrypted for"),
+        ([], vectors / "test-only-ecdsa-p384-pub.pem", "cannot be encrypted for"),
+        ([], vectors / "test-only-rsa-3072-pub.pem", "cannot be encrypted for"),
+        (signer, world / "own-x25519-pub.pem", "no bootloader is built for"),
+        (signer, world / "own-rsa-2048-pub.pem", "no bootloader is built for"),
+        (["-k", world / "own-rsa-2048.pem"], world / "own-ecdsa-p256-pub.pem", "no bootloader"),
+        ([*signer, "--hmac-sha", "512"], world / "own-ecdsa-p256-pub.pem", "needs an X25519 key"),
+        (["--encrypt-keylen", "192"], world / "own-x25519-pub.pem", "192"),
+        ([], world / "missing.pem", "missing.pem"),
+        ([], world / "app.bin", "is not a key"),
+    ]
+    for more, key, words in cases:
+        one_sentence(dfu("sign", *more, "-E", key, *BASE, world / "app.bin", out), 2, words)
+        assert not out.exists()
+
+
+def test_keys_that_open_nothing_are_refused(world, vectors):
+    out = world / "enc.bin"
+    done(dfu("sign", "-E", world / "own-x25519-pub.pem", *BASE, world / "app.bin", out))
+    for key, code, words in (
+            (world / "own-x25519-pub.pem", 2, "needs the private one"),
+            (world / "own-ecdsa-p256.pem", 1, "not for a key like the P-256 key"),
+            (world / "own-16.b64", 1, "not for a key like the AES key"),
+            (vectors / "test-only-ed25519.pem", 2, "cannot be encrypted for"),
+            (world / "app.bin", 2, "is not a key")):
+        one_sentence(dfu("verify", "--decrypt-key", key, out), code, words)
+    done(dfu("verify", "--decrypt-key", world / "own-x25519.pem", out))
+
+
+@pytest.mark.parametrize("text", ["AAAA", "A" * 23, "A" * 24, "A" * 22 + "=A", "A" * 44, "A" * 45,
+                                  "A" * 22 + "==\nA", "?" * 22 + "=="])
+def test_base64_of_another_length_is_no_aes_key(world, text):
+    (world / "bad.b64").write_text(text)
+    one_sentence(dfu("sign", "-E", world / "bad.b64", *BASE, world / "app.bin", world / "o.bin"), 2,
+                 "is not a key")
+
+
+def test_json_says_how_the_body_was_checked(world):
+    out, key = world / "enc.json.bin", world / "own-x25519.pem"
+    for more, check, body in (([], [], "plain"), (["-E", key], ["--decrypt-key", key], "encrypted"),
+                              (["-E", key, "--clear"], [], "clear")):
+        done(dfu("sign", *more, *BASE, world / "app.bin", out))
+        assert f'"{body}"'.encode() in done(dfu("--json", "verify", *check, out))
