@@ -28,7 +28,7 @@ const char *dfu_image_fault_text(enum dfu_image_fault fault)
         [DFU_IMAGE_ENC_MISSING] = "encrypted, but not for a key of the kinds that were given",
         [DFU_IMAGE_ENC_LENGTH] = "the key it is encrypted with is wrapped in the wrong length",
         [DFU_IMAGE_ENC_KEY] = "encrypted for another key, or its wrapped key was changed",
-        [DFU_IMAGE_NOT_SUPPORTED] = "encrypted or compressed, which is not supported yet",
+        [DFU_IMAGE_NOT_SUPPORTED] = "encrypted or compressed in a way that cannot be read here",
         [DFU_IMAGE_BAD_COMPRESSION] = "its compressed body is damaged or of another size",
         [DFU_IMAGE_NO_MEMORY] = "more memory is needed to decompress it than there is",
         [DFU_IMAGE_UNREADABLE] = "it cannot be read",
