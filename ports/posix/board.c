@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 #include "board.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <libfdt.h>
 #include <stdio.h>
@@ -150,6 +151,30 @@ static FILE *open_board(const char *name, char *path, size_t cap)
     }
     errno = ENOENT;
     return NULL;
+}
+
+void dfu_board_each(void (*found)(void *ctx, const char *name), void *ctx)
+{
+    const char *const folders[] = { getenv("DFU_BOARDS_DIR"), DFU_BOARDS_DIR,
+                                    DFU_BOARDS_INSTALL_DIR };
+    struct dirent **entries = NULL;
+    int count = -1;
+
+    for (size_t i = 0; count < 0 && i < sizeof folders / sizeof folders[0]; i++) {
+        count = folders[i] ? scandir(folders[i], &entries, NULL, alphasort) : -1;
+    }
+    for (int i = 0; i < count; i++) {
+        const char *file = entries[i]->d_name;
+        size_t len = strlen(file);
+        char name[64];
+
+        if (len > 4 && len - 4 < sizeof name && strcmp(file + len - 4, ".dtb") == 0) {
+            (void)snprintf(name, sizeof name, "%.*s", (int)len - 4, file);
+            found(ctx, name);
+        }
+        free(entries[i]);
+    }
+    free(entries);
 }
 
 static void set_name(struct dfu_board *board, const char *name)

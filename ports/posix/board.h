@@ -65,6 +65,9 @@ int dfu_board_parse(struct dfu_board *board, const void *dtb, size_t len, const 
 
 void dfu_board_free(struct dfu_board *board);
 
+/* The names of all boards in the folder that dfu_board_load looks into first. */
+void dfu_board_each(void (*found)(void *ctx, const char *name), void *ctx);
+
 /* Give the areas of one device their driver. */
 void dfu_board_attach(struct dfu_board *board, unsigned flash, const struct dfu_flash_ops *ops,
                       void *ctx);

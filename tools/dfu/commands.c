@@ -14,6 +14,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_suffix_add,
     &cmd_suffix_check,
     &cmd_suffix_delete,
+    &cmd_explain,
 
     /* devices */
     &cmd_upgrade,

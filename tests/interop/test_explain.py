@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""dfu explain against what the virtual device then does."""
+
+import json
+import re
+
+import pytest
+
+from virtual_device import BIN, BOARD, DFU, Device, make_image, run
+
+
+@pytest.fixture
+def device(tmp_path):
+    device = Device(tmp_path)
+    yield device
+    device.stop()
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    return {name: make_image(folder / f"{name}.bin", version, size=size)
+            for name, version, size in [("v1", "1.0.0", 20000), ("v2", "2.0.0", 24000)]}
+
+
+def explain(*words, code=0):
+    done = run(DFU, "explain", "--json", *words)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def dfu(device, *words, code=0):
+    done = run(DFU, "-d", f"udp:{device.address}", *words)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def versions(told, name):
+    return [boot["version"] for scenario in told["scenarios"] if scenario["name"] == name
+            for boot in scenario["boots"]]
+
+
+def swaps(told, name):
+    return [boot["swap"][0] for scenario in told["scenarios"] if scenario["name"] == name
+            for boot in scenario["boots"]]
+
+
+def test_an_image_is_explained_before_it_is_sent(images):
+    told = explain(images["v2"], "-b", BOARD, "-r", images["v1"])
+    assert told["source"] == "image" and not told["stand_in"]
+    assert told["fit"]["fits"] and told["fit"]["over"] == 0
+    assert told["fit"]["size"] == told["images"][0]["slots"][1]["size"]
+    assert versions(told, "test") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
+    assert swaps(told, "test") == ["test", "revert", "none"]
+    assert versions(told, "test-confirm") == ["2.0.0+0", "2.0.0+0"]
+    assert swaps(told, "permanent") == ["perm", "none"]
+
+
+def test_the_predicted_time_is_what_the_device_then_says(device, images):
+    told = explain(images["v2"], "-b", BOARD, "-r", images["v1"])
+    boot = [s for s in told["scenarios"] if s["name"] == "test"][0]["boots"][0]
+    device.start("--init", images["v1"])
+    dfu(device, "image", "upload", images["v2"])
+    dfu(device, "image", "test", images["v2"])
+    dfu(device, "reset")
+    device.wait_for("app: application 2.0.0+0 running from slot 0")
+    said = re.search(r"this start took (\d+) erases, ([\d.]+) KiB written; ([\d.]+) s on nrf52840",
+                     device.console())
+    assert boot["erases"] == int(said[1])
+    assert abs(boot["bytes_written"] / 1024 - float(said[2])) < 0.06
+    assert abs(boot["flash_ms"] / 1000 - float(said[3])) < 0.06
+
+
+def test_each_slot_names_the_key_that_signed_it(tmp_path, device):
+    keys = {}
+    for name, kind in [("a", "ed25519"), ("b", "ecdsa-p256"), ("c", "ed25519")]:
+        keys[name] = tmp_path / f"{name}.pem"
+        assert run(BIN / "imgtool", "keygen", "-k", keys[name], "-t", kind).returncode == 0
+    one = make_image(tmp_path / "one.bin", "1.0.0", key=keys["a"])
+    two = make_image(tmp_path / "two.bin", "2.0.0", key=keys["b"])
+    device.start("--init", one, trust=("-k", keys["a"], "-k", keys["b"]))
+    dfu(device, "image", "upload", two)
+    device.stop()
+
+    told = explain("-f", device.flash, "-b", BOARD, "-k", keys["a"], "-k", keys["b"])
+    assert [slot["key"] for slot in told["images"][0]["slots"]] == [str(keys["a"]), str(keys["b"])]
+    told = explain("-f", device.flash, "-b", BOARD, "-k", keys["c"], "-k", keys["a"])
+    assert [slot["key"] for slot in told["images"][0]["slots"]] == [str(keys["a"]), None]
+    assert told["images"][0]["slots"][1]["state"] == "invalid"
+    text = run(DFU, "explain", "-f", device.flash, "-b", BOARD, "-k", keys["a"]).stdout
+    assert f"signed by {keys['a']}" in text and "not valid" in text
+
+
+def test_an_image_too_large_learns_what_would_help(tmp_path):
+    large = make_image(tmp_path / "large.bin", "1.0.0", size=476000)
+    told = explain(large, "-b", BOARD)["fit"]
+    assert not told["fits"]
+    assert told["over"] == told["size"] - told["largest"] > 0
+    assert "mode overwrite" in [help["what"] for help in told["would_help"]]
+    assert all(help["largest"] >= told["size"] for help in told["would_help"])
+    text = run(DFU, "explain", large, "-b", BOARD).stdout
+    assert f"{told['over']} more than the largest image ({told['largest']})" in text
+    assert "it would fit with mode overwrite" in text
+
+
+@pytest.mark.parametrize("op", [1, 4, 9, 14, 19, 30])
+@pytest.mark.parametrize("when", ["before", "inside"])
+def test_after_a_power_cut_the_device_does_what_was_explained(device, images, op, when):
+    device.start("--init", images["v1"])
+    dfu(device, "image", "upload", images["v2"])
+    dfu(device, "image", "test", images["v2"])
+    device.stop()
+    done = run(*device.command("--hash-only", "--power-cut", f"{op}:{when}", "--stay-off"))
+    assert "power lost" in done.stdout, done.stdout
+    told = explain("-f", device.flash, "-b", BOARD)
+    following = told["images"][0]["next"]
+    before = device.flash.read_bytes()
+    explain("-f", device.flash, "-b", BOARD)
+    assert device.flash.read_bytes() == before
+
+    runs = versions(told, "as-is")
+    for boot in runs[:3]:
+        device.start()
+        device.wait_for(f"app: application {boot} running")
+        if boot == runs[0]:
+            assert following["resumes"] == ("Boot source: primary slot" in device.console()
+                                            and following["why"] == "records")
+        device.stop()
+
+
+def test_a_live_device_is_explained_by_what_it_tells(device, images):
+    device.start("--init", images["v1"])
+    dfu(device, "image", "upload", images["v2"])
+
+    def live():
+        return json.loads(dfu(device, "--json", "explain"))
+
+    told = live()
+    assert told["source"] == "device" and told["board"] is None
+    assert told["images"][0]["next"]["swap"] == "none"
+    assert versions(told, "test") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
+    dfu(device, "image", "test", images["v2"])
+    told = live()
+    assert told["images"][0]["next"]["rule"] == 1
+    assert versions(told, "as-is") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
+    dfu(device, "reset")
+    device.wait_for("app: application 2.0.0+0 running")
+    told = live()
+    assert told["images"][0]["next"]["rule"] == 3
+    assert versions(told, "as-is") == ["1.0.0+0", "1.0.0+0"]
+    assert versions(told, "confirm-now") == ["2.0.0+0"]
+    dfu(device, "image", "confirm")
+    told = live()
+    assert told["images"][0]["next"]["swap"] == "none"
+    assert versions(told, "as-is") == ["2.0.0+0"]
+    told = json.loads(dfu(device, "--json", "explain", images["v2"], "-b", BOARD))
+    assert told["source"] == "device" and told["fit"]["fits"] and told["board"] == BOARD
+
+
+@pytest.mark.parametrize("words, says", [
+    ([], "there is nothing to explain"),
+    (["app.bin"], "--board"),
+    (["app.bin", "-f", "flash.bin", "-b", "sim"], "give one of them"),
+    (["-f", "missing.bin", "-b", "sim"], "missing.bin"),
+    (["-f", "/dev/null", "-b", "sim"], "1048576"),
+    (["-f", "/dev/null", "-b", "nosuch"], "no such board"),
+    (["-f", "/dev/null", "-b", "sim", "-m", "sideways"], "overwrite-fast"),
+])
+def test_what_can_not_be_explained_is_said_in_one_sentence(tmp_path, words, says):
+    done = run(DFU, "explain", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_file_that_is_no_image_is_refused(tmp_path):
+    (tmp_path / "app.bin").write_bytes(bytes(1000))
+    done = run(DFU, "explain", tmp_path / "app.bin", "-b", BOARD)
+    assert done.returncode == 1 and "is not a firmware image" in done.stderr

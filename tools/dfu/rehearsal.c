@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "rehearsal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t rehearsal_size(const struct dfu_board *board)
+{
+    size_t size = 0;
+
+    for (uint8_t i = 0; i < board->flash_count; i++) {
+        size += board->flashes[i].size;
+    }
+    return size;
+}
+
+bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct boot_mode *mode,
+                    const struct dfu_image_policy *policy)
+{
+    size_t mem_at = 0, bits_at = 0;
+
+    *r = (struct rehearsal){ .board = board };
+    r->size = r->programmed_size = rehearsal_size(board); /* a bit a unit is never more */
+    r->mem = malloc(r->size);
+    r->kept = malloc(r->size);
+    r->programmed = calloc(r->programmed_size, 1);
+    r->cfg = (struct dfu_boot_config){
+        .map = &board->map,
+        .strategy = mode->strategy,
+        .policy = *policy,
+        .validate_primary = true,
+        .buf = r->buf,
+        .buf_len = sizeof r->buf,
+    };
+    if (!r->mem || !r->kept || !r->programmed) {
+        return false;
+    }
+    for (uint8_t i = 0; i < board->flash_count; i++) {
+        const struct dfu_board_flash *of = &board->flashes[i];
+        struct dfu_area all;
+
+        r->flashes[i] = (struct dfu_sim_flash){
+            .mem = r->mem + mem_at,
+            .programmed = r->programmed + bits_at,
+            .size = of->size,
+            .write_size = of->write_size,
+            .erased = of->erased,
+            .runs = of->runs,
+            .run_count = of->run_count,
+            .timing = of->timing,
+        };
+        dfu_sim_flash_format(&r->flashes[i]);
+        all = dfu_sim_flash_area(&r->flashes[i], of->name, 0, of->size, of->runs, of->run_count);
+        dfu_board_attach(board, i, all.ops, all.ctx);
+        mem_at += of->size;
+        bits_at += of->size / of->write_size / 8 + 1;
+    }
+    return true;
+}
+
+void rehearsal_free(struct rehearsal *r)
+{
+    free(r->mem);
+    free(r->kept);
+    free(r->programmed);
+    *r = (struct rehearsal){ 0 };
+}
+
+void rehearsal_adopt(struct rehearsal *r)
+{
+    for (uint8_t i = 0; i < r->board->flash_count; i++) {
+        dfu_sim_flash_adopt(&r->flashes[i]);
+        dfu_sim_flash_power_on(&r->flashes[i]);
+    }
+}
+
+void rehearsal_keep(struct rehearsal *r)
+{
+    memcpy(r->kept, r->mem, r->size);
+}
+
+void rehearsal_restore(struct rehearsal *r)
+{
+    memcpy(r->mem, r->kept, r->size);
+    rehearsal_adopt(r);
+}
+
+void rehearsal_put(struct rehearsal *r, const struct dfu_area *area, uint32_t off, const void *data,
+                   size_t len)
+{
+    (void)r;
+    (void)dfu_sim_flash_load(area->ctx, area->base + off, data, len);
+}
+
+struct rehearsed_boot rehearsal_boot(struct rehearsal *r)
+{
+    struct rehearsed_boot boot = { .is_time_known = true };
+    struct dfu_sim_flash before[DFU_BOARD_FLASHES_MAX];
+
+    memcpy(before, r->flashes, sizeof before);
+    boot.err = dfu_boot(&r->cfg, &boot.result);
+    for (uint8_t i = 0; i < r->board->flash_count; i++) {
+        const struct dfu_sim_flash *flash = &r->flashes[i];
+        uint32_t ops = flash->erases - before[i].erases + flash->writes - before[i].writes;
+
+        boot.erases += flash->erases - before[i].erases;
+        boot.writes += flash->writes - before[i].writes;
+        boot.bytes_written += flash->bytes_written - before[i].bytes_written;
+        boot.flash_us += flash->elapsed_us - before[i].elapsed_us;
+        boot.is_time_known = boot.is_time_known && (ops == 0 || flash->timing != NULL);
+    }
+    return boot;
+}
