@@ -3,10 +3,12 @@
 """The real imgtool accepts what dfu makes and the other way round; without a key and with Ed25519
 both make the same bytes."""
 
+import io
 import itertools
 import random
 
 import pytest
+from imgtool import keys
 
 from images import KEY_TYPES, dfu, done, imgtool, one_sentence
 
@@ -167,6 +169,40 @@ def test_a_new_key_is_secret_and_replaces_nothing(world, tmp_path):
     assert key.read_bytes() == before
     done(dfu("keygen", "-k", key, "-t", "ed25519", "--force"))
     assert key.read_bytes() != before
+
+
+PRIVATE_FORMS = [[], ["-f", "openssl"], ["-f", "pkcs8"], ["--minimal"],
+                 ["--minimal", "-f", "openssl"]]
+
+
+def their_private_key(path, form):
+    """What imgtool's getpriv prints, or None where it refuses; by its classes, because the command
+    prints to the output that Python started with."""
+    text = io.StringIO()
+    try:
+        keys.load(path).emit_private("--minimal" in form, form[-1] if "-f" in form else None, text)
+    except (keys.RSAUsageError, keys.ECDSAUsageError, keys.Ed25519UsageError,
+            keys.X25519UsageError):
+        return None
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("kind", [*KEY_TYPES, "x25519"])
+def test_imgtool_prints_the_same_private_keys_for_our_files(tmp_path, kind):
+    """And refuses the same forms; five keys each, as lengths of numbers differ."""
+    printed = refused = 0
+    for number in range(1 if "rsa" in kind else 5):
+        key = tmp_path / f"{number}.pem"
+        done(dfu("keygen", "-k", key, "-t", kind))
+        for form in PRIVATE_FORMS:
+            ours, theirs = dfu("getpriv", "-k", key, *form), their_private_key(key, form)
+            if theirs is None:
+                one_sentence(ours, 2)
+                refused += 1
+            else:
+                assert done(ours).decode() == theirs, form
+                printed += 1
+    assert printed + refused in (5, 25) and (printed > 0) == (kind != "ed25519")
 
 
 def test_imgtool_prints_the_same_code_for_our_keys(world):

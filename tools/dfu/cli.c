@@ -87,10 +87,11 @@ static bool is_spelled_out(const struct cli_option *option, char **argv)
 
 static const char *of_command(const struct cli *cli, char *buf, size_t cap)
 {
-    if (!cli->command) {
-        return "dfu help";
+    if (cli->command) {
+        snprintf(buf, cap, "%s %s --help", cli_program(cli), cli->command->name);
+    } else {
+        snprintf(buf, cap, "%s help", cli_program(cli));
     }
-    snprintf(buf, cap, "dfu %s --help", cli->command->name);
     return buf;
 }
 
@@ -201,13 +202,13 @@ static int find_command(struct cli *cli, int argc, char **argv)
         snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]);
     }
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
-        if (strcmp((*c)->name, two) == 0) {
+        if (strcmp((*c)->name, two) == 0 && cli_knows(cli, *c)) {
             cli->command = *c;
             return 2;
         }
     }
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
-        if (strcmp((*c)->name, argv[0]) == 0) {
+        if (strcmp((*c)->name, argv[0]) == 0 && cli_knows(cli, *c)) {
             cli->command = *c;
             return 1;
         }
@@ -229,19 +230,20 @@ static int fail_command(struct cli *cli, int argc, char **argv)
                      (*c)->name + len + 1);
         }
     }
-    if (group[0]) {
-        return cli_fail(cli, CLI_USAGE, "dfu %s needs one of: %s", argv[0], group);
+    if (group[0] && !cli->is_imgtool) {
+        return cli_fail(cli, CLI_USAGE, "%s %s needs one of: %s", cli_program(cli), argv[0], group);
     }
-    nearest = cli_nearest(argv[0]);
+    nearest = cli_nearest(cli, argv[0]);
     if (!nearest && argc > 1) {
         snprintf(typed, sizeof(typed), "%s %s", argv[0], argv[1]);
-        nearest = cli_nearest(typed);
+        nearest = cli_nearest(cli, typed);
     }
     if (nearest) {
         return cli_fail(cli, CLI_USAGE, "there is no command %s; did you mean %s?", argv[0],
                         nearest);
     }
-    return cli_fail(cli, CLI_USAGE, "there is no command %s; dfu help lists them", argv[0]);
+    return cli_fail(cli, CLI_USAGE, "there is no command %s; %s help lists them", argv[0],
+                    cli_program(cli));
 }
 
 /* args reads like "INFILE OUTFILE", "[NAME]", "FILE...". */
@@ -256,8 +258,8 @@ static int check_args(struct cli *cli)
         bool is_open = len > 3 && memmem(p, len, "...", 3) != NULL;
 
         if (have >= cli->argc && !is_optional) {
-            return cli_fail(cli, CLI_USAGE, "%.*s is missing; usage: dfu %s [OPTIONS] %s",
-                            (int)(is_open ? len - 3 : len), p, cli->command->name,
+            return cli_fail(cli, CLI_USAGE, "%.*s is missing; usage: %s %s [OPTIONS] %s",
+                            (int)(is_open ? len - 3 : len), p, cli_program(cli), cli->command->name,
                             cli->command->args);
         }
         have = is_open ? cli->argc : have + 1;
@@ -265,8 +267,8 @@ static int check_args(struct cli *cli)
         p += strspn(p, " ");
     }
     if (cli->argc > have) {
-        return cli_fail(cli, CLI_USAGE, "%s is one argument too many; usage: dfu %s [OPTIONS] %s",
-                        cli->argv[have], cli->command->name,
+        return cli_fail(cli, CLI_USAGE, "%s is one argument too many; usage: %s %s [OPTIONS] %s",
+                        cli->argv[have], cli_program(cli), cli->command->name,
                         cli->command->args ? cli->command->args : "");
     }
     return CLI_DONE;
@@ -281,7 +283,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     grammar_of(&g, cli->command, ":");
     exit_code = parse(cli, &g, argc, argv, &wants_help, &wants_version);
     if (!exit_code && wants_help) {
-        cli_help_command(cli->command);
+        cli_help_command(cli);
         return CLI_DONE;
     }
     cli->argv = argv + optind;
@@ -301,13 +303,13 @@ static int run_command(struct cli *cli, int argc, char **argv)
 static int help(struct cli *cli, int argc, char **argv)
 {
     if (argc == 0) {
-        cli_help();
+        cli_help(cli);
         return CLI_DONE;
     }
     if (!find_command(cli, argc, argv)) {
         return fail_command(cli, argc, argv);
     }
-    cli_help_command(cli->command);
+    cli_help_command(cli);
     return CLI_DONE;
 }
 
@@ -335,8 +337,8 @@ static int dispatch(struct cli *cli, int argc, char **argv)
         return cli_fail(cli, CLI_USAGE, "a command is missing; dfu help lists them");
     }
     if (argc == 0) {
-        cli_help();
-        return CLI_USAGE;
+        cli_help(cli);
+        return cli->is_imgtool ? CLI_DONE : CLI_USAGE;
     }
     words = find_command(cli, argc, argv);
     if (words == 0) {
@@ -372,6 +374,7 @@ int cli_main(int argc, char **argv)
     struct cli cli = { .target = getenv("DFU_TARGET"), .json = asks_for_json(argc, argv) };
     int exit_code;
 
+    cli.is_imgtool = argc > 0 && strcmp(basename(argv[0]), "imgtool") == 0;
     cli.given = calloc((size_t)argc + 1, sizeof(*cli.given));
     if (!cli.given) {
         return cli_fail(&cli, CLI_INTERNAL, "out of memory");

@@ -121,7 +121,7 @@ int cli_choice(struct cli *cli, int id, const char *const *names, size_t *out);
 /* "-k/--key", as messages name an option of the running command. */
 const char *cli_option_text(const struct cli *cli, int id);
 
-/* Read a whole file of at most limit bytes into memory that the caller frees. 0 or CLI_USAGE
+/* Read a whole file of at most limit bytes into memory that the caller frees. 0 or an exit code
  * after saying why. *data is never NULL on success and ends with an extra NUL byte. */
 int cli_read_file(struct cli *cli, const char *path, size_t limit, uint8_t **data, size_t *len);
 
@@ -168,9 +168,11 @@ enum cli_global {
 int cli_main(int argc, char **argv);
 /* Judge a command line without doing what it says: 0 or the exit code it would end with. */
 int cli_rehearse(int argc, char **argv);
-void cli_help(void);
-void cli_help_command(const struct cli_command *command);
+void cli_help(const struct cli *cli);
+void cli_help_command(const struct cli *cli);   /* cli->command */
+const char *cli_program(const struct cli *cli); /* "dfu", or "imgtool" */
+bool cli_knows(const struct cli *cli, const struct cli_command *command);
 /* The command whose name is nearest to what was typed, or NULL if none is near. */
-const char *cli_nearest(const char *typed);
+const char *cli_nearest(const struct cli *cli, const char *typed);
 
 #endif

@@ -70,48 +70,70 @@ static void print_options(const struct cli_command *command)
     }
 }
 
-static void print_examples(const char *const *examples)
+const char *cli_program(const struct cli *cli)
+{
+    return cli->is_imgtool ? "imgtool" : "dfu";
+}
+
+static void print_examples(const struct cli *cli, const char *const *examples)
 {
     for (const char *const *e = examples; e && *e; e++) {
-        printf("  %s\n", *e);
+        bool is_ours = strncmp(*e, "dfu ", 4) == 0;
+
+        printf("  %s%s%s\n", is_ours ? cli_program(cli) : "", is_ours ? " " : "",
+               is_ours ? *e + 4 : *e);
     }
 }
 
-void cli_help(void)
+/* imgtool knows its own commands only. */
+bool cli_knows(const struct cli *cli, const struct cli_command *command)
 {
-    printf("usage: dfu [OPTIONS] COMMAND [ARGUMENTS]\n\n%s\n\nexamples:\n", cli_about);
-    print_examples(cli_first_steps);
-    printf("\ncommands:\n");
+    return !cli->is_imgtool || command->is_imgtools;
+}
+
+void cli_help(const struct cli *cli)
+{
+    printf("usage: %s [OPTIONS] COMMAND [ARGUMENTS]\n\n%s\n\n", cli_program(cli), cli_about);
+    if (!cli->is_imgtool) {
+        printf("examples:\n");
+        print_examples(cli, cli_first_steps);
+        printf("\n");
+    }
+    printf("commands:\n");
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
-        printf("  %-*s %s\n", COMMAND_COLUMN, (*c)->name, (*c)->summary);
+        if (cli_knows(cli, *c)) {
+            printf("  %-*s %s\n", COMMAND_COLUMN, (*c)->name, (*c)->summary);
+        }
     }
     printf("\noptions:\n");
     print_options(NULL);
     printf("\nexit codes:\n");
-    for (size_t i = 0; i < CLI_EXIT_COUNT; i++) {
+    for (size_t i = 0; i < (cli->is_imgtool ? CLI_NO_DEVICE : CLI_EXIT_COUNT); i++) {
         printf("  %d %s\n", cli_exits[i].code, cli_exits[i].meaning);
     }
-    printf("\ndfu COMMAND --help explains a command.\n");
+    printf("\n%s COMMAND --help explains a command.\n", cli_program(cli));
 }
 
-void cli_help_command(const struct cli_command *command)
+void cli_help_command(const struct cli *cli)
 {
-    printf("usage: dfu %s%s%s%s%s\n\n%s.\n", command->needs_target ? "-d TARGET " : "",
-           command->name, command->options ? " [OPTIONS]" : "",
-           command->args && command->args[0] ? " " : "", command->args ? command->args : "",
-           command->summary);
+    const struct cli_command *command = cli->command;
+
+    printf("usage: %s %s%s%s%s%s\n\n%s.\n", cli_program(cli),
+           command->needs_target ? "-d TARGET " : "", command->name,
+           command->options ? " [OPTIONS]" : "", command->args && command->args[0] ? " " : "",
+           command->args ? command->args : "", command->summary);
     if (command->details) {
         printf("\n%s\n", command->details);
     }
     if (command->examples && command->examples[0]) {
         printf("\nexamples:\n");
-        print_examples(command->examples);
+        print_examples(cli, command->examples);
     }
     if (command->options && command->options->id) {
         printf("\noptions:\n");
         print_options(command);
     }
-    printf("\ndfu help lists the options of every command (--json, -q ...).\n");
+    printf("\n%s help lists the options of every command (--json, -q ...).\n", cli_program(cli));
 }
 
 /* Levenshtein's distance; names longer than the row are simply far. */
@@ -140,7 +162,7 @@ static size_t distance(const char *a, const char *b)
     return row[b_len];
 }
 
-const char *cli_nearest(const char *typed)
+const char *cli_nearest(const struct cli *cli, const char *typed)
 {
     const char *nearest = NULL;
     size_t best = strlen(typed) < 4 ? 2 : 3;
@@ -148,7 +170,7 @@ const char *cli_nearest(const char *typed)
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
         size_t d = distance(typed, (*c)->name);
 
-        if (d < best) {
+        if (d < best && cli_knows(cli, *c)) {
             best = d;
             nearest = (*c)->name;
         }
@@ -209,7 +231,7 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
         return;
     }
     va_start(args, fmt);
-    fprintf(stderr, "%s: ", cli->is_imgtool ? "imgtool" : "dfu");
+    fprintf(stderr, "%s: ", cli_program(cli));
     vfprintf(stderr, fmt, args);
     fprintf(stderr, "\n");
     va_end(args);

@@ -183,7 +183,7 @@ static int dump_file(struct cli *cli, const uint8_t *data, size_t len)
         return exit_code;
     }
     if (is_hopeless(fault) || dump.image.end == 0) {
-        return cli_fail(cli, CLI_USAGE, "cannot show %s: %s; name an image that dfu sign made",
+        return cli_fail(cli, CLI_INPUT, "cannot show %s: %s; name an image that dfu sign made",
                         path, dfu_image_fault_text(fault));
     }
     if (fault) {
@@ -228,5 +228,6 @@ const struct cli_command cmd_dumpinfo = {
     .details = "Nothing is checked but the structure; dfu verify judges.",
     .options = options,
     .examples = examples,
+    .is_imgtools = true,
     .run = dumpinfo_run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,47 @@ static int write_key(struct cli *cli, EVP_PKEY *pkey, const char *passphrase)
     return exit_code;
 }
 
+/* -t, or on a terminal a question, as imgtool asks it. */
+static int choose_type(struct cli *cli, size_t *type)
+{
+    char line[32] = "";
+
+    if (cli_has(cli, 't')) {
+        return cli_choice(cli, 't', keyfile_types, type);
+    }
+    if (!isatty(STDIN_FILENO)) {
+        return cli_fail(cli, CLI_INPUT, "keygen needs a type (-t); see %s keygen --help",
+                        cli_program(cli));
+    }
+    for (;;) {
+        printf("Type (rsa-2048, rsa-3072, ecdsa-p256, ecdsa-p384, ed25519, x25519): ");
+        fflush(stdout);
+        if (!fgets(line, sizeof(line), stdin)) {
+            return cli_fail(cli, CLI_INPUT, "no type was given, no key made");
+        }
+        line[strcspn(line, "\n")] = 0;
+        for (*type = 0; keyfile_types[*type]; (*type)++) {
+            if (strcmp(line, keyfile_types[*type]) == 0) {
+                return CLI_DONE;
+            }
+        }
+    }
+}
+
+/* imgtool writes over what is there, and scripts that call it so may count on it. */
+static int check_place(struct cli *cli)
+{
+    const char *path = cli_value(cli, 'k');
+
+    if (cli_has(cli, 'f') || cli->is_imgtool || access(path, F_OK) != 0) {
+        return CLI_DONE;
+    }
+    return cli_fail(cli, CLI_USAGE,
+                    "%s is there already, and a lost key cannot be made again; choose another "
+                    "name, or say --force",
+                    path);
+}
+
 static int keygen_run(struct cli *cli)
 {
     char passphrase[PASSPHRASE_MAX];
@@ -50,16 +92,14 @@ static int keygen_run(struct cli *cli)
     EVP_PKEY *pkey;
     int exit_code;
 
-    if (!cli_has(cli, 'k') || !cli_has(cli, 't')) {
-        return cli_fail(cli, CLI_USAGE, "keygen needs %s; see dfu keygen --help",
-                        cli_has(cli, 'k') ? "a type (-t)" : "a file for the key (-k)");
+    if (!cli_has(cli, 'k')) {
+        return cli_fail(cli, CLI_USAGE,
+                        "keygen needs a file for the key (-k); see %s keygen --help",
+                        cli_program(cli));
     }
-    exit_code = cli_choice(cli, 't', keyfile_types, &type);
-    if (!exit_code && !cli_has(cli, 'f') && access(cli_value(cli, 'k'), F_OK) == 0) {
-        exit_code = cli_fail(cli, CLI_USAGE,
-                             "%s is there already, and a lost key cannot be made again; choose "
-                             "another name, or say --force",
-                             cli_value(cli, 'k'));
+    exit_code = choose_type(cli, &type);
+    if (!exit_code) {
+        exit_code = check_place(cli);
     }
     if (!exit_code && wants_passphrase) {
         exit_code = keyfile_new_passphrase(cli, passphrase, sizeof(passphrase));
@@ -70,7 +110,7 @@ static int keygen_run(struct cli *cli)
     pkey = keyfile_generate(type);
     exit_code =
         pkey ? write_key(cli, pkey, wants_passphrase ? passphrase : NULL)
-             : cli_fail(cli, CLI_INTERNAL, "cannot make a key of type %s", cli_value(cli, 't'));
+             : cli_fail(cli, CLI_INTERNAL, "cannot make a key of type %s", keyfile_types[type]);
     OPENSSL_cleanse(passphrase, sizeof(passphrase));
     EVP_PKEY_free(pkey);
     return exit_code;
@@ -90,5 +130,6 @@ const struct cli_command cmd_keygen = {
     .details = "The key is written as PKCS#8 in PEM form, readable by its owner only.",
     .options = options,
     .examples = examples,
+    .is_imgtools = true,
     .run = keygen_run,
 };

@@ -105,7 +105,7 @@ static int need_options(struct cli *cli)
 static int fail_write(struct sign_job *job, int err)
 {
     if (err == DFU_ERR_RANGE) {
-        return cli_fail(job->cli, CLI_USAGE,
+        return cli_fail(job->cli, CLI_INPUT,
                         "the TLVs together are longer than 65535 bytes; leave some out");
     }
     if (err == DFU_ERR_VERIFY && job->fixed) {
@@ -282,6 +282,7 @@ const struct cli_command cmd_sign = {
     .details = details,
     .options = options,
     .examples = examples,
+    .is_imgtools = true,
     .run = sign_run,
 };
 
@@ -292,5 +293,6 @@ const struct cli_command cmd_create = {
     .details = details,
     .options = options,
     .examples = examples,
+    .is_imgtools = true,
     .run = sign_run,
 };

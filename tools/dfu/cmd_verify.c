@@ -119,6 +119,22 @@ static int fail_decryption(struct cli *cli, const struct cryptkey *device,
     }
 }
 
+/* What imgtool says of it, on standard output, where scripts look for it. */
+static const char *imgtools_verdict(enum dfu_image_fault fault)
+{
+    switch (fault) {
+    case DFU_IMAGE_TRUNCATED:
+    case DFU_IMAGE_BAD_MAGIC: return "Invalid image magic; is this an MCUboot image?";
+    case DFU_IMAGE_BAD_HEADER:
+    case DFU_IMAGE_BAD_PROT_SIZE:
+    case DFU_IMAGE_BAD_TLV_MAGIC: return "Invalid TLV info magic; is this an MCUboot image?";
+    case DFU_IMAGE_HASH_LENGTH:
+    case DFU_IMAGE_HASH_MISMATCH: return "Image has an invalid hash";
+    case DFU_IMAGE_HASH_MISSING: return "Key type does not match TLV record";
+    default: return "No signature found for the given key";
+    }
+}
+
 static int fail_fault(struct cli *cli, const struct verify_keys *keys, enum dfu_image_fault fault,
                       bool is_closed)
 {
@@ -208,6 +224,9 @@ static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct
     free(buf);
     is_closed = dfu_image_open(&image, &reader, 0) == DFU_IMAGE_FINE && is_encrypted(&image);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
+        if (cli->is_imgtool && !cli->json) {
+            printf("%s\n", imgtools_verdict(report.fault));
+        }
         return fail_fault(cli, keys, report.fault, is_closed);
     }
     if (is_closed && !keys->device) {
@@ -229,7 +248,7 @@ static int verify_run(struct cli *cli)
     int exit_code = has_key ? keyfile_read(cli, cli_value(cli, 'k'), &key) : CLI_DONE;
 
     if (!exit_code && has_key && !key.alg) {
-        exit_code = cli_fail(cli, CLI_USAGE, "%s is an X25519 key, which signs nothing", key.path);
+        exit_code = cli_fail(cli, CLI_INPUT, "%s is an X25519 key, which signs nothing", key.path);
     }
     if (!exit_code && has_device) {
         exit_code = cryptkey_read_private(cli, cli_value(cli, O_DECRYPT_KEY), &device);
@@ -264,5 +283,6 @@ const struct cli_command cmd_verify = {
                "which anybody can make.",
     .options = options,
     .examples = examples,
+    .is_imgtools = true,
     .run = verify_run,
 };

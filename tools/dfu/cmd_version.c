@@ -4,6 +4,8 @@
 
 #include "commands.h"
 
+#define IMGTOOL_VERSION "2.4.0" /* whose options and outputs these are */
+
 static int version_run(struct cli *cli)
 {
     if (cli->json) {
@@ -12,7 +14,7 @@ static int version_run(struct cli *cli)
         cJSON_AddStringToObject(json, "version", DFUKIT_VERSION);
         return cli_json_print(cli, json);
     }
-    printf("%s\n", DFUKIT_VERSION);
+    printf("%s\n", cli->is_imgtool ? IMGTOOL_VERSION : DFUKIT_VERSION);
     return CLI_DONE;
 }
 
@@ -26,5 +28,6 @@ const struct cli_command cmd_version = {
     .name = "version",
     .summary = "Print the version of this tool",
     .examples = examples,
+    .is_imgtools = true,
     .run = version_run,
 };

@@ -7,6 +7,8 @@ const struct cli_command *const cli_commands[] = {
     &cmd_keygen,
     &cmd_getpub,
     &cmd_getpubhash,
+    &cmd_getpriv,
+    &cmd_keyinfo,
     &cmd_sign,
     &cmd_create,
     &cmd_verify,

@@ -3,6 +3,7 @@
 #include "keyfile.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ const char *const keyfile_types[] = {
 
 struct passphrase {
     const char *path;
+    bool is_unasked; /* from the environment or not at all */
     bool was_asked, was_given;
 };
 
@@ -55,7 +57,7 @@ static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM 
     }
     p->was_asked = true;
     if (!from_env) {
-        if (!has_terminal() ||
+        if (p->is_unasked || !has_terminal() ||
             EVP_read_pw_string(typed, sizeof(typed), "Enter key passphrase: ", 0) != 0) {
             return 0;
         }
@@ -114,23 +116,29 @@ static const char *stem_of(const struct keyfile *key)
 
 static int fail_decode(struct cli *cli, const char *path, const struct passphrase *passphrase)
 {
+    if (passphrase->is_unasked) {
+        return cli_fail(cli, CLI_USAGE,
+                        "cannot inspect %s: it is protected by a passphrase, or not a key in PEM "
+                        "form; put the passphrase into " PASSPHRASE_ENV,
+                        path);
+    }
     if (passphrase->was_given) {
-        return cli_fail(cli, CLI_USAGE, "cannot open the key %s: the passphrase is wrong", path);
+        return cli_fail(cli, CLI_INPUT, "cannot open the key %s: the passphrase is wrong", path);
     }
     if (passphrase->was_asked) {
-        return cli_fail(cli, CLI_USAGE,
+        return cli_fail(cli, CLI_INPUT,
                         "the key %s is protected by a passphrase; put it into " PASSPHRASE_ENV
                         " or run this on a terminal",
                         path);
     }
-    return cli_fail(cli, CLI_USAGE,
+    return cli_fail(cli, CLI_INPUT,
                     "%s is not a key in PEM form; dfu keygen makes one, openssl pkey converts one",
                     path);
 }
 
-int keyfile_read(struct cli *cli, const char *path, struct keyfile *key)
+static int read_key(struct cli *cli, const char *path, bool is_unasked, struct keyfile *key)
 {
-    struct passphrase passphrase = { .path = path };
+    struct passphrase passphrase = { .path = path, .is_unasked = is_unasked };
     uint8_t *data;
     size_t size;
     int len, exit_code;
@@ -149,7 +157,7 @@ int keyfile_read(struct cli *cli, const char *path, struct keyfile *key)
     len = dfu_openssl_public_key(key->pkey, key->der, sizeof(key->der));
     if (len < 0) {
         keyfile_free(key);
-        return cli_fail(cli, CLI_USAGE,
+        return cli_fail(cli, CLI_INPUT,
                         "%s is a key of a kind images do not use; they use rsa-2048, rsa-3072, "
                         "ecdsa-p256, ecdsa-p384 and ed25519",
                         path);
@@ -159,6 +167,16 @@ int keyfile_read(struct cli *cli, const char *path, struct keyfile *key)
     key->alg = dfu_openssl_sig_alg(key->pkey);
     key->stem = stem_of(key);
     return CLI_DONE;
+}
+
+int keyfile_read(struct cli *cli, const char *path, struct keyfile *key)
+{
+    return read_key(cli, path, false, key);
+}
+
+int keyfile_read_unasked(struct cli *cli, const char *path, struct keyfile *key)
+{
+    return read_key(cli, path, true, key);
 }
 
 void keyfile_free(struct keyfile *key)
@@ -186,34 +204,41 @@ int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, s
     return CLI_DONE;
 }
 
+static int take_passphrase(struct cli *cli, const char *from_env, char *buf, size_t cap)
+{
+    if (from_env[0] == 0 || strlen(from_env) >= cap) {
+        return cli_fail(cli, CLI_USAGE,
+                        PASSPHRASE_ENV " must hold 1 to %zu characters for keygen -p", cap - 1);
+    }
+    memcpy(buf, from_env, strlen(from_env) + 1);
+    return CLI_DONE;
+}
+
 int keyfile_new_passphrase(struct cli *cli, char *buf, size_t cap)
 {
     const char *from_env = getenv(PASSPHRASE_ENV);
     char again[PASSPHRASE_MAX];
-    bool same;
+    bool is_same;
 
     if (from_env) {
-        if (from_env[0] == 0 || strlen(from_env) >= cap) {
-            return cli_fail(cli, CLI_USAGE,
-                            PASSPHRASE_ENV " must hold 1 to %zu characters for keygen -p", cap - 1);
+        return take_passphrase(cli, from_env, buf, cap);
+    }
+    for (;;) {
+        if (!has_terminal() ||
+            EVP_read_pw_string(buf, (int)cap, "Enter key passphrase: ", 0) != 0 ||
+            EVP_read_pw_string(again, sizeof(again), "Reenter passphrase: ", 0) != 0) {
+            return cli_fail(cli, CLI_INPUT,
+                            "keygen -p asks for a passphrase on the terminal; without one, put it "
+                            "into " PASSPHRASE_ENV);
         }
-        memcpy(buf, from_env, strlen(from_env) + 1);
-        return CLI_DONE;
+        is_same = strcmp(buf, again) == 0;
+        OPENSSL_cleanse(again, sizeof(again));
+        if (is_same && buf[0] != 0) {
+            return CLI_DONE;
+        }
+        printf("%s, try again\n",
+               is_same ? "An empty passphrase protects nothing" : "Passwords do not match");
     }
-    if (!has_terminal() || EVP_read_pw_string(buf, (int)cap, "Enter key passphrase: ", 0) != 0 ||
-        EVP_read_pw_string(again, sizeof(again), "Reenter passphrase: ", 0) != 0) {
-        return cli_fail(cli, CLI_USAGE,
-                        "keygen -p asks for a passphrase on the terminal; without one, put it "
-                        "into " PASSPHRASE_ENV);
-    }
-    same = strcmp(buf, again) == 0;
-    OPENSSL_cleanse(again, sizeof(again));
-    if (!same || buf[0] == 0) {
-        return cli_fail(cli, CLI_USAGE, "%s; no key was made",
-                        same ? "an empty passphrase protects nothing"
-                             : "the passphrases do not match");
-    }
-    return CLI_DONE;
 }
 
 EVP_PKEY *keyfile_generate(size_t type)

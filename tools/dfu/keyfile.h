@@ -29,6 +29,9 @@ struct keyfile {
 int keyfile_read(struct cli *cli, const char *path, struct keyfile *key);
 void keyfile_free(struct keyfile *key);
 
+/* The same without a question: a passphrase that is not in DFU_KEY_PASSPHRASE is missing. */
+int keyfile_read_unasked(struct cli *cli, const char *path, struct keyfile *key);
+
 /* Its public half as PEM, a NUL behind it; the caller frees *pem with OPENSSL_free. */
 int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, size_t *len);
 

@@ -34,8 +34,11 @@ static int take_header(struct sign_job *job)
     }
     job->spec.is_big_endian = order == 1;
     if (!exit_code) {
-        exit_code =
-            sign_take_number(job, O_HEADER_SIZE, DFU_IMAGE_HEADER_SIZE, HEADER_MAX, &header_size);
+        exit_code = sign_take_number(job, O_HEADER_SIZE, 0, HEADER_MAX, &header_size);
+    }
+    if (!exit_code && header_size < DFU_IMAGE_HEADER_SIZE) {
+        exit_code = cli_fail(cli, CLI_USAGE, "-H/--header-size %u is outside %u to %u", header_size,
+                             DFU_IMAGE_HEADER_SIZE, HEADER_MAX);
     }
     if (!exit_code) {
         exit_code = sign_take_number(job, O_LOAD_ADDR, 0, UINT32_MAX, &load_addr);
@@ -130,7 +133,7 @@ static int add_custom(struct sign_job *job, const char *type_text, const char *v
     }
     if (!exit_code && len > TLV_MAX) {
         free(value);
-        exit_code = cli_fail(cli, CLI_USAGE, "the custom TLV %s is longer than %u bytes", type_text,
+        exit_code = cli_fail(cli, CLI_INPUT, "the custom TLV %s is longer than %u bytes", type_text,
                              TLV_MAX);
     }
     if (!exit_code) {

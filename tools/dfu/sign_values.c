@@ -53,6 +53,26 @@ static bool take_version(const char *p, struct dfu_image_version *out)
     return *p == 0;
 }
 
+/* Like one, but for the sizes of its numbers. */
+static bool is_version(const char *p)
+{
+    for (int part = 0; part < 4; part++) {
+        size_t digits = strspn(p, "0123456789");
+
+        if (digits == 0 || (digits > 1 && *p == '0')) {
+            return false;
+        }
+        p += digits;
+        if (*p == 0) {
+            return true;
+        }
+        if (*p++ != (part == 2 ? '+' : '.')) {
+            return false;
+        }
+    }
+    return false;
+}
+
 int sign_parse_version(struct cli *cli, const char *text, struct dfu_image_version *out)
 {
     const char *plus = strchr(text, '+');
@@ -62,7 +82,7 @@ int sign_parse_version(struct cli *cli, const char *text, struct dfu_image_versi
         dots += *p == '.';
     }
     if (!take_version(text, out) || (plus && dots != 2)) {
-        return cli_fail(cli, CLI_USAGE,
+        return cli_fail(cli, is_version(text) ? CLI_INPUT : CLI_USAGE,
                         "%s is not a version; write maj.min.rev+build, the later parts optional, "
                         "no leading zeros, at most 255.255.65535+4294967295",
                         text);
@@ -134,7 +154,7 @@ int sign_parse_dependencies(struct cli *cli, const char *text, struct dfu_image_
         }
         if (!take_number(&id, UINT8_MAX, &number)) {
             free(list);
-            return cli_fail(cli, CLI_USAGE, "an image number in -d '%s' is not within 0 to 255",
+            return cli_fail(cli, CLI_INPUT, "an image number in -d '%s' is not within 0 to 255",
                             text);
         }
         list[found++].image = (uint8_t)number;
@@ -196,14 +216,14 @@ int sign_parse_uuid(struct cli *cli, const char *text, const uint8_t *name_space
         return CLI_DONE;
     }
     if (!name_space) {
-        return cli_fail(cli, CLI_USAGE,
+        return cli_fail(cli, CLI_INPUT,
                         "--cid %s is a name, and names belong to a vendor; add --vid, or give the "
                         "UUID itself",
                         text);
     }
     for (const char *p = text; *p; p++) {
         if (iscntrl((unsigned char)*p)) {
-            return cli_fail(cli, CLI_USAGE,
+            return cli_fail(cli, CLI_INPUT,
                             "a vendor or class name has characters that cannot be "
                             "printed");
         }
@@ -228,7 +248,10 @@ int sign_parse_tlv_type(struct cli *cli, const char *text, uint16_t *out)
 {
     uint64_t type;
 
-    if (!cli_parse_number(text, &type) || type < DFU_TLV_CUSTOM_MIN || type > DFU_TLV_CUSTOM_MAX) {
+    if (!cli_parse_number(text, &type)) {
+        return cli_fail(cli, CLI_INPUT, "%s is not a type of custom TLVs, which is a number", text);
+    }
+    if (type < DFU_TLV_CUSTOM_MIN || type > DFU_TLV_CUSTOM_MAX) {
         return cli_fail(cli, CLI_USAGE,
                         "%s is not a type of custom TLVs; those are 0x%04x to 0x%04x", text,
                         DFU_TLV_CUSTOM_MIN, DFU_TLV_CUSTOM_MAX);
@@ -249,7 +272,7 @@ static int parse_hex(struct cli *cli, const char *text, uint8_t *out, size_t *le
         int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
 
         if (high < 0 || low < 0) {
-            return cli_fail(cli, CLI_USAGE,
+            return cli_fail(cli, CLI_INPUT,
                             "the custom TLV value 0x%s is not hexadecimal; leave out 0x for text",
                             text);
         }
