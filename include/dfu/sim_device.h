@@ -29,6 +29,7 @@
 
 #include "dfu/boot.h"
 #include "dfu/record.h"
+#include "dfu/recovery.h"
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
 #include "dfu/lock.h"
@@ -54,6 +55,8 @@ enum dfu_sim_device_state {
     DFU_SIM_RUNNING,    /* the application answers */
     DFU_SIM_STUCK,      /* the application crashed or hangs; a reset will follow */
     DFU_SIM_UNBOOTABLE, /* the bootloader found nothing that may run; it stays there */
+    DFU_SIM_WAITING,    /* the bootloader waits for a download over USB before it goes on */
+    DFU_SIM_RECOVERING, /* the bootloader answers SMP */
 };
 
 enum dfu_sim_reset_cause { DFU_SIM_BY_POWER, DFU_SIM_BY_SOFTWARE, DFU_SIM_BY_WATCHDOG };
@@ -71,6 +74,13 @@ struct dfu_sim_app {
 /* Read the text; an unknown line, word or missing text leaves the defaults. */
 void dfu_sim_app_parse(struct dfu_sim_app *app, const uint8_t *payload, size_t len);
 
+/* Serial recovery in the bootloader: on request, and where nothing may run. */
+struct dfu_sim_recovery_config {
+    uint32_t wait_ms; /* before each start of the application, too; 0: not */
+    uint32_t idle_ms; /* as in struct dfu_recovery_config, like the rest */
+    bool direct_upload, erase_progressively;
+};
+
 struct dfu_sim_device_config {
     const struct dfu_slot_map *map; /* its areas lie on the flashes below */
     const struct dfu_boot_strategy *strategy;
@@ -82,6 +92,10 @@ struct dfu_sim_device_config {
     uint8_t flash_count;
     const struct dfu_area *storage;       /* keeps an upload over a reset; NULL: it is lost */
     uint32_t smp_buf_size, smp_buf_count; /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
+    const struct dfu_sim_recovery_config *recovery; /* NULL: there is none */
+    /* How long the bootloader waits for a download over USB before it starts what is there (a
+     * struct dfu_sim_usb does the waiting); 0: not at all. */
+    uint32_t usb_wait_ms;
 
     /* One line of the console, without its newline. */
     void (*line)(void *ctx, const char *text);
@@ -128,6 +142,7 @@ struct dfu_sim_server {
 struct dfu_sim_device {
     const struct dfu_sim_device_config *cfg;
     enum dfu_sim_device_state state;
+    bool is_pin_pressed;  /* set it before a start, which then is one into recovery */
     uint32_t starts;      /* so far */
     struct dfu_lock lock; /* of the upload slot: SMP and USB */
     enum dfu_sim_reset_cause reset_cause;
@@ -146,6 +161,9 @@ struct dfu_sim_device {
     enum dfu_sim_reset_cause next_cause;
     int64_t rtc_offset_ms; /* device time minus the caller's clock */
     bool is_rtc_set;
+    uint8_t boot_mode; /* in memory that keeps its content over a reset, not without power */
+    struct dfu_recovery recovery;
+    struct dfu_recovery_config recovery_config;
     struct dfu_sim_server server;
     uint8_t buf[4096];
 };
@@ -163,6 +181,9 @@ void dfu_sim_device_power_off(struct dfu_sim_device *dev);
 
 /* Software of the device resets it, now. */
 void dfu_sim_device_reset(struct dfu_sim_device *dev, uint64_t now_ms);
+
+/* In DFU_SIM_WAITING: the waiting is over, with a complete download or without. */
+void dfu_sim_device_go_on(struct dfu_sim_device *dev, bool has_download, uint64_t now_ms);
 
 /* One SMP packet from a link; the answers come through cfg->frame before this returns. */
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,

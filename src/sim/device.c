@@ -17,7 +17,7 @@
 #define LINE_MAX    192u
 #define PAYLOAD_MAX 256u /* as much of a payload as may be the application's text */
 
-static void say(const struct dfu_sim_device *dev, const char *text)
+void sim_say(const struct dfu_sim_device *dev, const char *text)
 {
     if (dev->cfg->line) {
         dev->cfg->line(dev->cfg->ctx, text);
@@ -34,6 +34,11 @@ static const struct dfu_sim_flash *flash_without_power(const struct dfu_sim_devi
         }
     }
     return NULL;
+}
+
+bool sim_has_power(const struct dfu_sim_device *dev)
+{
+    return !flash_without_power(dev);
 }
 
 /* Operations are numbered over all flashes of the device, so the next one of each is the one. */
@@ -102,8 +107,19 @@ static void flashes_off(struct dfu_sim_device *dev)
     }
 }
 
-static void disarm(struct dfu_sim_device *dev)
+/* Around everything the bootloader does to flash: its operations are counted, and the one that a
+ * cut was armed for is its last. */
+static void count_from_here(struct dfu_sim_device *dev)
 {
+    dev->is_booting = true;
+    if (dev->armed_when != DFU_SIM_NO_CUT && dev->armed_op == dev->boot_ops + 1) {
+        arm_next_operation(dev);
+    }
+}
+
+static void count_no_more(struct dfu_sim_device *dev)
+{
+    dev->is_booting = false;
     for (uint8_t i = 0; i < dev->cfg->flash_count; i++) {
         dev->cfg->flashes[i]->cut_when = DFU_SIM_NO_CUT;
     }
@@ -179,7 +195,7 @@ static void say_cut(const struct dfu_sim_device *dev)
         text_add_dec(&t, sector_index(cut->area, cut->off));
     }
     text_add(&t, ")");
-    say(dev, buf);
+    sim_say(dev, buf);
 }
 
 /* ---- The bootloader ---- */
@@ -188,12 +204,12 @@ static void say_event(void *ctx, const struct dfu_boot_event *event)
 {
     char buf[LINE_MAX];
 
-    say(ctx, dfu_boot_event_text(event, buf, sizeof buf));
+    sim_say(ctx, dfu_boot_event_text(event, buf, sizeof buf));
 }
 
-static int run_bootloader(struct dfu_sim_device *dev)
+static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
 {
-    struct dfu_boot_config config = {
+    return (struct dfu_boot_config){
         .map = dev->cfg->map,
         .strategy = dev->cfg->strategy,
         .policy = dev->cfg->policy,
@@ -204,17 +220,17 @@ static int run_bootloader(struct dfu_sim_device *dev)
         .event = say_event,
         .ctx = dev,
     };
+}
+
+static int run_bootloader(struct dfu_sim_device *dev)
+{
+    struct dfu_boot_config config = boot_config(dev);
     struct dfu_sim_boot_cost before = flash_books(dev);
     int err;
 
-    dev->is_booting = true;
-    dev->boot_ops = 0;
-    if (dev->armed_when != DFU_SIM_NO_CUT && dev->armed_op == 1) {
-        arm_next_operation(dev);
-    }
+    count_from_here(dev);
     err = dfu_boot(&config, &dev->boot);
-    dev->is_booting = false;
-    disarm(dev);
+    count_no_more(dev);
     dev->cost = flash_books(dev);
     dev->cost.erases -= before.erases;
     dev->cost.writes -= before.writes;
@@ -258,7 +274,7 @@ static void say_cost(const struct dfu_sim_device *dev)
         text_add(&t, " s");
         add_part_names(dev, &t);
     }
-    say(dev, buf);
+    sim_say(dev, buf);
 }
 
 /* ---- The application ---- */
@@ -290,7 +306,7 @@ static void say_app(const struct dfu_sim_device *dev, const char *what)
     text_add(&t, " ");
     text_add(&t, dfu_image_version_text(&dev->boot.header.version, version));
     text_add(&t, what);
-    say(dev, buf);
+    sim_say(dev, buf);
 }
 
 static void say_running(const struct dfu_sim_device *dev)
@@ -342,45 +358,85 @@ static void say_start(const struct dfu_sim_device *dev)
     char buf[LINE_MAX];
     struct text t = text_in(buf, sizeof buf);
 
-    say(dev, causes[dev->reset_cause]);
+    sim_say(dev, causes[dev->reset_cause]);
     text_add(&t, "*** Booting dfukit bootloader");
     if (dev->cfg->version) {
         text_add(&t, " v");
         text_add(&t, dev->cfg->version);
     }
     text_add(&t, " ***");
-    say(dev, buf);
+    sim_say(dev, buf);
+}
+
+/* The power is gone: true. */
+static bool is_cut(struct dfu_sim_device *dev)
+{
+    const struct dfu_sim_flash *dark = flash_without_power(dev);
+
+    if (dark) {
+        note_cut(dev, dark);
+        say_cut(dev);
+        dfu_sim_device_power_off(dev);
+    }
+    return dark != NULL;
+}
+
+static void boot_and_run(struct dfu_sim_device *dev, uint64_t now_ms)
+{
+    int err = run_bootloader(dev);
+
+    if (is_cut(dev)) {
+        return;
+    }
+    say_cost(dev);
+    if (sim_recovery_after_boot(dev, !err, now_ms)) {
+        dev->state = DFU_SIM_RECOVERING;
+        return;
+    }
+    if (err) {
+        dev->state = DFU_SIM_UNBOOTABLE;
+        sim_say(dev, err == DFU_ERR_VERIFY
+                         ? "sim: there is no image that may run; the device stays in its "
+                           "bootloader until the power is cycled"
+                         : "sim: the bootloader refuses its configuration");
+        return;
+    }
+    start_app(dev, now_ms);
+}
+
+/* A download would write into the middle of a swap. */
+static bool is_in_a_swap(struct dfu_sim_device *dev)
+{
+    struct dfu_boot_config config = boot_config(dev);
+    struct dfu_boot_outlook outlook;
+
+    config.event = NULL;
+    for (uint8_t i = 0; i < dev->cfg->map->image_count; i++) {
+        if (dfu_boot_look(&config, i, &outlook) || outlook.resumes) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void start(struct dfu_sim_device *dev, enum dfu_sim_reset_cause cause, uint64_t now_ms)
 {
-    const struct dfu_sim_flash *dark;
-    int err;
-
     dev->starts++;
     dev->lock = (struct dfu_lock){ 0 }; /* it lies in RAM */
     dev->reset_cause = cause;
     dev->reset_due_ms = NEVER;
     dev->cut.when = DFU_SIM_NO_CUT;
+    dev->boot_ops = 0;
     flashes_on(dev);
     say_start(dev);
-    err = run_bootloader(dev);
-    dark = flash_without_power(dev);
-    if (dark) {
-        note_cut(dev, dark);
-        say_cut(dev);
-        dfu_sim_device_power_off(dev);
-        return;
+    if (sim_recovery_before_boot(dev, now_ms)) {
+        dev->state = DFU_SIM_RECOVERING;
+    } else if (dev->cfg->usb_wait_ms > 0 && !is_in_a_swap(dev)) {
+        sim_say(dev, "I: Waiting for USB DFU");
+        dev->state = DFU_SIM_WAITING;
+    } else {
+        boot_and_run(dev, now_ms);
     }
-    say_cost(dev);
-    if (err) {
-        dev->state = DFU_SIM_UNBOOTABLE;
-        say(dev, err == DFU_ERR_VERIFY ? "sim: there is no image that may run; the device stays in "
-                                         "its bootloader until the power is cycled"
-                                       : "sim: the bootloader refuses its configuration");
-        return;
-    }
-    start_app(dev, now_ms);
 }
 
 void dfu_sim_device_init(struct dfu_sim_device *dev, const struct dfu_sim_device_config *cfg)
@@ -411,6 +467,7 @@ void dfu_sim_device_power_off(struct dfu_sim_device *dev)
     dev->state = DFU_SIM_OFF;
     dev->reset_due_ms = NEVER;
     dev->is_rtc_set = false;
+    dev->boot_mode = 0;
 }
 
 void dfu_sim_device_reset(struct dfu_sim_device *dev, uint64_t now_ms)
@@ -418,11 +475,39 @@ void dfu_sim_device_reset(struct dfu_sim_device *dev, uint64_t now_ms)
     start(dev, DFU_SIM_BY_SOFTWARE, now_ms);
 }
 
+void dfu_sim_device_go_on(struct dfu_sim_device *dev, bool has_download, uint64_t now_ms)
+{
+    if (dev->state == DFU_SIM_WAITING) {
+        sim_say(dev, has_download ? "I: USB DFU wait terminated" : "I: USB DFU wait time elapsed");
+        boot_and_run(dev, now_ms);
+    }
+}
+
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                             size_t len, uint64_t now_ms)
 {
     if (dev->state == DFU_SIM_RUNNING) {
         sim_server_receive(dev, link, packet, len, now_ms);
+    } else if (dev->state == DFU_SIM_RECOVERING) {
+        count_from_here(dev);
+        sim_recovery_receive(dev, link, packet, len, now_ms);
+        count_no_more(dev);
+        (void)is_cut(dev);
+    }
+}
+
+/* What the recovery wants, once it is over. */
+static void follow_recovery(struct dfu_sim_device *dev, uint64_t now_ms)
+{
+    switch (dfu_recovery_look(&dev->recovery, now_ms)) {
+    case DFU_RECOVERY_STAY: return;
+    case DFU_RECOVERY_RESET: start(dev, DFU_SIM_BY_SOFTWARE, now_ms); return;
+    case DFU_RECOVERY_LEAVE: break;
+    }
+    if (dev->recovery.reason == DFU_RECOVERY_BY_PIN) {
+        boot_and_run(dev, now_ms);
+    } else {
+        start_app(dev, now_ms);
     }
 }
 
@@ -431,6 +516,9 @@ void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms)
     if (now_ms >= dev->reset_due_ms) {
         start(dev, dev->next_cause, now_ms);
     }
+    if (dev->state == DFU_SIM_RECOVERING) {
+        follow_recovery(dev, now_ms);
+    }
     if (dev->state == DFU_SIM_RUNNING) {
         dfu_smp_lock_poll(&dev->server.guard, now_ms);
     }
@@ -438,10 +526,12 @@ void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms)
 
 uint64_t dfu_sim_device_due_ms(const struct dfu_sim_device *dev)
 {
-    uint64_t guard_ms = NEVER;
+    uint64_t due_ms = NEVER;
 
     if (dev->state == DFU_SIM_RUNNING) {
-        guard_ms = dfu_smp_lock_due_ms(&dev->server.guard);
+        due_ms = dfu_smp_lock_due_ms(&dev->server.guard);
+    } else if (dev->state == DFU_SIM_RECOVERING) {
+        due_ms = dfu_recovery_due_ms(&dev->recovery);
     }
-    return guard_ms < dev->reset_due_ms ? guard_ms : dev->reset_due_ms;
+    return due_ms < dev->reset_due_ms ? due_ms : dev->reset_due_ms;
 }

@@ -13,4 +13,20 @@ void sim_server_start(struct dfu_sim_device *dev);
 void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                         size_t len, uint64_t now_ms);
 
+/* ---- Serial recovery: device_recovery.c ---- */
+
+/* True: the device is in it now. */
+bool sim_recovery_before_boot(struct dfu_sim_device *dev, uint64_t now_ms);
+bool sim_recovery_after_boot(struct dfu_sim_device *dev, bool has_image, uint64_t now_ms);
+
+void sim_recovery_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
+                          size_t len, uint64_t now_ms);
+
+/* ---- Both ask of device.c ---- */
+
+void sim_say(const struct dfu_sim_device *dev, const char *text);
+
+/* No flash has lost its power. */
+bool sim_has_power(const struct dfu_sim_device *dev);
+
 #endif

@@ -93,7 +93,7 @@ static int reset_soon(void *ctx, bool force, uint8_t boot_mode)
     struct dfu_sim_device *dev = ctx;
 
     (void)force;
-    (void)boot_mode;
+    dev->boot_mode = boot_mode;
     dev->next_cause = DFU_SIM_BY_SOFTWARE;
     dev->reset_due_ms = dev->server.now_ms + DFU_SIM_RESET_DELAY_MS;
     return DFU_OK;
@@ -168,6 +168,7 @@ static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
         .boot_mode = (int8_t)cfg->map->mode,
         .no_downgrade = cfg->prevent_downgrade,
         .clock_has_ms = true,
+        .takes_boot_mode = cfg->recovery != NULL,
         .reset = reset_soon,
         .clock_get = clock_get,
         .clock_set = clock_set,

@@ -25,7 +25,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ["base", "flash", "crypto", "image", "boot", "update", "smp", "usb", "client", "sim"]
+ORDER = ["base", "flash", "crypto", "image", "boot", "update", "smp", "recovery", "usb", "client", "sim"]
 TYPE_HEADERS = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h"}
 SRC_HEADERS = TYPE_HEADERS | {"assert.h", "inttypes.h", "string.h"}
 # A header that offers another project's calls includes what those need.

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The image group of the recovery: list, set state, erase, slot info. Only images that verify are
+ * listed and marked; nothing is remembered, every answer is read from flash. */
+#include <string.h>
+
+#include "base/text.h"
+#include "dfu/err.h"
+#include "dfu/trailer.h"
+#include "recovery/parts.h"
+
+#define VERSION_MAX 32u
+
+struct entry {
+    uint8_t image, slot;
+    const struct dfu_area *area;
+    struct dfu_image_header header;
+    uint8_t hash[DFU_HASH_MAX];
+    uint8_t hash_len;
+};
+
+/* ---- Slots ---- */
+
+const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32_t image,
+                                     uint32_t slot)
+{
+    const struct dfu_slot_map *map = recovery->cfg->map;
+
+    if (image >= map->image_count || image >= DFU_IMAGES_MAX || slot >= RECOVERY_SLOTS) {
+        return NULL;
+    }
+    return slot == 0 ? map->images[image].primary : map->images[image].secondary;
+}
+
+int recovery_erase(const struct dfu_area *area)
+{
+    uint32_t end = area->size;
+
+    while (end > 0) {
+        struct dfu_sector sector;
+        int err = dfu_area_sector_at(area, end - 1, &sector);
+
+        if (!err) {
+            err = dfu_area_erase(area, sector.off, sector.size);
+        }
+        if (err) {
+            return err;
+        }
+        end = sector.off;
+    }
+    return DFU_OK;
+}
+
+/* False unless a whole image that the policy trusts is in the slot. */
+static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8_t slot,
+                       struct entry *out)
+{
+    const struct dfu_recovery_config *cfg = recovery->cfg;
+    const struct dfu_area *area = recovery_area(recovery, image, slot);
+    struct dfu_image_report report;
+    struct dfu_area_span span;
+    struct dfu_reader reader;
+    struct dfu_image opened;
+    int hash_len;
+
+    if (!area) {
+        return false;
+    }
+    span = (struct dfu_area_span){ area, dfu_boot_get_image_start_offset(cfg->map, area) };
+    reader = dfu_area_reader(&span);
+    if (dfu_image_open(&opened, &reader, 0) != DFU_IMAGE_FINE) {
+        return false;
+    }
+    dfu_image_verify(&cfg->policy, &reader, dfu_slot_max_image(cfg->map, image), cfg->buf,
+                     cfg->buf_len, cfg->feed_watchdog, cfg->ctx, &report);
+    if (!dfu_verdict_is_trusted(&report.verdict)) {
+        return false;
+    }
+    hash_len = dfu_image_stored_hash(&opened, out->hash);
+    out->hash_len = hash_len > 0 ? (uint8_t)hash_len : 0;
+    out->image = image;
+    out->slot = slot;
+    out->area = area;
+    out->header = opened.header;
+    return true;
+}
+
+/* ---- List ---- */
+
+static int swap_type(const struct dfu_recovery *recovery, uint8_t image)
+{
+    return dfu_mcuboot_swap_type(recovery->cfg->map, image);
+}
+
+static void put_true(struct dfu_cbor_encoder *enc, const char *key, bool value)
+{
+    if (value) {
+        dfu_cbor_pair_bool(enc, key, true);
+    }
+}
+
+static void put_flags(struct dfu_cbor_encoder *enc, const struct entry *entry, int type)
+{
+    bool is_primary = entry->slot == 0;
+
+    put_true(enc, "bootable", (entry->header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0);
+    put_true(enc, "confirmed", is_primary ? type != DFU_SWAP_REVERT : type == DFU_SWAP_REVERT);
+    put_true(enc, "active", is_primary);
+    put_true(enc, "pending", !is_primary && (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM));
+    put_true(enc, "permanent", !is_primary && type == DFU_SWAP_PERM);
+}
+
+static void put_version(struct dfu_cbor_encoder *enc, const struct dfu_image_version *version)
+{
+    char buf[VERSION_MAX];
+    struct text text = text_in(buf, sizeof(buf));
+
+    text_add_dec(&text, version->major);
+    text_add(&text, ".");
+    text_add_dec(&text, version->minor);
+    text_add(&text, ".");
+    text_add_dec(&text, version->revision);
+    if (version->build != 0) {
+        text_add(&text, ".");
+        text_add_dec(&text, version->build);
+    }
+    dfu_cbor_pair_text(enc, "version", buf);
+}
+
+static void put_entry(const struct dfu_recovery *recovery, struct dfu_cbor_encoder *enc,
+                      const struct entry *entry)
+{
+    dfu_cbor_begin_map(enc);
+    if (recovery->cfg->map->image_count > 1) {
+        dfu_cbor_pair_uint(enc, "image", entry->image);
+    }
+    put_flags(enc, entry, swap_type(recovery, entry->image));
+    dfu_cbor_pair_uint(enc, "slot", entry->slot);
+    if (entry->hash_len > 0) {
+        dfu_cbor_pair_bytes(enc, "hash", entry->hash, entry->hash_len);
+    }
+    put_version(enc, &entry->header.version);
+    dfu_cbor_end(enc);
+}
+
+static int list(struct dfu_smp_call *call)
+{
+    const struct dfu_recovery *recovery = call->ctx;
+    struct entry entry;
+
+    dfu_cbor_put_text(call->enc, "images");
+    dfu_cbor_begin_array(call->enc);
+    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+        for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
+            if (read_entry(recovery, image, slot, &entry)) {
+                put_entry(recovery, call->enc, &entry);
+            }
+        }
+    }
+    dfu_cbor_end(call->enc);
+    return 0;
+}
+
+/* ---- Set state ---- */
+
+/* The first slot whose image has this hash; without one, the secondary of the only image. */
+static int find(const struct dfu_recovery *recovery, const struct dfu_cbor_span *hash,
+                struct entry *out)
+{
+    if (!hash) {
+        if (recovery->cfg->map->image_count > 1) {
+            return DFU_SMP_EINVAL;
+        }
+        return read_entry(recovery, 0, 1, out) ? 0 : DFU_SMP_ENOENT;
+    }
+    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+        for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
+            if (read_entry(recovery, image, slot, out) && out->hash_len == hash->len &&
+                memcmp(out->hash, hash->data, hash->len) == 0) {
+                return 0;
+            }
+        }
+    }
+    return DFU_SMP_ENOENT;
+}
+
+/* 0 or an SMP code. A revert that is due already brings the secondary back. */
+static int mark(struct dfu_recovery *recovery, const struct entry *entry, bool confirm)
+{
+    bool is_primary = entry->slot == 0;
+    bool is_revert = swap_type(recovery, entry->image) == DFU_SWAP_REVERT;
+
+    if (is_primary && !confirm) {
+        return DFU_SMP_EINVAL; /* it runs anyway */
+    }
+    if (is_primary != is_revert) {
+        return 0;
+    }
+    recovery->has_changed = true;
+    switch (dfu_boot_set_next(recovery->cfg->map, entry->area, is_primary, confirm)) {
+    case DFU_OK: return 0;
+    case DFU_ERR_INVAL: return DFU_SMP_ENOTSUP; /* a mode without marks */
+    default: return DFU_SMP_EUNKNOWN;
+    }
+}
+
+static int set_state(struct dfu_smp_call *call)
+{
+    struct dfu_recovery *recovery = call->ctx;
+    struct dfu_cbor_span hash = { 0 };
+    bool confirm = false;
+    struct dfu_cbor_key keys[] = {
+        { .name = "hash", .type = DFU_CBOR_BYTES, .out = &hash },
+        { .name = "confirm", .type = DFU_CBOR_BOOL, .out = &confirm },
+    };
+    struct entry entry;
+    int rc;
+
+    if (dfu_cbor_decode_map(call->request, keys, sizeof(keys) / sizeof(keys[0]))) {
+        return DFU_SMP_EINVAL;
+    }
+    rc = find(recovery, keys[0].found ? &hash : NULL, &entry);
+    if (!rc) {
+        rc = mark(recovery, &entry, confirm);
+    }
+    return rc ? rc : list(call);
+}
+
+/* ---- Erase, slot info ---- */
+
+static int erase(struct dfu_smp_call *call)
+{
+    struct dfu_recovery *recovery = call->ctx;
+    uint32_t slot = 1; /* counted across images */
+    struct dfu_cbor_key keys[] = { { .name = "slot", .type = DFU_CBOR_UINT, .out = &slot } };
+    const struct dfu_area *area;
+
+    if (dfu_cbor_decode_map(call->request, keys, 1)) {
+        return DFU_SMP_EINVAL;
+    }
+    area = recovery_area(recovery, slot / RECOVERY_SLOTS, slot % RECOVERY_SLOTS);
+    if (!area) {
+        return DFU_SMP_EINVAL;
+    }
+    recovery->has_changed = true;
+    recovery->upload.is_active = false;
+    recovery->upload.off = 0;
+    if (recovery_erase(area)) {
+        return DFU_SMP_EUNKNOWN;
+    }
+    dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);
+    return 0;
+}
+
+/* The "image" by which an upload reaches this slot; 0 with false: it does not. */
+static bool upload_number(const struct dfu_recovery *recovery, uint8_t image, uint8_t slot,
+                          uint32_t *out)
+{
+    *out = recovery->cfg->direct_upload ? image * RECOVERY_SLOTS + slot + 1u : image;
+    return recovery->cfg->direct_upload || slot == 0;
+}
+
+static void put_slot(const struct dfu_recovery *recovery, struct dfu_cbor_encoder *enc,
+                     uint8_t image, uint8_t slot)
+{
+    const struct dfu_area *area = recovery_area(recovery, image, slot);
+    uint32_t number;
+
+    if (!area) {
+        return;
+    }
+    dfu_cbor_begin_map(enc);
+    dfu_cbor_pair_uint(enc, "slot", slot);
+    dfu_cbor_pair_uint(enc, "size", area->size);
+    if (upload_number(recovery, image, slot, &number)) {
+        dfu_cbor_pair_uint(enc, "upload_image_id", number);
+    }
+    dfu_cbor_end(enc);
+}
+
+static int slot_info(struct dfu_smp_call *call)
+{
+    const struct dfu_recovery *recovery = call->ctx;
+    struct dfu_cbor_encoder *enc = call->enc;
+
+    dfu_cbor_put_text(enc, "images");
+    dfu_cbor_begin_array(enc);
+    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+        uint32_t max = dfu_slot_max_image(recovery->cfg->map, image);
+
+        dfu_cbor_begin_map(enc);
+        dfu_cbor_pair_uint(enc, "image", image);
+        dfu_cbor_put_text(enc, "slots");
+        dfu_cbor_begin_array(enc);
+        for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
+            put_slot(recovery, enc, image, slot);
+        }
+        dfu_cbor_end(enc);
+        if (max > 0) {
+            dfu_cbor_pair_uint(enc, "max_image_size", max);
+        }
+        dfu_cbor_end(enc);
+    }
+    dfu_cbor_end(enc);
+    return 0;
+}
+
+/* ---- The group ---- */
+
+static const struct dfu_smp_command img_commands[] = {
+    [DFU_SMP_IMG_STATE] = { .read = list, .write = set_state },
+    [DFU_SMP_IMG_UPLOAD] = { .write = recovery_upload },
+    [DFU_SMP_IMG_ERASE] = { .write = erase },
+    [DFU_SMP_IMG_SLOT_INFO] = { .read = slot_info },
+};
+
+const struct dfu_smp_group dfu_recovery_group_img = {
+    .id = DFU_SMP_GROUP_IMG,
+    .name = "img mgmt",
+    .commands = img_commands,
+    .command_count = sizeof(img_commands) / sizeof(img_commands[0]),
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* parts.h - what the files of the recovery share. */
+#ifndef DFU_RECOVERY_PARTS_H
+#define DFU_RECOVERY_PARTS_H
+
+#include "dfu/recovery.h"
+
+#define RECOVERY_SLOTS 2u /* of one image */
+
+extern const struct dfu_smp_group dfu_recovery_group_os;
+extern const struct dfu_smp_group dfu_recovery_group_img;
+
+/* NULL where there is no such slot. */
+const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32_t image,
+                                     uint32_t slot);
+
+/* A slot of its own sectors, the last one first: its trailer asks for nothing any more before its
+ * image is touched. */
+int recovery_erase(const struct dfu_area *area);
+
+int recovery_upload(struct dfu_smp_call *call);
+
+#endif
