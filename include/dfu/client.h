@@ -66,7 +66,9 @@ struct dfu_client_text {
 /* Encoders return the frame's length or DFU_ERR_NOSPACE. */
 
 int dfu_client_echo(struct dfu_call *call, const char *text, uint8_t *frame, size_t cap);
-int dfu_client_reset(struct dfu_call *call, bool force, uint8_t *frame, size_t cap);
+/* boot_mode: 0, or what the bootloader shall do instead of a usual start (1: recovery). */
+int dfu_client_reset(struct dfu_call *call, bool force, uint8_t boot_mode, uint8_t *frame,
+                     size_t cap);
 int dfu_client_params(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_info(struct dfu_call *call, const char *format, uint8_t *frame, size_t cap);
 int dfu_client_bootinfo(struct dfu_call *call, const char *query, uint8_t *frame, size_t cap);

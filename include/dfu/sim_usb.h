@@ -5,8 +5,9 @@
  *
  * While the application runs, the port shows a CDC-ACM console that carries SMP, and the run-time
  * DFU interface; after DFU_DETACH it comes back in DFU mode with the image slots as alternates. A
- * device without a bootable image shows DFU mode from its bootloader. It does no I/O: what is on
- * the other end of the cable calls in (usbip.h, or a test). */
+ * device without a bootable image shows DFU mode from its bootloader, and one that waits for a
+ * download does so before it starts its application. It does no I/O: what is on the other end of
+ * the cable calls in (usbip.h, or a test). */
 #ifndef DFU_SIM_USB_H
 #define DFU_SIM_USB_H
 
@@ -14,6 +15,7 @@
 #include "dfu/smp_serial.h"
 #include "dfu/usb_device.h"
 #include "dfu/usb_slot.h"
+#include "dfu/usb_wait.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,7 +49,7 @@ struct dfu_sim_usb {
     struct dfu_usb_device_config usb_config;
     enum dfu_sim_device_state seen_state;
     uint32_t seen_starts;
-    enum dfu_usb_wish wish;
+    struct dfu_usb_wait wait;
     struct dfu_smp_serial_decoder decoder;
     uint8_t rx[DFU_SIM_SMP_BUF_MAX + DFU_SMP_SERIAL_CRC_SIZE];
     uint8_t tx[DFU_SIM_USB_TX_SIZE];

@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 #define DFU_USB_WAIT_FOR_EVER UINT32_MAX
+#define DFU_USB_WAIT_GRACE_MS 100u /* from the last answer about a complete download */
 
 enum dfu_usb_wait_verdict {
     DFU_USB_WAIT_ON,
@@ -34,7 +35,8 @@ struct dfu_usb_wait {
 void dfu_usb_wait_start(struct dfu_usb_wait *wait, uint32_t window_ms, uint32_t idle_ms,
                         uint32_t now_ms);
 
-/* Call at least after each request and step. */
+/* Call at least after each request and step, and every 50 ms. A class that restarts by itself
+ * (reboot) says that it is done by DFU_USB_RESTART; a detaching host says so by the same. */
 enum dfu_usb_wait_verdict dfu_usb_wait_look(struct dfu_usb_wait *wait,
                                             const struct dfu_usb_dfu *dfu, uint32_t now_ms);
 

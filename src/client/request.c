@@ -72,7 +72,8 @@ int dfu_client_echo(struct dfu_call *call, const char *text, uint8_t *frame, siz
     return text_request(call, "d", text, frame, cap);
 }
 
-int dfu_client_reset(struct dfu_call *call, bool force, uint8_t *frame, size_t cap)
+int dfu_client_reset(struct dfu_call *call, bool force, uint8_t boot_mode, uint8_t *frame,
+                     size_t cap)
 {
     struct dfu_cbor_encoder enc;
 
@@ -80,6 +81,9 @@ int dfu_client_reset(struct dfu_call *call, bool force, uint8_t *frame, size_t c
     request_begin(&enc, frame, cap);
     if (force) {
         dfu_cbor_pair_bool(&enc, "force", true);
+    }
+    if (boot_mode > 0) {
+        dfu_cbor_pair_uint(&enc, "boot_mode", boot_mode);
     }
     return request_end(&enc, call, frame);
 }

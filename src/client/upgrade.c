@@ -90,7 +90,7 @@ static int encode(struct dfu_upgrade *g, struct dfu_call *call)
     case DFU_UPGRADE_TEST:
         return dfu_client_image_set(call, config->firmware.hash, config->firmware.hash_len,
                                     config->permanent, frame, cap);
-    case DFU_UPGRADE_RESET: return dfu_client_reset(call, false, frame, cap);
+    case DFU_UPGRADE_RESET: return dfu_client_reset(call, false, 0, frame, cap);
     case DFU_UPGRADE_CONFIRM:
         /* Without a hash it is the running image that is confirmed: if the device has gone back
          * to the old one meanwhile, that must not ask for the new one again. */

@@ -13,6 +13,7 @@
 #define REBOOT_DELAY_MS 500u
 #define REST_MS         5000u
 #define POLL_MS         1u
+#define WAIT_LOOK_MS    50u
 #define SERIAL_LINE_MAX DFU_SMP_SERIAL_LINE_MAX
 
 static uint32_t short_ms(uint64_t now_ms)
@@ -39,7 +40,6 @@ static void plug_in(struct dfu_sim_usb *port, enum dfu_usb_mode mode)
     dfu_smp_serial_decoder_init(&port->decoder, port->rx, sizeof port->rx);
     port->tx_len = 0;
     port->is_plugged = true;
-    port->wish = DFU_USB_STAY;
 }
 
 static void drop_download(struct dfu_sim_usb *port)
@@ -50,7 +50,7 @@ static void drop_download(struct dfu_sim_usb *port)
 }
 
 /* What the device shows right after a start. */
-static void follow_start(struct dfu_sim_usb *port)
+static void follow_start(struct dfu_sim_usb *port, uint64_t now_ms)
 {
     const struct dfu_sim_device *dev = port->cfg->device;
 
@@ -66,6 +66,9 @@ static void follow_start(struct dfu_sim_usb *port)
         say_support(port);
     } else if (dev->state == DFU_SIM_UNBOOTABLE) {
         plug_in(port, DFU_USB_DFU_MODE);
+    } else if (dev->state == DFU_SIM_WAITING) {
+        plug_in(port, DFU_USB_DFU_MODE);
+        dfu_usb_wait_start(&port->wait, dev->cfg->usb_wait_ms, REST_MS, short_ms(now_ms));
     }
 }
 
@@ -186,10 +189,18 @@ int dfu_sim_usb_init(struct dfu_sim_usb *port, const struct dfu_sim_usb_config *
 
 /* ---- Life ---- */
 
-static void restart(struct dfu_sim_usb *port, uint64_t now_ms)
+/* A bootloader that waits goes on; nothing resets in between. */
+static void leave_dfu_mode(struct dfu_sim_usb *port, uint64_t now_ms)
 {
-    dfu_sim_device_reset(port->cfg->device, now_ms);
-    follow_start(port);
+    struct dfu_sim_device *dev = port->cfg->device;
+
+    if (dev->state == DFU_SIM_WAITING) {
+        drop_download(port);
+        dfu_sim_device_go_on(dev, port->wait.was_effective, now_ms);
+    } else {
+        dfu_sim_device_reset(dev, now_ms);
+    }
+    follow_start(port, now_ms);
 }
 
 /* True: it left the bus. */
@@ -198,9 +209,15 @@ static bool fulfil(struct dfu_sim_usb *port, enum dfu_usb_wish wish, uint64_t no
     switch (wish) {
     case DFU_USB_STAY: return false;
     case DFU_USB_ENTER_DFU: plug_in(port, DFU_USB_DFU_MODE); return true;
-    case DFU_USB_RESTART: restart(port, now_ms); return true;
+    case DFU_USB_RESTART: leave_dfu_mode(port, now_ms); return true;
     }
     return false;
+}
+
+static bool is_done_waiting(struct dfu_sim_usb *port, uint64_t now_ms)
+{
+    return port->cfg->device->state == DFU_SIM_WAITING &&
+           dfu_usb_wait_look(&port->wait, &port->usb.dfu, short_ms(now_ms)) != DFU_USB_WAIT_ON;
 }
 
 bool dfu_sim_usb_poll(struct dfu_sim_usb *port, uint64_t now_ms)
@@ -210,13 +227,16 @@ bool dfu_sim_usb_poll(struct dfu_sim_usb *port, uint64_t now_ms)
     if (dev->starts != port->seen_starts || dev->state != port->seen_state) {
         bool was_plugged = port->is_plugged;
 
-        follow_start(port);
+        follow_start(port, now_ms);
         return was_plugged;
     }
     if (!port->is_plugged) {
         return false;
     }
-    return fulfil(port, dfu_usb_dfu_step(&port->usb.dfu, short_ms(now_ms)), now_ms);
+    if (fulfil(port, dfu_usb_dfu_step(&port->usb.dfu, short_ms(now_ms)), now_ms)) {
+        return true;
+    }
+    return is_done_waiting(port, now_ms) && fulfil(port, DFU_USB_RESTART, now_ms);
 }
 
 uint64_t dfu_sim_usb_due_ms(const struct dfu_sim_usb *port, uint64_t now_ms)
@@ -229,6 +249,9 @@ uint64_t dfu_sim_usb_due_ms(const struct dfu_sim_usb *port, uint64_t now_ms)
     }
     if (port->is_plugged && dfu_usb_dfu_has_work(&port->usb.dfu)) {
         return 0;
+    }
+    if (port->is_plugged && dev->state == DFU_SIM_WAITING) {
+        return now_ms + WAIT_LOOK_MS;
     }
     if (!port->is_plugged || !dfu_usb_dfu_due(&port->usb.dfu, &due_ms)) {
         return UINT64_MAX;

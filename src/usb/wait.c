@@ -8,7 +8,7 @@ void dfu_usb_wait_start(struct dfu_usb_wait *wait, uint32_t window_ms, uint32_t 
     *wait = (struct dfu_usb_wait){ .window_ms = window_ms, .idle_ms = idle_ms, .began_ms = now_ms };
 }
 
-/* The image was made effective, and the host has been told so (or won't ask any more). */
+/* The image was made effective; the host may not have heard of it yet. */
 static bool is_complete(struct dfu_usb_wait *wait, const struct dfu_usb_dfu *dfu)
 {
     if (dfu->state == DFU_USB_MANIFEST_SYNC || dfu->state == DFU_USB_MANIFEST) {
@@ -24,7 +24,10 @@ enum dfu_usb_wait_verdict dfu_usb_wait_look(struct dfu_usb_wait *wait,
                                             const struct dfu_usb_dfu *dfu, uint32_t now_ms)
 {
     if (is_complete(wait, dfu)) {
-        return DFU_USB_WAIT_DONE;
+        bool was_told =
+            dfu->state == DFU_USB_IDLE && now_ms - dfu->asked_ms >= DFU_USB_WAIT_GRACE_MS;
+
+        return was_told ? DFU_USB_WAIT_DONE : DFU_USB_WAIT_ON;
     }
     if (dfu->is_open) {
         bool is_silent = !dfu_usb_dfu_has_work(dfu) && now_ms - dfu->asked_ms >= wait->idle_ms;

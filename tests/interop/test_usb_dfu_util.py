@@ -3,20 +3,14 @@
 """The real dfu-util against the virtual device, over a stand-in for libusb (tests/usb/): what a
 host without USB can show. `./dev test guest` runs the same with a real Linux USB stack."""
 
-import os
 import re
 import subprocess
 import time
 
 import pytest
 
-from virtual_device import DFU, SLOT_SIZE, Device, make_image, run
-
-STAND_IN = os.path.join(os.environ["DFU_BINARY_DIR"], "tests", "stand_in")
-SLOT_0, SLOT_1 = 0xC000, 0xC000 + SLOT_SIZE
-RESET_ON_THE_WAY = (0, 74, 251)  # dfu-util 0.11 where the device comes back as another one
-
-EX_USAGE, EX_IOERR = 64, 74
+from usb_device import EX_IOERR, EX_USAGE, RESET_ON_THE_WAY, SLOT_0, SLOT_1, UsbDevice
+from virtual_device import DFU, SLOT_SIZE, make_image, run
 
 
 @pytest.fixture(scope="module")
@@ -27,30 +21,6 @@ def images(tmp_path_factory):
         "v2": make_image(folder / "v2.bin", "2.0.0", "name=hello\n", size=50001),
         "crash": make_image(folder / "crash.bin", "3.0.0", "name=bad\nstart=crash\n"),
     }
-
-
-class UsbDevice(Device):
-    def begin(self, *options, **more):
-        self.usbip = self.start("--usbip", 0, *options, **more)["usbip"]
-        self.wait_for("This device supports USB DFU class")
-
-    def environment(self):
-        return dict(os.environ, LD_LIBRARY_PATH=STAND_IN, ASAN_OPTIONS="",
-                    STAND_IN_USBIP=f"{self.address}:{self.usbip}")
-
-    def dfu_util(self, *words, expect=(0,)):
-        """Run it; all it says. `expect` are the exit codes that are right."""
-        done = run("dfu-util", "-E", 1, *words, env=self.environment())
-        output = done.stdout + done.stderr
-        assert done.returncode in expect, f"exit code {done.returncode}\n{output}"
-        return output
-
-    def enter_dfu_mode(self):
-        self.dfu_util("-e")
-        time.sleep(0.3)
-
-    def bytes_at(self, off, size):
-        return self.flash.read_bytes()[off:off + size]
 
 
 @pytest.fixture

@@ -55,9 +55,11 @@ static void requests_are_those_of_the_field(void **state)
     v2.seq = 0x43;
     assert_frame(f, dfu_client_params(&v2, f, sizeof(f)), "08 00 00 01 00 00 43 06 a0");
     v2.seq = 0x46;
-    assert_frame(f, dfu_client_reset(&v2, false, f, sizeof(f)), "0a 00 00 01 00 00 46 05 a0");
-    assert_frame(f, dfu_client_reset(&v2, true, f, sizeof(f)),
+    assert_frame(f, dfu_client_reset(&v2, false, 0, f, sizeof(f)), "0a 00 00 01 00 00 46 05 a0");
+    assert_frame(f, dfu_client_reset(&v2, true, 0, f, sizeof(f)),
                  "0a 00 00 08 00 00 46 05 a1 65 66 6f 72 63 65 f5");
+    assert_frame(f, dfu_client_reset(&v2, false, 1, f, sizeof(f)),
+                 "0a 00 00 0c 00 00 46 05 a1 69 62 6f 6f 74 5f 6d 6f 64 65 01");
     v2.seq = 0x48;
     assert_frame(f, dfu_client_bootinfo(&v2, "mode", f, sizeof(f)),
                  "08 00 00 0c 00 00 48 08 a1 65 71 75 65 72 79 64 6d 6f 64 65");

@@ -34,28 +34,46 @@ static void without_a_download_the_application_starts_when_the_window_ends(void 
     assert_int_equal(look(&wait, &w, 12100), DFU_USB_WAIT_ELAPSED);
 }
 
-static void a_download_that_has_begun_may_end(void **state)
+static void download(struct dfu_usb_wait *wait, struct usb_world *w)
 {
-    for (int reboot = 0; reboot < 2; reboot++) {
-        struct dfu_usb_wait wait;
-        struct usb_world w;
+    dfu_usb_wait_start(wait, WINDOW, IDLE, 0);
+    w->now_ms = 11000;
+    usb_download_block(w, 0, 64);
+    assert_int_equal(look(wait, w, 15999), DFU_USB_WAIT_ON);
+    usb_download_block(w, 1, 64);
+    assert_int_equal(look(wait, w, 20000), DFU_USB_WAIT_ON);
+    usb_ask(w, DFU_USB_DNLOAD, 2, 0);
+    assert_int_equal(look(wait, w, 20000), DFU_USB_WAIT_ON);
+    usb_status(w, NULL, NULL);
+    usb_work(w);
+    usb_status(w, NULL, NULL);
+}
 
-        (void)state;
-        usb_world_start(&w);
-        w.cfg.reboot = reboot != 0;
-        dfu_usb_wait_start(&wait, WINDOW, IDLE, 0);
-        w.now_ms = 11000;
-        usb_download_block(&w, 0, 64);
-        assert_int_equal(look(&wait, &w, 15999), DFU_USB_WAIT_ON);
-        usb_download_block(&w, 1, 64);
-        assert_int_equal(look(&wait, &w, 20000), DFU_USB_WAIT_ON);
-        usb_ask(&w, DFU_USB_DNLOAD, 2, 0);
-        assert_int_equal(look(&wait, &w, 20000), DFU_USB_WAIT_ON);
-        usb_status(&w, NULL, NULL);
-        usb_work(&w);
-        usb_status(&w, NULL, NULL);
-        assert_int_equal(look(&wait, &w, 20001), DFU_USB_WAIT_DONE);
-    }
+static void a_download_that_has_begun_may_end_and_the_host_hears_of_it(void **state)
+{
+    struct dfu_usb_wait wait;
+    struct usb_world w;
+
+    (void)state;
+    usb_world_start(&w);
+    download(&wait, &w);
+    assert_int_equal(look(&wait, &w, 20099), DFU_USB_WAIT_ON);
+    assert_int_equal(look(&wait, &w, 20100), DFU_USB_WAIT_DONE);
+}
+
+static void a_class_that_restarts_by_itself_ends_the_waiting(void **state)
+{
+    struct dfu_usb_wait wait;
+    struct usb_world w;
+
+    (void)state;
+    usb_world_start(&w);
+    w.cfg.reboot = true;
+    w.cfg.reboot_delay_ms = 500;
+    download(&wait, &w);
+    assert_int_equal(look(&wait, &w, 20499), DFU_USB_WAIT_ON);
+    assert_int_equal(dfu_usb_dfu_step(&w.dfu, 20499), DFU_USB_STAY);
+    assert_int_equal(dfu_usb_dfu_step(&w.dfu, 20500), DFU_USB_RESTART);
 }
 
 static void a_host_that_vanishes_does_not_keep_the_device(void **state)
@@ -111,7 +129,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_download_the_application_starts_when_the_window_ends),
-        cmocka_unit_test(a_download_that_has_begun_may_end),
+        cmocka_unit_test(a_download_that_has_begun_may_end_and_the_host_hears_of_it),
+        cmocka_unit_test(a_class_that_restarts_by_itself_ends_the_waiting),
         cmocka_unit_test(a_host_that_vanishes_does_not_keep_the_device),
         cmocka_unit_test(a_refused_download_is_not_a_complete_one),
         cmocka_unit_test(without_an_application_it_waits_for_ever),

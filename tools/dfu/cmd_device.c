@@ -7,8 +7,9 @@
 
 #include "commands.h"
 #include "device.h"
+#include "dfu/recovery.h"
 
-enum { OPT_FORCE = 1 };
+enum { OPT_FORCE = 1, OPT_RECOVERY };
 
 #define TEXT_MAX 2048
 
@@ -52,7 +53,9 @@ static int echo(struct device *dev)
 static int reset(struct device *dev)
 {
     struct dfu_call call = device_call(dev);
-    int len = dfu_client_reset(&call, cli_has(dev->cli, OPT_FORCE), dev->out, sizeof(dev->out));
+    uint8_t boot_mode = cli_has(dev->cli, OPT_RECOVERY) ? DFU_RECOVERY_BOOT_MODE : 0;
+    int len = dfu_client_reset(&call, cli_has(dev->cli, OPT_FORCE), boot_mode, dev->out,
+                               sizeof(dev->out));
     int code = device_ask(dev, &call, len, DEVICE_ONCE, "reset");
 
     if (code) {
@@ -249,6 +252,9 @@ const struct cli_command cmd_echo = {
 
 static const struct cli_option reset_options[] = {
     { "force", 0, NULL, 0, "also if the application would rather not", NULL, OPT_FORCE },
+    { "recovery", 0, NULL, 0,
+      "into the bootloader's serial recovery, where the device has that and its application asks",
+      NULL, OPT_RECOVERY },
     { 0 },
 };
 

@@ -35,6 +35,13 @@ enum {
     OPT_USB_PERMANENT,
     OPT_USB_REBOOT,
     OPT_USB_NO_WILL_DETACH,
+    OPT_USB_WAIT,
+    OPT_RECOVERY,
+    OPT_RECOVERY_PIN,
+    OPT_RECOVERY_WAIT,
+    OPT_RECOVERY_IDLE,
+    OPT_RECOVERY_DIRECT,
+    OPT_RECOVERY_ERASE_AT_ONCE,
 };
 
 static const struct cli_option options[] = {
@@ -84,6 +91,24 @@ static const struct cli_option options[] = {
       OPT_USB_REBOOT },
     { "usb-no-will-detach", 0, NULL, 0, "stay on the bus after DFU_DETACH until the host resets it",
       NULL, OPT_USB_NO_WILL_DETACH },
+    { "usb-wait", 0, "MS", 1,
+      "the bootloader waits so long for a download over USB DFU before it starts what is there",
+      NULL, OPT_USB_WAIT },
+    { "recovery", 0, NULL, 0,
+      "the bootloader has serial recovery: it answers SMP where no image may run, and after "
+      "dfu reset --recovery",
+      NULL, OPT_RECOVERY },
+    { "recovery-pin", 0, NULL, 0, "the same, and its pin is pressed at the first start", NULL,
+      OPT_RECOVERY_PIN },
+    { "recovery-wait", 0, "MS", 1, "the same, and so long before each start of the application",
+      NULL, OPT_RECOVERY_WAIT },
+    { "recovery-idle", 0, "MS", 1, "silence after which recovery is left; 0: never", "30000",
+      OPT_RECOVERY_IDLE },
+    { "recovery-direct", 0, NULL, 0, "recovery takes uploads into any slot: --image 1 is slot 0",
+      NULL, OPT_RECOVERY_DIRECT },
+    { "recovery-erase-at-once", 0, NULL, 0,
+      "recovery erases the slot at the first chunk, not sectors just ahead of the data", NULL,
+      OPT_RECOVERY_ERASE_AT_ONCE },
     { 0 },
 };
 
@@ -174,11 +199,16 @@ static int take_usb(struct cli *cli, struct sim_usb_options *usb)
 {
     uint64_t port = 0;
     uint64_t transfer_size = 0;
+    uint64_t wait_ms = 0;
     int err = cli_number(cli, OPT_USBIP, 0, UINT16_MAX, &port);
 
     if (!err) {
         err = cli_number(cli, OPT_USB_TRANSFER_SIZE, 64, DFU_SIM_USB_TRANSFER_SIZE, &transfer_size);
     }
+    if (!err) {
+        err = cli_number(cli, OPT_USB_WAIT, 1, UINT32_MAX / 2, &wait_ms);
+    }
+    usb->wait_ms = (uint32_t)wait_ms;
     usb->is_wanted = cli_has(cli, OPT_USBIP);
     usb->port = (uint16_t)port;
     usb->serial = cli_value(cli, OPT_USB_SERIAL);
@@ -187,6 +217,27 @@ static int take_usb(struct cli *cli, struct sim_usb_options *usb)
     usb->permanent = cli_has(cli, OPT_USB_PERMANENT);
     usb->reboot = cli_has(cli, OPT_USB_REBOOT);
     usb->no_will_detach = cli_has(cli, OPT_USB_NO_WILL_DETACH);
+    return err;
+}
+
+static int take_recovery(struct cli *cli, struct sim_host_config *config)
+{
+    uint64_t wait_ms = 0;
+    uint64_t idle_ms = 0;
+    int err = cli_number(cli, OPT_RECOVERY_WAIT, 1, UINT32_MAX, &wait_ms);
+
+    if (!err) {
+        err = cli_number(cli, OPT_RECOVERY_IDLE, 0, UINT32_MAX, &idle_ms);
+    }
+    config->is_pin_pressed = cli_has(cli, OPT_RECOVERY_PIN);
+    config->has_recovery =
+        cli_has(cli, OPT_RECOVERY) || config->is_pin_pressed || cli_has(cli, OPT_RECOVERY_WAIT);
+    config->recovery = (struct dfu_sim_recovery_config){
+        .wait_ms = (uint32_t)wait_ms,
+        .idle_ms = (uint32_t)idle_ms,
+        .direct_upload = cli_has(cli, OPT_RECOVERY_DIRECT),
+        .erase_progressively = !cli_has(cli, OPT_RECOVERY_ERASE_AT_ONCE),
+    };
     return err;
 }
 
@@ -208,6 +259,9 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->stay_off = cli_has(cli, OPT_STAY_OFF);
     if (!err) {
         err = take_usb(cli, &config->usb);
+    }
+    if (!err) {
+        err = take_recovery(cli, config);
     }
     return err ? err : take_power_cut(cli, config);
 }
@@ -232,6 +286,17 @@ static int check_options(struct cli *cli, const struct sim_host_config *config)
     if (config->console_on_serial && !config->serial) {
         return cli_fail(cli, CLI_USAGE,
                         "--console-on-serial needs a serial line; give --serial LINK");
+    }
+    if (config->usb.wait_ms > 0 && !config->usb.is_wanted) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--usb-wait needs a USB port to wait at; give --usbip PORT");
+    }
+    if (!config->has_recovery &&
+        (cli_has(cli, OPT_RECOVERY_IDLE) || config->recovery.direct_upload ||
+         !config->recovery.erase_progressively)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "this says how serial recovery works, but the device has none; add "
+                        "--recovery");
     }
     return 0;
 }

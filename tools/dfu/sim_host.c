@@ -364,11 +364,14 @@ static void set_up_device(struct host *host)
     host->device_config.storage = host->board.storage;
     host->device_config.smp_buf_size = config->smp_buf_size;
     host->device_config.smp_buf_count = config->smp_buf_count;
+    host->device_config.recovery = config->has_recovery ? &config->recovery : NULL;
+    host->device_config.usb_wait_ms = config->usb.wait_ms;
     host->device_config.line = print_line;
     host->device_config.frame = send_frame;
     host->device_config.flash_time = config->real_time ? wait_for_flash : NULL;
     host->device_config.ctx = host;
     dfu_sim_device_init(&host->device, &host->device_config);
+    host->device.is_pin_pressed = config->is_pin_pressed;
     dfu_sim_device_cut(&host->device, config->cut_when, config->cut_op, config->seed);
 }
 

@@ -26,6 +26,8 @@ struct sim_host_config {
     struct sim_usb_options usb;
     const char *ready_file; /* or NULL */
     uint32_t smp_buf_size, smp_buf_count;
+    bool has_recovery, is_pin_pressed;
+    struct dfu_sim_recovery_config recovery;
 
     int mode_option; /* of the command line; not given: the board's mode */
     bool prevent_downgrade;

@@ -16,6 +16,7 @@ struct sim_usb_options {
     const char *serial;
     uint32_t transfer_size;
     bool no_upload, permanent, reboot, no_will_detach;
+    uint32_t wait_ms; /* in the bootloader, at each start; 0: not */
 };
 
 struct sim_usb {
