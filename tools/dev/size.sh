@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=$1
 bare=$build/size
-mcu_folders=(base flash image boot update smp usb)
+mcu_folders=(base flash image boot update smp recovery usb)
 
 sources_of() { # FOLDER
     [ ! -d "src/$1" ] || find "src/$1" -name '*.c' | sort
