@@ -29,10 +29,21 @@ extern const struct dfu_boot_strategy dfu_boot_swap_move;
 extern const struct dfu_boot_strategy dfu_boot_overwrite;      /* whole slot */
 extern const struct dfu_boot_strategy dfu_boot_overwrite_fast; /* only what the image needs */
 
+/* Modes that move nothing: the slot with the higher version runs where it lies, or from RAM. With
+ * revert an image has one start to be confirmed, else its slot is erased. */
+extern const struct dfu_boot_strategy dfu_boot_direct_xip;
+extern const struct dfu_boot_strategy dfu_boot_direct_xip_revert;
+extern const struct dfu_boot_strategy dfu_boot_ram_load;
+extern const struct dfu_boot_strategy dfu_boot_ram_load_revert;
+extern const struct dfu_boot_strategy dfu_boot_single_ram_load; /* one slot, to RAM */
+extern const struct dfu_boot_strategy dfu_boot_single_slot;
+/* The primary, or the loader in the secondary where that is asked for. */
+extern const struct dfu_boot_strategy dfu_boot_firmware_loader;
+
 /* What happened, as facts; dfu_boot_event_text() turns one into MCUboot's console line. A loader
  * that prints nothing links no text. */
 enum dfu_boot_event_id {
-    DFU_BOOT_EV_START,       /* Starting bootloader */
+    DFU_BOOT_EV_START,       /* Starting <text>bootloader */
     DFU_BOOT_EV_TRAILER,     /* <text>: magic a, swap_type b, copy_done c, image_ok d */
     DFU_BOOT_EV_SOURCE,      /* Boot source: <text> */
     DFU_BOOT_EV_SWAP_TYPE,   /* Image index: a, Swap type: b (enum dfu_swap_type) */
@@ -59,7 +70,26 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_NO_IMAGE,  /* Unable to find bootable image */
     DFU_BOOT_EV_CHAINLOAD, /* Bootloader chainload address offset: a */
     DFU_BOOT_EV_VERSION,   /* Image version: va.b.c */
-    DFU_BOOT_EV_JUMP,      /* Jumping to the first image slot */
+    DFU_BOOT_EV_JUMP,      /* Jumping to the <text>image slot */
+
+    DFU_BOOT_EV_COUNTER_TOO_LOW, /* Image security counter value a lower than monotonic value b */
+    DFU_BOOT_EV_COUNTER_FAILED,  /* Security counter update failed after image a validation: b */
+
+    /* Modes that choose a slot: */
+    DFU_BOOT_EV_SLOT_VERSION,    /* <text> slot: version=a.b.c+d */
+    DFU_BOOT_EV_SLOT_EMPTY,      /* Image a <text> slot: image not found */
+    DFU_BOOT_EV_WRONG_ADDRESS,   /* Image in <text> slot at a has been built for offset b */
+    DFU_BOOT_EV_TRIAL_KEPT,      /* Image a was never confirmed, but there is no other: <text> */
+    DFU_BOOT_EV_NO_SLOT,         /* No slot to load for image a */
+    DFU_BOOT_EV_LOADED,          /* Image a loaded from the <text> slot */
+    DFU_BOOT_EV_SIZE_TOO_LARGE,  /* Image size bigger than designated area: a > b */
+    DFU_BOOT_EV_RAM_NOT_FLAGGED, /* Image a in the <text> slot is not made to run from RAM */
+    DFU_BOOT_EV_RAM_ADDRESS,     /* Image a RAM load address b is invalid. */
+    DFU_BOOT_EV_RAM_OVERLAP, /* Image a RAM loading to address b would overlap with another image. */
+    DFU_BOOT_EV_RAM_LOADED,  /* Image a RAM loading to b is succeeded. */
+    DFU_BOOT_EV_RAM_FAILED,  /* Image a RAM loading to b is failed. */
+    DFU_BOOT_EV_RAM_REMOVED,  /* Removing image a from SRAM at address b */
+    DFU_BOOT_EV_SLOT_REMOVED, /* Removing image a slot b from flash */
     DFU_BOOT_EV_COUNT
 };
 
@@ -73,28 +103,65 @@ struct dfu_boot_event {
  * cap with its NUL. Returns buf. */
 char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t cap);
 
+/* Roll-back protection: a number for each image, kept where it can only grow. An image must carry
+ * one that is not lower (TLV 0x50, protected); the number grows when an image is confirmed. */
+struct dfu_boot_rollback;
+extern const struct dfu_boot_rollback dfu_boot_rollback;
+
+struct dfu_boot_counter {
+    const struct dfu_boot_rollback *rules; /* &dfu_boot_rollback */
+    int (*get)(void *ctx, uint8_t image, uint32_t *value);
+    int (*raise)(void *ctx, uint8_t image, uint32_t value); /* called with higher values only */
+    void *ctx;
+};
+
+/* RAM that images may be copied to, as the processor sees it. */
+struct dfu_boot_ram {
+    uint32_t addr; /* that images are linked for */
+    uint32_t size;
+    uint8_t *mem; /* where the loader writes it */
+};
+
 struct dfu_boot_config {
     const struct dfu_slot_map *map;
     const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
     struct dfu_image_policy policy;
-    bool validate_primary;     /* verify the primary fully at every start; the sane default */
-    bool prevent_downgrade;    /* refuse a secondary of a lower version (equal is fine) */
+    bool validate_primary;  /* verify the primary fully at every start; the sane default */
+    bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
+    const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */
+    bool prevent_counter_downgrade; /* the same by security counter, where the running one has it */
     bool compare_build_number; /* of dependencies; else versions differ by three numbers only */
     bool bootstrap;            /* an empty or broken primary is filled from a valid secondary */
-    uint8_t *buf;              /* scratch for copying and hashing, a multiple of 32, at least 64 */
+    bool validate_once;        /* single slot: an image found good is marked, and then trusted */
+    bool enter_loader;         /* firmware loader: a pin or a retained mode asks for it */
+    bool loader_if_invalid;    /* firmware loader: it runs too where the application cannot */
+    const struct dfu_boot_ram *ram; /* RAM load: one window for all images, or one for each */
+    uint8_t ram_count;
+    uint8_t *buf; /* scratch for copying and hashing, a multiple of 32, at least 64 */
     size_t buf_len;
     void (*event)(void *ctx, const struct dfu_boot_event *event); /* may be NULL */
     void (*feed_watchdog)(void *ctx);                             /* may be NULL */
     void *ctx;
 };
 
+/* Where an image lies that may run. */
+struct dfu_boot_place {
+    const struct dfu_area *area;
+    uint32_t off;       /* of its header in the area */
+    uint8_t slot;       /* 0 primary, 1 secondary */
+    bool is_loader;     /* not the application, but what brings a new one */
+    const uint8_t *ram; /* the copy that was verified and runs; NULL: it runs in place */
+    uint32_t ram_addr, ram_len;
+};
+
 struct dfu_boot_result {
     const struct dfu_area *area; /* what to run: image 0's, verified */
     uint32_t image_off;          /* of its header in the area */
     struct dfu_image_header header;
-    enum dfu_swap_type swap[DFU_IMAGES_MAX]; /* what was carried out, per image */
-    bool resumed;                            /* an interrupted swap was finished */
-    uint8_t resumed_images;                  /* whose: bit n for image n */
+    struct dfu_boot_place places[DFU_IMAGES_MAX]; /* of every image */
+    enum dfu_swap_type swap[DFU_IMAGES_MAX];      /* what was carried out, per image */
+    bool resumed;                                 /* an interrupted swap was finished */
+    uint8_t resumed_images;                       /* whose: bit n for image n */
     int update_err; /* why an update was not carried out; never fatal by itself */
     enum dfu_image_fault update_fault; /* what was wrong with it, where its check failed */
     uint8_t update_image;              /* the first image whose update was not carried out */

@@ -119,6 +119,8 @@ enum dfu_image_fault {
     DFU_IMAGE_BAD_COMPRESSION, /* damaged body, or sizes and TLVs that contradict each other */
     DFU_IMAGE_NO_MEMORY,       /* to be decoded it needs more memory than there is */
     DFU_IMAGE_UNREADABLE,      /* the reader failed */
+    DFU_IMAGE_COUNTER_MISSING, /* no security counter, and the loader asks for one */
+    DFU_IMAGE_COUNTER_TOO_LOW, /* an image with a higher one was confirmed before */
 };
 
 /* A short phrase for a fault, for messages: "hash does not match". Never NULL. */

@@ -32,7 +32,11 @@ enum dfu_boot_mode {
     DFU_MODE_FIRMWARE_LOADER = 7,
     DFU_MODE_SINGLE_RAM_LOAD = 8,
     DFU_MODE_SWAP_OFFSET = 9,
+    DFU_MODE_RAM_LOAD_REVERT = 10, /* MCUboot numbers it as RAM load: dfu_mode_number() */
 };
+
+/* The number that MCUboot tells for a mode. */
+uint8_t dfu_mode_number(enum dfu_boot_mode mode);
 
 struct dfu_slot_pair {
     const struct dfu_area *primary;

@@ -359,7 +359,9 @@ static int verify_all(const struct start *start, struct dfu_boot_result *out)
     if (!err && verified != start->cfg->map->image_count) {
         err = DFU_ERR_VERIFY;
     }
-    out->area = err ? NULL : start->cfg->map->images[0].primary;
+    for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
+        out->places[i].area = start->cfg->map->images[i].primary;
+    }
     return err;
 }
 

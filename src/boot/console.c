@@ -8,7 +8,7 @@
 /* $a to $d: a number; $A to $D: in hexadecimal; $t: the event's text; $m: a as a magic's state;
  * $s: b as a swap type. */
 static const char *const lines[DFU_BOOT_EV_COUNT] = {
-    [DFU_BOOT_EV_START] = "I: Starting bootloader",
+    [DFU_BOOT_EV_START] = "I: Starting $tbootloader",
     [DFU_BOOT_EV_TRAILER] = "I: $t: magic=$m, swap_type=0x$B, copy_done=0x$C, image_ok=0x$D",
     [DFU_BOOT_EV_SOURCE] = "I: Boot source: $t",
     [DFU_BOOT_EV_SWAP_TYPE] = "I: Image index: $a, Swap type: $s",
@@ -38,7 +38,28 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_NO_IMAGE] = "E: Unable to find bootable image",
     [DFU_BOOT_EV_CHAINLOAD] = "I: Bootloader chainload address offset: 0x$A",
     [DFU_BOOT_EV_VERSION] = "I: Image version: v$a.$b.$c",
-    [DFU_BOOT_EV_JUMP] = "I: Jumping to the first image slot",
+    [DFU_BOOT_EV_JUMP] = "I: Jumping to the $timage slot",
+    [DFU_BOOT_EV_COUNTER_TOO_LOW] =
+        "E: Image security counter value $a lower than monotonic value $b",
+    [DFU_BOOT_EV_COUNTER_FAILED] =
+        "E: Security counter update failed after image $a validation: $b",
+    [DFU_BOOT_EV_SLOT_VERSION] = "I: $t slot: version=$a.$b.$c+$d",
+    [DFU_BOOT_EV_SLOT_EMPTY] = "I: Image $a $t slot: image not found",
+    [DFU_BOOT_EV_WRONG_ADDRESS] =
+        "W: Image in $t slot at 0x$A has been built for offset 0x$B, skipping",
+    [DFU_BOOT_EV_TRIAL_KEPT] =
+        "W: Image $a in the $t slot was not confirmed, but there is no other to run",
+    [DFU_BOOT_EV_NO_SLOT] = "I: No slot to load for image $a",
+    [DFU_BOOT_EV_LOADED] = "I: Image $a loaded from the $t slot",
+    [DFU_BOOT_EV_SIZE_TOO_LARGE] = "E: Image size bigger than designated area: $a > $b",
+    [DFU_BOOT_EV_RAM_NOT_FLAGGED] = "E: Image $a in the $t slot is not made to run from RAM",
+    [DFU_BOOT_EV_RAM_ADDRESS] = "I: Image $a RAM load address 0x$B is invalid.",
+    [DFU_BOOT_EV_RAM_OVERLAP] =
+        "I: Image $a RAM loading to address 0x$B would overlap with another image.",
+    [DFU_BOOT_EV_RAM_LOADED] = "I: Image $a RAM loading to 0x$B is succeeded.",
+    [DFU_BOOT_EV_RAM_FAILED] = "I: Image $a RAM loading to 0x$B is failed.",
+    [DFU_BOOT_EV_RAM_REMOVED] = "I: Removing image $a from SRAM at address 0x$B",
+    [DFU_BOOT_EV_SLOT_REMOVED] = "I: Removing image $a slot $b from flash",
 };
 
 static const char *magic_word(uint32_t magic)

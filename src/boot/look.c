@@ -4,6 +4,7 @@
 #include "boot/look.h"
 
 #include "base/bytes.h"
+#include "boot/check.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
@@ -192,13 +193,10 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
     const struct dfu_boot_config *cfg = pair->cfg;
     struct dfu_area_span span = { area, 0 };
     struct dfu_reader reader = dfu_area_reader(&span);
-    uint32_t limit = size_limit(pair);
 
-    *report = (struct dfu_image_report){ .fault = DFU_IMAGE_TOO_LARGE, .key_index = -1 };
-    if (limit > 0) { /* as a limit, 0 would mean none */
-        dfu_image_verify(&cfg->policy, &reader, limit, cfg->buf, cfg->buf_len, cfg->feed_watchdog,
-                         cfg->ctx, report);
-    }
+    check_image(
+        &(struct check_subject){ cfg, &cfg->policy, &reader, size_limit(pair), pair->image, true },
+        report);
 }
 
 static enum boot_check check_header(const struct dfu_area *area, struct dfu_image_header *header,
@@ -216,8 +214,8 @@ static enum boot_check check_header(const struct dfu_area *area, struct dfu_imag
     return BOOT_CHECK_GOOD;
 }
 
-static enum boot_check check_image(const struct boot_pair *pair, const struct dfu_area *area,
-                                   const char *name, struct dfu_image_report *report)
+static enum boot_check check_slot(const struct boot_pair *pair, const struct dfu_area *area,
+                                  const char *name, struct dfu_image_report *report)
 {
     verify_slot(pair, area, report);
     if (dfu_verdict_is_trusted(&report->verdict)) {
@@ -250,7 +248,7 @@ enum boot_check look_at_primary(const struct boot_pair *pair, struct dfu_image_r
     struct dfu_image_header header;
     enum boot_check check = check_header(pair->primary, &header, report);
 
-    return check == BOOT_CHECK_GOOD ? check_image(pair, pair->primary, "primary", report) : check;
+    return check == BOOT_CHECK_GOOD ? check_slot(pair, pair->primary, "primary", report) : check;
 }
 
 /* Overwriting is refused before the image is verified; a swap after, and never when it goes back. */
@@ -269,7 +267,7 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
                   (struct dfu_boot_event){ .id = DFU_BOOT_EV_VERSION_TOO_LOW, .a = pair->image });
         return BOOT_CHECK_TOO_OLD;
     }
-    check = check_image(pair, pair->secondary, "secondary", report);
+    check = check_slot(pair, pair->secondary, "secondary", report);
     if (check == BOOT_CHECK_GOOD && swaps && pair->cfg->prevent_downgrade &&
         (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) && is_downgrade(pair, &header)) {
         boot_emit(pair,

@@ -140,3 +140,13 @@ int slot_image_size(const struct dfu_area *area, uint32_t *out)
     default: return DFU_OK;
     }
 }
+
+uint32_t slot_image_limit(const struct dfu_slot_map *map, const struct dfu_area *area)
+{
+    struct dfu_trailer at;
+
+    if (dfu_slot_trailer(map, area, &at)) {
+        return 0;
+    }
+    return at.swap_size > 0 ? at.status : at.swap_info;
+}

@@ -40,4 +40,7 @@ int slot_header_read(const struct dfu_area *area, uint32_t off, struct dfu_image
 /* The image's size, all TLVs included; 0 if the slot holds no well-formed image. */
 int slot_image_size(const struct dfu_area *area, uint32_t *out);
 
+/* The largest image that an area may hold for itself, in modes that move nothing; 0: none. */
+uint32_t slot_image_limit(const struct dfu_slot_map *map, const struct dfu_area *area);
+
 #endif

@@ -4,7 +4,8 @@
  * console, and the last. In between, the mode's own story. */
 #include "dfu/boot.h"
 
-#include "boot/strategy.h"
+#include "boot/pick.h"
+#include "boot/rollback.h"
 #include "dfu/err.h"
 
 #define BUF_SIZE_MIN 64u
@@ -25,7 +26,18 @@ static int check_config(const struct dfu_boot_config *cfg)
         (cfg->policy.key_count == 0 && !cfg->policy.hash_only)) {
         return DFU_ERR_INVAL;
     }
+    if (cfg->strategy->pick && cfg->strategy->pick->load && (!cfg->ram || cfg->ram_count == 0)) {
+        return DFU_ERR_INVAL;
+    }
     return dfu_slot_map_check(cfg->map, &what) ? DFU_ERR_INVAL : DFU_OK;
+}
+
+/* What must be said or kept once everything is known to run. */
+static void conclude(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
+{
+    if (cfg->counter) {
+        cfg->counter->rules->raise(cfg, out);
+    }
 }
 
 static void emit(const struct dfu_boot_config *cfg, struct dfu_boot_event event)
@@ -35,17 +47,28 @@ static void emit(const struct dfu_boot_config *cfg, struct dfu_boot_event event)
     }
 }
 
+static const char *kind_of_loader(const struct dfu_boot_config *cfg)
+{
+    return cfg->map->mode == DFU_MODE_DIRECT_XIP || cfg->map->mode == DFU_MODE_DIRECT_XIP_REVERT
+               ? "Direct-XIP "
+               : NULL;
+}
+
 static void announce(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
 {
     const struct dfu_image_version *version = &out->header.version;
 
+    const struct dfu_boot_place *place = &out->places[0];
+
     emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_CHAINLOAD,
-                                       .a = out->area->base + out->image_off });
+                                       .a = place->ram ? place->ram_addr
+                                                       : place->area->base + place->off });
     emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_VERSION,
                                        .a = version->major,
                                        .b = version->minor,
                                        .c = version->revision });
-    emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_JUMP });
+    emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_JUMP,
+                                       .text = cfg->strategy->pick ? NULL : "first " });
 }
 
 int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
@@ -56,15 +79,18 @@ int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     if (err) {
         return err;
     }
-    emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_START });
+    emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_START, .text = kind_of_loader(cfg) });
     err = cfg->strategy->start(cfg, out);
     if (err == DFU_ERR_POWER) {
         return err;
     }
-    if (err || !out->area) {
+    if (err || !out->places[0].area) {
         emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_IMAGE });
         return DFU_ERR_VERIFY;
     }
+    out->area = out->places[0].area;
+    out->image_off = out->places[0].off;
+    conclude(cfg, out);
     announce(cfg, out);
     return DFU_OK;
 }

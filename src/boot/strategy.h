@@ -68,12 +68,17 @@ struct swap_plan {
     int (*prepare)(struct swap *swap);
 };
 
+struct pick_rules;
+
 struct dfu_boot_strategy {
     enum dfu_boot_mode mode;
     /* From flash to what may run: fills out, DFU_ERR_VERIFY if nothing may. */
     int (*start)(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
     /* What that would do with one image, changing nothing. cfg has no event. */
     int (*look)(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out);
+
+    /* Modes that choose a slot: */
+    const struct pick_rules *pick;
 
     /* Modes that move images: */
     const struct swap_plan *plan; /* NULL: the mode overwrites */

@@ -78,7 +78,7 @@ int dfu_slot_map_check(const struct dfu_slot_map *map, const char **what)
 {
     bool is_paired = map->mode != DFU_MODE_SINGLE_SLOT && map->mode != DFU_MODE_SINGLE_RAM_LOAD;
 
-    if ((uint32_t)map->mode > DFU_MODE_SWAP_OFFSET) {
+    if ((uint32_t)map->mode > DFU_MODE_RAM_LOAD_REVERT) {
         return refuse(what, "an unknown upgrade mode", DFU_ERR_INVAL);
     }
     if (map->max_align != 8 && map->max_align != 16 && map->max_align != 32) {

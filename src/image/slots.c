@@ -27,7 +27,13 @@ static const struct mode_rules rules[] = {
     [DFU_MODE_FIRMWARE_LOADER] = { 0, true, true, false },
     [DFU_MODE_SINGLE_RAM_LOAD] = { 0, true, true, false },
     [DFU_MODE_SWAP_OFFSET] = { 2, true, true, true },
+    [DFU_MODE_RAM_LOAD_REVERT] = { 3, true, false, false },
 };
+
+uint8_t dfu_mode_number(enum dfu_boot_mode mode)
+{
+    return (uint8_t)(mode == DFU_MODE_RAM_LOAD_REVERT ? DFU_MODE_RAM_LOAD : mode);
+}
 
 static const struct mode_rules *rules_of(enum dfu_boot_mode mode)
 {

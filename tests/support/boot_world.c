@@ -190,6 +190,13 @@ static const struct dfu_boot_strategy *strategy_of(const struct world_spec *spec
     switch (spec->mode) {
     case DFU_MODE_SWAP_MOVE: return &dfu_boot_swap_move;
     case DFU_MODE_OVERWRITE: return spec->is_fast ? &dfu_boot_overwrite_fast : &dfu_boot_overwrite;
+    case DFU_MODE_DIRECT_XIP: return &dfu_boot_direct_xip;
+    case DFU_MODE_DIRECT_XIP_REVERT: return &dfu_boot_direct_xip_revert;
+    case DFU_MODE_RAM_LOAD: return &dfu_boot_ram_load;
+    case DFU_MODE_RAM_LOAD_REVERT: return &dfu_boot_ram_load_revert;
+    case DFU_MODE_SINGLE_RAM_LOAD: return &dfu_boot_single_ram_load;
+    case DFU_MODE_SINGLE_SLOT: return &dfu_boot_single_slot;
+    case DFU_MODE_FIRMWARE_LOADER: return &dfu_boot_firmware_loader;
     default: return NULL;
     }
 }
@@ -208,6 +215,8 @@ static void build_config(struct world *w)
         .validate_primary = w->spec.validate_primary,
         .prevent_downgrade = w->spec.prevent_downgrade,
         .bootstrap = w->spec.bootstrap,
+        .ram = w->ram,
+        .ram_count = 1,
         .buf = w->buf,
         .buf_len = sizeof w->buf,
         .event = note_event,
@@ -226,6 +235,7 @@ void boot_world_init(struct world *w, const struct world_spec *spec)
         w->area[i].runs = w->spec.areas[i].runs;
     }
     build_map(w);
+    w->ram[0] = (struct dfu_boot_ram){ WORLD_RAM_ADDR, sizeof w->ram_bytes, w->ram_bytes };
     build_config(w);
     memset(w->sim.mem, GUARD_BYTE, spec->guard);
     memset(w->sim.mem + w->sim.size - spec->guard, GUARD_BYTE, spec->guard);

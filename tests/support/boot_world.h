@@ -21,6 +21,8 @@
 #define WORLD_LINE_SIZE 160
 
 #define WORLD_PAIRS 4
+#define WORLD_RAM_ADDR  0x20000000u
+#define WORLD_RAM_SIZE  0x8000u
 
 enum world_place {
     WORLD_PRI,
@@ -91,6 +93,8 @@ struct world {
     size_t state_size;             /* of one kept state */
     struct world_journal *journal; /* filled by every operation where not NULL */
     struct world_log *log;         /* the same for console lines */
+    struct dfu_boot_ram ram[1];
+    uint8_t ram_bytes[WORLD_RAM_SIZE];
     uint8_t buf[1024];
 };
 

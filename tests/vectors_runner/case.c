@@ -81,15 +81,43 @@ void case_areas(const cJSON *areas, struct world_spec *spec)
     }
 }
 
+static const struct {
+    const char *name;
+    enum dfu_boot_mode mode;
+    bool is_fast;
+} modes[] = {
+    { "move", DFU_MODE_SWAP_MOVE, false },
+    { "overwrite", DFU_MODE_OVERWRITE, false },
+    { "overwrite-fast", DFU_MODE_OVERWRITE, true },
+    { "direct-xip", DFU_MODE_DIRECT_XIP, false },
+    { "direct-xip-revert", DFU_MODE_DIRECT_XIP_REVERT, false },
+};
+
 const char *case_unsupported(const cJSON *json)
 {
     const char *mode = json_str(json, "mode");
 
-    if (strcmp(mode, "move") != 0 && strcmp(mode, "overwrite") != 0 &&
-        strcmp(mode, "overwrite-fast") != 0) {
-        return mode;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(mode, modes[i].name) == 0) {
+            return NULL;
+        }
     }
-    return NULL;
+    return mode;
+}
+
+static void read_mode(struct swap_case *c)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(c->mode, modes[i].name) == 0) {
+            c->spec.mode = modes[i].mode;
+            c->spec.is_fast = modes[i].is_fast;
+        }
+    }
+}
+
+bool case_runs_in_place(const struct swap_case *c)
+{
+    return c->spec.mode == DFU_MODE_DIRECT_XIP || c->spec.mode == DFU_MODE_DIRECT_XIP_REVERT;
 }
 
 static void read_config(struct swap_case *c)
@@ -97,8 +125,6 @@ static void read_config(struct swap_case *c)
     const cJSON *config = json_get(c->json, "config");
 
     c->spec = (struct world_spec){
-        .mode = strcmp(c->mode, "move") == 0 ? DFU_MODE_SWAP_MOVE : DFU_MODE_OVERWRITE,
-        .is_fast = strcmp(c->mode, "overwrite-fast") == 0,
         .max_align = (uint8_t)json_int(config, "max_align"),
         .max_sectors = (uint16_t)json_int(config, "max_sectors"),
         .erased = (uint8_t)json_int(config, "erased"),
@@ -107,6 +133,10 @@ static void read_config(struct swap_case *c)
         .prevent_downgrade = is_true(config, "downgrade_prevention"),
     };
     case_areas(json_get(c->json, "areas"), &c->spec);
+    read_mode(c);
+    if (case_runs_in_place(c)) { /* it matters where on the device the slots lie */
+        c->spec.guard = (uint32_t)json_int(json_get(json_get(c->json, "areas"), "pri"), "offset");
+    }
 }
 
 /* ---- Images ---- */

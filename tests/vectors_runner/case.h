@@ -44,6 +44,9 @@ struct case_ops {
 /* NULL, or why this build cannot run the case yet. */
 const char *case_unsupported(const cJSON *json);
 
+/* Direct-XIP: nothing moves, and the application marks slots by area. */
+bool case_runs_in_place(const struct swap_case *c);
+
 /* Ends the program if an image does not come out as recorded. */
 void case_open(struct swap_case *c, const cJSON *json);
 void case_close(struct swap_case *c);

@@ -328,8 +328,17 @@ static bool drop_second_programs(const cJSON *step, struct case_ops *ops)
     return doubles != NULL;
 }
 
+static int mark(struct run *run, const cJSON *step)
+{
+    const struct dfu_area *area = &run->ours.area[case_place(json_str(step, "area"))];
+
+    return dfu_boot_set_next(&run->ours.map, area, json_int(step, "active") != 0,
+                             json_int(step, "confirm") != 0);
+}
+
 static void application_step(struct run *run, const cJSON *step, bool is_confirm)
 {
+    bool is_marked = strcmp(json_str(step, "do"), "set_next") == 0;
     const cJSON *image_json = cJSON_GetObjectItemCaseSensitive(step, "image");
     uint8_t image = image_json ? (uint8_t)image_json->valueint : 0;
     struct case_ops ops = case_ops_of(json_get(step, "ops"));
@@ -349,9 +358,10 @@ static void application_step(struct run *run, const cJSON *step, bool is_confirm
     }
     free(ops.list);
     dfu_sim_flash_power_on(&run->ours.sim);
-    err = is_confirm ? dfu_boot_write_img_confirmed(&run->ours.map, image)
-                     : dfu_boot_request_upgrade(&run->ours.map, image,
-                                                cJSON_IsTrue(json_get(step, "permanent")));
+    err = is_marked    ? mark(run, step)
+          : is_confirm ? dfu_boot_write_img_confirmed(&run->ours.map, image)
+                       : dfu_boot_request_upgrade(&run->ours.map, image,
+                                                  cJSON_IsTrue(json_get(step, "permanent")));
     if (case_shows(run->c, "B3") && strstr(run->c->id, "torn-image-ok") && is_confirm) {
         /* B3: confirming over a torn flag either reports the failure or counts as confirmed. */
         is_recorded_fine = dfu_boot_is_img_confirmed(&run->ours.map, image);
@@ -411,7 +421,8 @@ static void one_step(struct run *run, const cJSON *step)
     apply_recorded(run, step);
     if (strcmp(what, "boot") == 0) {
         boot_step(run, step);
-    } else if (strcmp(what, "pending") == 0 || strcmp(what, "confirm") == 0) {
+    } else if (strcmp(what, "pending") == 0 || strcmp(what, "confirm") == 0 ||
+               strcmp(what, "set_next") == 0) {
         application_step(run, step, strcmp(what, "confirm") == 0);
     } else {
         plain_step(run, step, what);

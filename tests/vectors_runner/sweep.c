@@ -269,7 +269,9 @@ static void check_states(struct sweep *s, const cJSON *sweep)
     const char *after = json_str(sweep, "after");
 
     for (size_t k = 0; k <= s->ops.count; k++) {
-        struct key key = hash_of(s->states + k * s->run->ours.state_size, s->run->ours.sim.size);
+        const struct world *w = &s->run->ours;
+        struct key key =
+            hash_of(s->states + k * w->state_size + w->spec.guard, w->sim.size - 2 * w->spec.guard);
         char is[17];
 
         hex8(key.bytes, is);

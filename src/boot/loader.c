@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Firmware loader (bootloader spec 4.8): the primary is the application; the secondary is a program
+ * that brings a new one, and never moves. */
+#include "boot/place.h"
+#include "dfu/err.h"
+
+static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
+        const struct dfu_slot_pair *slots = &cfg->map->images[i];
+        const struct boot_pair pair = { cfg, slots->primary, slots->secondary, i };
+        int err = place_check(&pair, 0, &out->fault);
+
+        if (!err) {
+            err = place_report(&pair, 0, out);
+        }
+        if (err) {
+            out->fault_image = i;
+            out->places[0].area = NULL;
+            return err;
+        }
+    }
+    return DFU_OK;
+}
+
+static int start_loader(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    const struct dfu_slot_pair *slots = &cfg->map->images[0];
+    const struct boot_pair pair = { cfg, slots->primary, slots->secondary, 0 };
+    enum dfu_image_fault fault;
+    int err = place_check(&pair, 1, &fault);
+
+    if (!err) {
+        err = place_report(&pair, 1, out);
+        out->places[0].is_loader = true;
+    }
+    return err;
+}
+
+static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    int err = DFU_ERR_VERIFY;
+
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
+        out->swap[i] = DFU_SWAP_NONE;
+    }
+    if (cfg->enter_loader) {
+        err = start_loader(cfg, out);
+    }
+    if (err == DFU_ERR_VERIFY) {
+        err = start_application(cfg, out);
+    }
+    if (err == DFU_ERR_VERIFY && cfg->loader_if_invalid && !cfg->enter_loader) {
+        err = start_loader(cfg, out);
+    }
+    return err;
+}
+
+const struct dfu_boot_strategy dfu_boot_firmware_loader = {
+    .mode = DFU_MODE_FIRMWARE_LOADER,
+    .start = start,
+    .look = place_look,
+};

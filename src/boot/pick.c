@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The order of checks, messages and erases is MCUboot's. Each turn of a loop here either ends it or
+ * takes one slot out of the choice, so there are never more turns than slots. */
+#include "boot/pick.h"
+
+#include <string.h>
+
+#include "boot/check.h"
+#include "boot/depend.h"
+#include "boot/slot_ops.h"
+#include "boot/trial.h"
+#include "dfu/err.h"
+
+#define SLOTS     2
+#define NO_SLOT   (-1)
+#define ENCRYPTED (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256)
+#define PACKED    (DFU_IMAGE_F_COMPRESSED_LZMA1 | DFU_IMAGE_F_COMPRESSED_LZMA2)
+
+static const char *const slot_names[SLOTS] = { "primary", "secondary" };
+
+/* One image on its way through a start. */
+struct choice {
+    struct boot_pair pair;
+    const struct dfu_area *area[SLOTS];
+    struct dfu_image_header header[SLOTS];
+    bool is_candidate[SLOTS];
+    int slot; /* chosen and verified, or NO_SLOT */
+    enum dfu_image_fault fault;
+};
+
+struct pick {
+    const struct dfu_boot_config *cfg;
+    const struct pick_rules *rules;
+    uint8_t count;
+    struct choice choices[DFU_IMAGES_MAX];
+    struct ram_span ram[DFU_IMAGES_MAX];
+};
+
+static void emit(const struct choice *c, enum dfu_boot_event_id id, uint32_t b, const char *text)
+{
+    boot_emit(&c->pair,
+              (struct dfu_boot_event){ .id = id, .a = c->pair.image, .b = b, .text = text });
+}
+
+/* ---- What there is ---- */
+
+/* All of an image, as far as a header tells, must lie in its slot. */
+static bool header_is_sane(const struct dfu_image_header *header, const struct dfu_area *area)
+{
+    uint64_t end = (uint64_t)header->hdr_size + header->img_size + header->protect_tlv_size;
+
+    return end < area->size;
+}
+
+static bool can_use(const struct pick *p, const struct dfu_image_header *header)
+{
+    bool is_encrypted = (header->flags & ENCRYPTED) != 0;
+
+    return (header->flags & PACKED) == 0 &&
+           (!is_encrypted || (p->rules->load && p->cfg->policy.decryption));
+}
+
+static void look_at_slot(const struct pick *p, struct choice *c, int slot)
+{
+    static const char *const padded[SLOTS] = { "Primary  ", "Secondary" };
+    const struct dfu_area *area = c->area[slot];
+    const struct dfu_image_version *version = &c->header[slot].version;
+
+    c->is_candidate[slot] = area && slot_header_read(area, 0, &c->header[slot]) == DFU_OK &&
+                            header_is_sane(&c->header[slot], area) && can_use(p, &c->header[slot]);
+    if (!area) {
+        return;
+    }
+    if (!c->is_candidate[slot]) {
+        emit(c, DFU_BOOT_EV_SLOT_EMPTY, 0, slot_names[slot]);
+        return;
+    }
+    boot_emit(&c->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SLOT_VERSION,
+                                                 .text = padded[slot],
+                                                 .a = version->major,
+                                                 .b = version->minor,
+                                                 .c = version->revision,
+                                                 .d = version->build });
+}
+
+static void look_at_all(struct pick *p)
+{
+    for (uint8_t i = 0; i < p->count; i++) {
+        const struct dfu_slot_pair *slots = &p->cfg->map->images[i];
+        struct choice *c = &p->choices[i];
+
+        *c = (struct choice){
+            .pair = { p->cfg, slots->primary, slots->secondary, i },
+            .area = { slots->primary, slots->secondary },
+            .slot = NO_SLOT,
+            .fault = DFU_IMAGE_BAD_MAGIC,
+        };
+        for (int slot = 0; slot < SLOTS; slot++) {
+            look_at_slot(p, c, slot);
+        }
+    }
+}
+
+static int newest(const struct pick *p, const struct choice *c)
+{
+    if (!c->is_candidate[0] || !c->is_candidate[1]) {
+        return c->is_candidate[0] ? 0 : c->is_candidate[1] ? 1 : NO_SLOT;
+    }
+    return dfu_image_version_compare(&c->header[1].version, &c->header[0].version,
+                                     p->cfg->compare_build_number) > 0;
+}
+
+/* ---- One slot ---- */
+
+static bool is_built_for_elsewhere(const struct pick *p, const struct choice *c, int slot)
+{
+    return !p->rules->load && (c->header[slot].flags & DFU_IMAGE_F_ROM_FIXED) != 0 &&
+           c->header[slot].load_addr != c->area[slot]->base;
+}
+
+/* Check an image where it will run: in RAM, or in its slot. */
+static void verify_at(const struct pick *p, const struct choice *c, int slot,
+                      const struct ram_span *ram, struct dfu_image_report *report)
+{
+    const struct dfu_boot_config *cfg = p->cfg;
+    struct dfu_image_policy policy = cfg->policy;
+    struct dfu_area_span in_slot = { c->area[slot], 0 };
+    struct dfu_memory_span in_ram = { ram ? ram->mem : NULL, ram ? ram->len : 0 };
+    struct dfu_reader reader = ram ? dfu_memory_reader(&in_ram) : dfu_area_reader(&in_slot);
+    uint32_t limit = slot_image_limit(cfg->map, c->area[slot]);
+
+    policy.body_is_clear = ram != NULL; /* it was decrypted on its way there */
+    check_image(&(struct check_subject){ cfg, &policy, &reader, limit, c->pair.image, true },
+                report);
+}
+
+static int erase_slot(const struct pick *p, const struct choice *c, int slot)
+{
+    int err = p->rules->keeps_slots ? DFU_OK : slot_erase(&c->pair, c->area[slot]);
+
+    return err == DFU_ERR_POWER ? err : DFU_OK; /* a slot that stays is still not run */
+}
+
+/* Whether another slot holds an image that would run, if this one was given up. */
+static bool has_substitute(const struct pick *p, const struct choice *c, int slot)
+{
+    int other = 1 - slot;
+    struct dfu_image_report report;
+    enum trial_state state;
+
+    if (!c->is_candidate[other] || is_built_for_elsewhere(p, c, other) ||
+        (c->header[other].flags & DFU_IMAGE_F_NON_BOOTABLE) != 0) {
+        return false;
+    }
+    state = trial_state(&c->pair, c->area[other]);
+    if (state != TRIAL_CONFIRMED && state != TRIAL_NEW) {
+        return false;
+    }
+    verify_at(p, c, other, NULL, &report);
+    return dfu_verdict_is_trusted(&report.verdict);
+}
+
+/* 0: may go on. DFU_ERR_VERIFY: given up. An image that had its start and was not confirmed goes,
+ * unless it is the last one: then it is better than none (MCUboot erases that, too). */
+static int begin_trial(const struct pick *p, const struct choice *c, int slot)
+{
+    const struct dfu_area *area = c->area[slot];
+    enum trial_state state = trial_state(&c->pair, area);
+    int err = DFU_OK;
+
+    if (state == TRIAL_NEW) {
+        err = trial_begin(&c->pair, area);
+        state = err && err != DFU_ERR_POWER ? TRIAL_FAILED : state;
+    }
+    if (state == TRIAL_NEVER_ASKED || (state == TRIAL_FAILED && has_substitute(p, c, slot))) {
+        err = erase_slot(p, c, slot);
+        return err ? err : DFU_ERR_VERIFY;
+    }
+    if (state == TRIAL_UNREADABLE) {
+        return DFU_ERR_VERIFY;
+    }
+    if (state == TRIAL_FAILED) {
+        emit(c, DFU_BOOT_EV_TRIAL_KEPT, 0, slot_names[slot]);
+        return DFU_OK;
+    }
+    return err;
+}
+
+static void wipe_ram(const struct choice *c, struct ram_span *ram)
+{
+    if (ram->len > 0) {
+        emit(c, DFU_BOOT_EV_RAM_REMOVED, ram->addr, NULL);
+        memset(ram->mem, 0, ram->len);
+        ram->len = 0;
+    }
+}
+
+static int load(struct pick *p, const struct choice *c, int slot)
+{
+    int err = p->rules->load(&c->pair, (uint8_t)slot, p->ram, &p->ram[c->pair.image]);
+
+    if (err && err != DFU_ERR_POWER && err != DFU_ERR_IO && !p->rules->keeps_slots) {
+        emit(c, DFU_BOOT_EV_SLOT_REMOVED, (uint32_t)slot, NULL);
+        return erase_slot(p, c, slot) ? DFU_ERR_POWER : err;
+    }
+    return err;
+}
+
+static int verify(struct pick *p, struct choice *c, int slot)
+{
+    struct ram_span *ram = &p->ram[c->pair.image];
+    struct dfu_image_report report;
+    int err;
+
+    if ((c->header[slot].flags & DFU_IMAGE_F_NON_BOOTABLE) != 0) {
+        return DFU_ERR_VERIFY;
+    }
+    verify_at(p, c, slot, p->rules->load ? ram : NULL, &report);
+    if (dfu_verdict_is_trusted(&report.verdict)) {
+        return DFU_OK;
+    }
+    c->fault = report.fault;
+    boot_emit(&c->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
+                                                 .a = c->pair.image,
+                                                 .b = report.fault,
+                                                 .text = slot_names[slot] });
+    err = report.fault == DFU_IMAGE_UNREADABLE ? DFU_OK : erase_slot(p, c, slot);
+    wipe_ram(c, ram);
+    return err ? err : DFU_ERR_VERIFY;
+}
+
+static int try_slot(struct pick *p, struct choice *c, int slot)
+{
+    int err = DFU_OK;
+
+    if (is_built_for_elsewhere(p, c, slot)) {
+        boot_emit(&c->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_WRONG_ADDRESS,
+                                                     .text = slot_names[slot],
+                                                     .a = c->area[slot]->base,
+                                                     .b = c->header[slot].load_addr });
+        return DFU_ERR_VERIFY;
+    }
+    if (p->rules->reverts) {
+        err = begin_trial(p, c, slot);
+    }
+    if (!err && p->rules->load) {
+        err = load(p, c, slot);
+    }
+    return err ? err : verify(p, c, slot);
+}
+
+/* ---- All images ---- */
+
+static int choose(struct pick *p, struct choice *c)
+{
+    while (c->slot == NO_SLOT) {
+        int slot = newest(p, c);
+        int err;
+
+        if (slot == NO_SLOT) {
+            emit(c, DFU_BOOT_EV_NO_SLOT, 0, NULL);
+            return DFU_ERR_VERIFY;
+        }
+        err = try_slot(p, c, slot);
+        if (err == DFU_ERR_POWER) {
+            return err;
+        }
+        c->is_candidate[slot] = false;
+        c->slot = err ? NO_SLOT : slot;
+    }
+    return DFU_OK;
+}
+
+/* Give up one image whose dependencies are not met; false if there is none. */
+static bool drop_unmet(struct pick *p)
+{
+    struct swap_place places[DFU_IMAGES_MAX];
+    struct choice *c;
+    uint8_t unmet;
+
+    for (uint8_t i = 0; i < p->count; i++) {
+        places[i] = (struct swap_place){ p->choices[i].area[p->choices[i].slot], 0 };
+    }
+    unmet = depend_first_unmet(p->cfg, places);
+    if (unmet == p->count) {
+        return false;
+    }
+    c = &p->choices[unmet];
+    wipe_ram(c, &p->ram[unmet]);
+    c->slot = NO_SLOT;
+    return true;
+}
+
+static int choose_all(struct pick *p, struct dfu_boot_result *out)
+{
+    do {
+        for (uint8_t i = 0; i < p->count; i++) {
+            int err = choose(p, &p->choices[i]);
+
+            if (err) {
+                out->fault = p->choices[i].fault;
+                out->fault_image = i;
+                return err;
+            }
+        }
+    } while (p->count > 1 && drop_unmet(p));
+    return DFU_OK;
+}
+
+/* The header as it was verified: of a copy in RAM, the copy's. */
+static int report(const struct pick *p, const struct choice *c, struct dfu_boot_result *out)
+{
+    const struct ram_span *ram = &p->ram[c->pair.image];
+    struct dfu_boot_place *place = &out->places[c->pair.image];
+    struct dfu_image_header header;
+
+    emit(c, DFU_BOOT_EV_LOADED, 0, slot_names[c->slot]);
+    *place = (struct dfu_boot_place){ .area = c->area[c->slot], .slot = (uint8_t)c->slot };
+    if (p->rules->load) {
+        place->ram = ram->mem;
+        place->ram_addr = ram->addr;
+        place->ram_len = ram->len;
+        if (dfu_image_header_parse(ram->mem, &header) != DFU_IMAGE_FINE) {
+            return DFU_ERR_VERIFY;
+        }
+    } else if (slot_header_read(place->area, 0, &header)) {
+        return DFU_ERR_VERIFY;
+    }
+    if (c->pair.image == 0) {
+        out->header = header;
+    }
+    return DFU_OK;
+}
+
+int boot_pick(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    struct pick p = { .cfg = cfg, .rules = cfg->strategy->pick, .count = cfg->map->image_count };
+    int err;
+
+    look_at_all(&p);
+    err = choose_all(&p, out);
+    for (uint8_t i = 0; !err && i < p.count; i++) {
+        err = report(&p, &p.choices[i], out);
+    }
+    for (uint8_t i = 0; i < p.count; i++) {
+        out->swap[i] = DFU_SWAP_NONE;
+        if (err && err != DFU_ERR_POWER) {
+            out->places[i] = (struct dfu_boot_place){ 0 };
+            wipe_ram(&p.choices[i], &p.ram[i]);
+        }
+    }
+    return err;
+}
+
+/* Facts and reports of both slots; which of them runs next is told by their versions and trailers.
+ */
+int boot_pick_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
+{
+    struct pick p = { .cfg = cfg, .rules = cfg->strategy->pick, .count = cfg->map->image_count };
+    struct choice *c = &p.choices[image];
+
+    look_at_all(&p);
+    out->fit = DFU_SLOTS_FIT;
+    if (dfu_slot_state_read(cfg->map, c->area[0], &out->primary)) {
+        return DFU_ERR_IO;
+    }
+    verify_at(&p, c, 0, NULL, &out->primary_report);
+    if (c->area[1]) {
+        if (dfu_slot_state_read(cfg->map, c->area[1], &out->secondary)) {
+            return DFU_ERR_IO;
+        }
+        verify_at(&p, c, 1, NULL, &out->secondary_report);
+    }
+    return DFU_OK;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "boot/place.h"
+
+#include "base/bytes.h"
+#include "boot/check.h"
+#include "boot/slot_ops.h"
+#include "dfu/err.h"
+
+static const struct dfu_area *area_of(const struct boot_pair *pair, uint8_t slot)
+{
+    return slot == 0 ? pair->primary : pair->secondary;
+}
+
+static void verify(const struct boot_pair *pair, uint8_t slot, struct dfu_image_report *report)
+{
+    const struct dfu_area *area = area_of(pair, slot);
+    struct dfu_image_policy policy = pair->cfg->policy;
+    struct dfu_area_span span = { area, 0 };
+    struct dfu_reader reader = dfu_area_reader(&span);
+
+    policy.body_is_clear = true; /* it runs where it lies */
+    check_image(&(struct check_subject){ pair->cfg, &policy, &reader,
+                                         slot_image_limit(pair->cfg->map, area), pair->image,
+                                         slot == 0 },
+                report);
+}
+
+int place_check_magic(const struct boot_pair *pair, uint8_t slot)
+{
+    uint8_t raw[DFU_IMAGE_HEADER_SIZE];
+    struct dfu_image_header header;
+    int err = dfu_area_read(area_of(pair, slot), 0, raw, sizeof raw);
+
+    if (err) {
+        return err == DFU_ERR_POWER ? err : DFU_ERR_VERIFY;
+    }
+    if (dfu_image_header_parse(raw, &header) != DFU_IMAGE_FINE) {
+        boot_emit(pair, (struct dfu_boot_event){
+                            .id = DFU_BOOT_EV_BAD_MAGIC, .a = get_le32(raw), .b = pair->image });
+        return DFU_ERR_VERIFY;
+    }
+    return DFU_OK;
+}
+
+int place_check(const struct boot_pair *pair, uint8_t slot, enum dfu_image_fault *fault)
+{
+    struct dfu_image_header header;
+    struct dfu_image_report report;
+
+    *fault = DFU_IMAGE_FINE;
+    if (!pair->cfg->validate_primary) {
+        return place_check_magic(pair, slot);
+    }
+    verify(pair, slot, &report);
+    if (dfu_verdict_is_trusted(&report.verdict) &&
+        slot_header_read(area_of(pair, slot), 0, &header) == DFU_OK &&
+        (header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0) {
+        return DFU_OK;
+    }
+    *fault = report.fault;
+    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
+                                             .a = pair->image,
+                                             .b = report.fault,
+                                             .text = slot == 0 ? "primary" : "secondary" });
+    return DFU_ERR_VERIFY;
+}
+
+int place_report(const struct boot_pair *pair, uint8_t slot, struct dfu_boot_result *out)
+{
+    struct dfu_image_header header;
+
+    if (slot_header_read(area_of(pair, slot), 0, &header)) {
+        return DFU_ERR_VERIFY;
+    }
+    out->places[pair->image] = (struct dfu_boot_place){ .area = area_of(pair, slot), .slot = slot };
+    if (pair->image == 0) {
+        out->header = header;
+    }
+    return DFU_OK;
+}
+
+int place_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
+{
+    const struct dfu_slot_pair *slots = &cfg->map->images[image];
+    const struct boot_pair pair = { cfg, slots->primary, slots->secondary, image };
+
+    out->fit = DFU_SLOTS_FIT;
+    verify(&pair, 0, &out->primary_report);
+    if (slots->secondary) {
+        verify(&pair, 1, &out->secondary_report);
+    }
+    return dfu_slot_state_read(cfg->map, slots->primary, &out->primary);
+}

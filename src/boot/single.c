@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Single slot (bootloader spec 4.8): each image runs, or does not; updates come from elsewhere. */
+#include "boot/place.h"
+#include "dfu/err.h"
+
+static bool is_marked_good(const struct boot_pair *pair)
+{
+    struct dfu_slot_state state;
+
+    return dfu_slot_state_read(pair->cfg->map, pair->primary, &state) == DFU_OK &&
+           state.magic == DFU_MAGIC_GOOD && state.image_ok == DFU_FLAG_SET;
+}
+
+/* The mark is a help, not a need: one that cannot be written costs a check at each start. */
+static int mark_good(const struct boot_pair *pair)
+{
+    const struct dfu_slot_map *map = pair->cfg->map;
+    struct dfu_slot_state state;
+    int err = dfu_slot_state_read(map, pair->primary, &state);
+
+    if (!err && state.magic != DFU_MAGIC_GOOD) {
+        err = dfu_trailer_write_magic(map, pair->primary);
+    }
+    if (!err && state.image_ok != DFU_FLAG_SET) {
+        err = dfu_trailer_write_image_ok(map, pair->primary);
+    }
+    return err == DFU_ERR_POWER ? err : DFU_OK;
+}
+
+static int check(const struct boot_pair *pair, enum dfu_image_fault *fault)
+{
+    bool is_once = pair->cfg->validate_primary && pair->cfg->validate_once;
+    int err;
+
+    if (is_once && is_marked_good(pair)) {
+        return place_check_magic(pair, 0);
+    }
+    err = place_check(pair, 0, fault);
+    return !err && is_once ? mark_good(pair) : err;
+}
+
+static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
+        const struct boot_pair pair = { cfg, cfg->map->images[i].primary, NULL, i };
+        int err = check(&pair, &out->fault);
+
+        out->swap[i] = DFU_SWAP_NONE;
+        if (!err) {
+            err = place_report(&pair, 0, out);
+        }
+        if (err) {
+            out->fault_image = i;
+            out->places[0].area = NULL;
+            return err;
+        }
+    }
+    return DFU_OK;
+}
+
+const struct dfu_boot_strategy dfu_boot_single_slot = {
+    .mode = DFU_MODE_SINGLE_SLOT,
+    .start = start,
+    .look = place_look,
+};
