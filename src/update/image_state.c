@@ -6,9 +6,11 @@
 
 #include "dfu/err.h"
 
+/* Modes that run a slot where it lies, or a copy of it: nothing is swapped. */
 static bool is_direct_xip(const struct dfu_slot_map *map)
 {
-    return map->mode == DFU_MODE_DIRECT_XIP || map->mode == DFU_MODE_DIRECT_XIP_REVERT;
+    return map->mode == DFU_MODE_DIRECT_XIP || map->mode == DFU_MODE_DIRECT_XIP_REVERT ||
+           map->mode == DFU_MODE_RAM_LOAD || map->mode == DFU_MODE_RAM_LOAD_REVERT;
 }
 
 /* The pair that an area belongs to, or NULL. */

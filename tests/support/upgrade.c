@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "dfu/err.h"
 #include "hex.h"
-#include "test_image.h"
 
 #define SECTOR      0x1000u
 #define SMALL_WRITE 64u /* larger ones carry firmware */
@@ -43,13 +42,20 @@ static struct world_spec spec_of(enum dfu_boot_mode mode, uint32_t primary, uint
     };
 
     spec.areas[WORLD_PRI] = equal_sectors(primary);
-    spec.areas[WORLD_SEC] = equal_sectors(secondary);
+    if (secondary > 0) {
+        spec.areas[WORLD_SEC] = equal_sectors(secondary);
+    }
     return spec;
 }
 
 struct world_spec spec_move(void)
 {
     return spec_of(DFU_MODE_SWAP_MOVE, 5, 4);
+}
+
+struct world_spec spec_equal(enum dfu_boot_mode mode, bool has_secondary)
+{
+    return spec_of(mode, 4, has_secondary ? 4 : 0);
 }
 
 struct world_spec spec_overwrite(void)
@@ -102,8 +108,8 @@ void device_free(struct device *device)
     free(device);
 }
 
-static void put_recipe(struct device *device, enum world_place place, struct test_recipe *recipe,
-                       uint32_t size)
+void put_recipe(struct device *device, enum world_place place, struct test_recipe *recipe,
+                uint32_t size)
 {
     uint8_t *image = malloc(size);
 

@@ -6,6 +6,7 @@
 #define TEST_UPGRADE_H
 
 #include "boot_world.h"
+#include "test_image.h"
 
 #define OLD 1 /* major versions of the two images of most tests */
 #define NEW 2
@@ -25,6 +26,9 @@ struct world_spec spec_move(void);
 struct world_spec spec_overwrite_fast(void);
 struct world_spec spec_overwrite(void);
 
+/* Any other mode: equal slots, one or two. */
+struct world_spec spec_equal(enum dfu_boot_mode mode, bool has_secondary);
+
 /* The same with several image pairs, up to WORLD_PAIRS. */
 struct world_spec spec_move_pairs(uint8_t pairs);
 struct world_spec spec_overwrite_pairs(uint8_t pairs);
@@ -34,6 +38,8 @@ void device_free(struct device *device);
 
 /* An image of size bytes in all, accepted by its hash. */
 void put_image(struct device *device, enum world_place place, uint8_t major, uint32_t size);
+void put_recipe(struct device *device, enum world_place place, struct test_recipe *recipe,
+                uint32_t size);
 void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
                     uint32_t flags);
 
