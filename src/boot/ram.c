@@ -83,7 +83,7 @@ static int decrypt(const struct boot_pair *pair, const struct ram_span *ram)
         return DFU_ERR_VERIFY;
     }
     err = key.cipher ? dfu_content_key_apply(&key, 0, ram->mem, ram->len) : DFU_OK;
-    wipe(&key, sizeof key);
+    wipe_secret(&key, sizeof key);
     return err;
 }
 

@@ -20,9 +20,9 @@
 #define WORLD_LINES_MAX 64
 #define WORLD_LINE_SIZE 160
 
-#define WORLD_PAIRS 4
-#define WORLD_RAM_ADDR  0x20000000u
-#define WORLD_RAM_SIZE  0x8000u
+#define WORLD_PAIRS    4
+#define WORLD_RAM_ADDR 0x20000000u
+#define WORLD_RAM_SIZE 0x8000u
 
 enum world_place {
     WORLD_PRI,
