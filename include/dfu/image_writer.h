@@ -37,6 +37,18 @@ struct dfu_image_encryption {
     bool leaves_body_clear; /* for a primary slot: all but the encryption itself is done */
 };
 
+/* Of an image whose payload is compressed: what it was before. dfu_image_compress fills it in. */
+struct dfu_image_compression {
+    bool is_thumb;                    /* the ARM Thumb filter stands in front of LZMA2 */
+    uint32_t body_len;                /* parameters and stream */
+    uint32_t plain_size;              /* of the payload */
+    uint32_t plain_len;               /* of the whole plain image, which the primary must hold */
+    uint8_t plain_hash[DFU_HASH_MAX]; /* of that image, by the same algorithm */
+    size_t plain_signature_len;       /* 0: not signed */
+    uint8_t plain_signature[DFU_SIGNATURE_MAX];
+    bool pays; /* by imgtool's rule; where not, make a plain image */
+};
+
 /* What the image shall say. All pointers stay the caller's. */
 struct dfu_image_spec {
     struct dfu_image_version version;
@@ -61,7 +73,8 @@ struct dfu_image_spec {
     bool with_whole_key;             /* PUBKEY instead of KEYHASH */
     bool with_padded_signature;      /* zero bytes after ECDSA's, for loaders before MCUboot 1.5 */
 
-    const struct dfu_image_encryption *encryption; /* NULL: a plain image */
+    const struct dfu_image_encryption *encryption;   /* NULL: a plain image */
+    const struct dfu_image_compression *compression; /* NULL: the payload is the program itself */
 };
 
 /* Bytes that dfu_image_write may need for a payload of that length; 0 if no image can hold it. */
@@ -80,6 +93,22 @@ int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
  * gets to see (or its hash); signer may then hold a public key only. */
 int dfu_image_write_region(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
                            uint32_t payload_len, uint32_t *len);
+
+/* The image that a compressed one with this payload will decode to, and what of it goes into the
+ * compressed one; the rest of *out stays as it is. */
+int dfu_image_write_decompressed(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
+                                 uint32_t payload_len, struct dfu_image_compression *out);
+
+/* Bytes that a compressed body of that payload may have, at most. */
+size_t dfu_image_compress_room(uint32_t payload_len);
+
+/* The first half of a compressed image, by liblzma with imgtool's settings. buf is as for
+ * dfu_image_write; on return it holds the plain image (with spec's flags of encryption, but in
+ * clear), body holds the compressed payload. Then put body in place of the payload and write with
+ * spec->compression = out, if it pays. Errors as of dfu_image_write. */
+int dfu_image_compress(const struct dfu_image_spec *spec, bool is_thumb, uint8_t *buf, size_t cap,
+                       uint32_t payload_len, uint8_t *body, size_t body_cap,
+                       struct dfu_image_compression *out);
 
 /* The rest of a slot, by the rules imgtool knows the slot by (a bootloader's own geometry is in
  * slots.h). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Images, first byte to last: header, payload (in place already), protected TLVs, then what they
- * are hashed and signed to; encrypted is last of all. The sink keeps the first error, so that only the end asks for it. */
+ * are hashed and signed to; encrypted is last of all. The sink keeps the first error, so that only
+ * the end asks for it. */
 #include <string.h>
 
 #include "base/bytes.h"
@@ -33,7 +34,8 @@ struct sink {
     uint8_t *buf;
     size_t cap, len;
     int err;
-    bool is_big; /* endian */
+    bool is_big;                        /* endian */
+    struct dfu_image_compression *seen; /* takes down hash and signature, where wanted */
 };
 
 static void put(struct sink *s, const void *data, size_t len)
@@ -212,10 +214,29 @@ static void put_dependency(struct sink *s, const struct dfu_image_dependency *de
     put_tlv(s, DFU_TLV_DEPENDENCY, raw, sizeof(raw));
 }
 
+/* What the image is after it was decompressed. */
+static void put_compression(struct sink *s, const struct dfu_image_spec *spec)
+{
+    const struct dfu_image_compression *c = spec->compression;
+    uint8_t raw[4];
+
+    set32(s->is_big, raw, c->plain_size);
+    put_tlv(s, DFU_TLV_DECOMP_SIZE, raw, sizeof(raw));
+    put_tlv(s, DFU_TLV_DECOMP_SHA, c->plain_hash, spec->hash->size);
+    if (c->plain_signature_len > 0) {
+        put_tlv(s, DFU_TLV_DECOMP_SIGNATURE, c->plain_signature, c->plain_signature_len);
+    }
+    if (spec->encryption) { /* then the body is longer than what was compressed */
+        set32(s->is_big, raw, c->body_len);
+        put_tlv(s, DFU_TLV_COMP_DEC_SIZE, raw, sizeof(raw));
+    }
+}
+
 static bool has_protected(const struct dfu_image_spec *spec)
 {
-    return spec->security_counter || spec->boot_record || spec->dependency_count > 0 ||
-           spec->vendor_id || spec->class_id || spec->custom_count > 0;
+    return spec->compression || spec->security_counter || spec->boot_record ||
+           spec->dependency_count > 0 || spec->vendor_id || spec->class_id ||
+           spec->custom_count > 0;
 }
 
 static void put_protected(struct sink *s, const struct dfu_image_spec *spec)
@@ -237,6 +258,9 @@ static void put_protected(struct sink *s, const struct dfu_image_spec *spec)
     }
     for (size_t i = 0; i < spec->dependency_count; i++) {
         put_dependency(s, &spec->dependencies[i]);
+    }
+    if (spec->compression) {
+        put_compression(s, spec);
     }
     if (spec->vendor_id) {
         put_tlv(s, DFU_TLV_UUID_VID, spec->vendor_id, UUID_SIZE);
@@ -279,6 +303,10 @@ static void put_signature(struct sink *s, const struct dfu_image_spec *spec, con
         len = (int)padded;
     }
     put_tlv(s, signer->tlv_type, sig, (size_t)len);
+    if (s->seen) {
+        memcpy(s->seen->plain_signature, sig, (size_t)len);
+        s->seen->plain_signature_len = (size_t)len;
+    }
 }
 
 static void put_wrapped_key(struct sink *s, const struct dfu_image_encryption *encryption)
@@ -309,6 +337,9 @@ static void put_unprotected(struct sink *s, const struct dfu_image_spec *spec)
         s->err = hash_of(spec->hash, s->buf, region_len, digest);
     }
     put_tlv(s, spec->hash->tlv_type, digest, spec->hash->size);
+    if (s->seen) {
+        memcpy(s->seen->plain_hash, digest, spec->hash->size);
+    }
     if (spec->is_pure) {
         put_tlv(s, DFU_TLV_SIG_PURE, "\x01", 1);
     }
@@ -323,11 +354,17 @@ static void put_unprotected(struct sink *s, const struct dfu_image_spec *spec)
 
 static uint32_t flags_of(const struct dfu_image_spec *spec)
 {
-    if (!spec->encryption) {
-        return spec->flags;
+    uint32_t flags = spec->flags;
+
+    if (spec->encryption) {
+        flags |= spec->encryption->content_key_len == 16 ? DFU_IMAGE_F_ENCRYPTED_AES128
+                                                         : DFU_IMAGE_F_ENCRYPTED_AES256;
     }
-    return spec->flags | (spec->encryption->content_key_len == 16 ? DFU_IMAGE_F_ENCRYPTED_AES128
-                                                                  : DFU_IMAGE_F_ENCRYPTED_AES256);
+    if (spec->compression) {
+        flags |= DFU_IMAGE_F_COMPRESSED_LZMA2;
+        flags |= spec->compression->is_thumb ? DFU_IMAGE_F_COMPRESSED_ARM_THUMB : 0u;
+    }
+    return flags;
 }
 
 static void write_header(const struct dfu_image_spec *spec, uint32_t payload_len,
@@ -394,6 +431,7 @@ uint32_t dfu_image_write_room(const struct dfu_image_spec *spec, uint32_t payloa
     room += ENTRY_SIZE + DFU_HASH_MAX + ENTRY_SIZE + 1u;
     room += ENTRY_SIZE + DFU_PUBLIC_KEY_MAX + ENTRY_SIZE + DFU_SIGNATURE_MAX;
     room += CIPHER_BLOCK - 1 + ENTRY_SIZE + DFU_WRAPPED_KEY_MAX;
+    room += 4u * ENTRY_SIZE + 4u + DFU_HASH_MAX + DFU_SIGNATURE_MAX + 4u; /* compression */
     return room <= UINT32_MAX ? (uint32_t)room : 0;
 }
 
@@ -420,9 +458,6 @@ static int write_region(struct sink *s, const struct dfu_image_spec *spec, uint3
 {
     size_t payload_end, body_end;
 
-    if (!has_sense(spec)) {
-        return DFU_ERR_INVAL;
-    }
     if (payload_len > UINT32_MAX - spec->header_size - CIPHER_BLOCK) {
         return DFU_ERR_RANGE;
     }
@@ -456,7 +491,7 @@ int dfu_image_write_region(const struct dfu_image_spec *spec, uint8_t *buf, size
                            uint32_t payload_len, uint32_t *len)
 {
     struct sink s = { .buf = buf, .cap = cap, .is_big = spec->is_big_endian };
-    int err = write_region(&s, spec, payload_len);
+    int err = has_sense(spec) ? write_region(&s, spec, payload_len) : DFU_ERR_INVAL;
 
     return err ? err : finish(&s, len);
 }
@@ -465,7 +500,7 @@ int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
                     uint32_t payload_len, uint32_t *len)
 {
     struct sink s = { .buf = buf, .cap = cap, .is_big = spec->is_big_endian };
-    int err = write_region(&s, spec, payload_len);
+    int err = has_sense(spec) ? write_region(&s, spec, payload_len) : DFU_ERR_INVAL;
 
     if (err) {
         return err;
@@ -473,4 +508,27 @@ int dfu_image_write(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
     put_unprotected(&s, spec);
     s.err = s.err ? s.err : encrypt(spec, buf + spec->header_size, body_len(spec, payload_len));
     return finish(&s, len);
+}
+
+/* Marked as encrypted, because it will be what lies in a primary slot, but not filled up. */
+int dfu_image_write_decompressed(const struct dfu_image_spec *spec, uint8_t *buf, size_t cap,
+                                 uint32_t payload_len, struct dfu_image_compression *out)
+{
+    struct sink s = { .buf = buf, .cap = cap, .is_big = spec->is_big_endian, .seen = out };
+    struct dfu_image_spec plain = *spec;
+    int err;
+
+    plain.compression = NULL;
+    if (!has_sense(&plain)) {
+        return DFU_ERR_INVAL;
+    }
+    plain.flags = flags_of(&plain);
+    plain.encryption = NULL;
+    err = write_region(&s, &plain, payload_len);
+    if (err) {
+        return err;
+    }
+    put_unprotected(&s, &plain);
+    out->plain_size = payload_len;
+    return finish(&s, &out->plain_len);
 }

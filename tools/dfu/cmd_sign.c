@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "commands.h"
+#include "dfu/decompress.h"
 #include "dfu/err.h"
 #include "sign_job.h"
 
@@ -68,8 +69,8 @@ static const struct cli_option options[] = {
       NULL, O_CLEAR },
     { "save-enctlv", 0, NULL, 0, "the bootloader keeps keys as they came: a larger trailer", NULL,
       O_SAVE_ENCTLV },
-    { "compression", 0, "FORM", 1, "disabled; others are not supported yet", "disabled",
-      O_COMPRESSION },
+    { "compression", 0, "FORM", 1, "disabled, lzma2 or lzma2armthumb; only where it saves space",
+      "disabled", O_COMPRESSION },
     { "hex-addr", 'x', "N", 1, "address of the image in an Intel HEX output", NULL, O_HEX_ADDR },
     { "vector-to-sign", 0, "payload|digest", 1,
       "write what is to be signed elsewhere: the bytes, or their hash", NULL, O_VECTOR },
@@ -78,16 +79,6 @@ static const struct cli_option options[] = {
     { "sig-out", 0, "FILE", 1, "write the signature here, too, in base64", NULL, O_SIG_OUT },
     { 0 },
 };
-
-/* What belongs to later work is refused: an option ignored is an image other than asked for. */
-static int refuse_unsupported(struct cli *cli)
-{
-    if (strcmp(cli_value(cli, O_COMPRESSION), "disabled") != 0) {
-        return cli_fail(cli, CLI_USAGE, "%s %s is not supported yet; imgtool can do it",
-                        cli_option_text(cli, O_COMPRESSION), cli_value(cli, O_COMPRESSION));
-    }
-    return CLI_DONE;
-}
 
 static int need_options(struct cli *cli)
 {
@@ -191,6 +182,13 @@ static int build(struct sign_job *job, uint32_t *len)
     if (job->vector != SIGN_WHOLE) {
         return build_vector(job, payload_len, room, len);
     }
+    if (job->compresses) {
+        int exit_code = sign_compress(job, room, &payload_len, &err);
+
+        if (exit_code || err) {
+            return exit_code ? exit_code : fail_write(job, err);
+        }
+    }
     err = dfu_image_write(&job->spec, job->image, room, payload_len, len);
     return err ? fail_write(job, err) : check_size(job, *len, dfu_image_trailer_size(&job->slot));
 }
@@ -209,16 +207,30 @@ static void release(struct sign_job *job)
     OPENSSL_cleanse(job->content_key, sizeof(job->content_key));
 }
 
-/* Into a regular file only: elsewhere, as in a pipe, standard output may be the image's own. */
-static void print_line(const struct sign_job *job)
+/* imgtool's lines, for scripts that look for them. */
+static void print_lines(const struct sign_job *job)
 {
     const char *line = sign_line(job);
-    struct stat out;
 
-    if (line && !job->cli->json && !job->cli->quiet && stat(cli_arg(job->cli, 1), &out) == 0 &&
-        S_ISREG(out.st_mode)) {
+    if (line) {
         printf("%s\n", line);
     }
+    if (job->compresses) {
+        printf("compressed image size: %u bytes\noriginal image size: %u bytes\n",
+               job->compression.body_len - DFU_CODING_SIZE, job->compression.plain_size);
+    }
+    if (line && job->spec.compression) {
+        printf("%s\n", line);
+    }
+}
+
+/* Into a regular file only: elsewhere, as in a pipe, standard output may be the image's own. */
+static bool may_print(const struct sign_job *job)
+{
+    struct stat out;
+
+    return !job->cli->json && !job->cli->quiet && stat(cli_arg(job->cli, 1), &out) == 0 &&
+           S_ISREG(out.st_mode);
 }
 
 static int sign_run(struct cli *cli)
@@ -227,9 +239,6 @@ static int sign_run(struct cli *cli)
     uint32_t len = 0;
     int exit_code = need_options(cli);
 
-    if (!exit_code) {
-        exit_code = refuse_unsupported(cli);
-    }
     if (!exit_code) {
         exit_code = sign_check_out(&job);
     }
@@ -245,8 +254,8 @@ static int sign_run(struct cli *cli)
     if (!exit_code) {
         exit_code = sign_write_out(&job, len);
     }
-    if (!exit_code) {
-        print_line(&job);
+    if (!exit_code && may_print(&job)) {
+        print_lines(&job);
     }
     release(&job);
     return exit_code;

@@ -84,6 +84,8 @@ struct sign_job {
     struct dfu_wrapper wrapper;
     uint8_t content_key[DFU_CONTENT_KEY_MAX];
     struct dfu_image_encryption encryption;
+    bool compresses;
+    struct dfu_image_compression compression;
     uint8_t *input;
     size_t input_len;
     int64_t base; /* address of the input's first byte, or -1 */
@@ -98,6 +100,13 @@ int sign_take_signer(struct sign_job *job);
 
 /* Whom it is encrypted for, after the signer. */
 int sign_take_encryption(struct sign_job *job);
+
+/* Whether the payload is compressed, and how. */
+int sign_take_compression(struct sign_job *job);
+
+/* Put the compressed payload in place of the plain one of *payload_len bytes, if that pays. *err is
+ * what dfu_image_compress said. */
+int sign_compress(struct sign_job *job, size_t room, uint32_t *payload_len, int *err);
 
 /* The line that imgtool prints about it, or NULL. */
 const char *sign_line(const struct sign_job *job);
