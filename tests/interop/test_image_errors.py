@@ -121,7 +121,6 @@ def test_a_link_to_a_file_stays_a_link(world):
      ["twice"]),
     (["app.bin", "out.bin", *BASE, "--slot", "1"], ["not abbreviated", "--slot-size"]),
     (["app.bin", "out.bin", *BASE, "--bogus"], ["no option --bogus"]),
-    (["app.bin", "out.bin", *BASE, "-E", "key.pem"], ["-E/--encrypt is not supported yet"]),
     (["app.bin", "out.bin", *BASE, "--compression", "lzma1"], ["lzma2armthumb"]),
     (["app.bin", "out.bin", *BASE, "--sha", "384", "-k", "key.pem"], ["does not go with"]),
     (["app.bin", "out.bin", *BASE, "--pure", "-k", "key.pem"], ["needs an Ed25519 key"]),
