@@ -17,7 +17,7 @@ enum encoding { LANG_C, LANG_RUST, PEM, RAW };
 #define OPT_SUFFIX 256
 
 static const struct cli_option getpub_options[] = {
-    { "key", 'k', "FILE", 1, "a private or public key in PEM form", NULL, 'k' },
+    { "key", 'k', "KEY", 1, "a private or public key in PEM form", NULL, 'k' },
     { "encoding", 'e', "lang-c|lang-rust|pem|raw", 1, "in what form", "lang-c", 'e' },
     { "lang", 'l', "c|rust", 1, "the older way to say lang-c, lang-rust", NULL, 'l' },
     { "output", 'o', "FILE", 1, "where it goes; standard output if not said", NULL, 'o' },
@@ -26,7 +26,7 @@ static const struct cli_option getpub_options[] = {
 };
 
 static const struct cli_option getpubhash_options[] = {
-    { "key", 'k', "FILE", 1, "a private or public key in PEM form", NULL, 'k' },
+    { "key", 'k', "KEY", 1, "a private or public key in PEM form", NULL, 'k' },
     { "output", 'o', "FILE", 1, "where it goes; standard output if not said", NULL, 'o' },
     { "encoding", 'e', "lang-c|raw", 1, "in what form", "lang-c", 'e' },
     { "name-suffix", 0, "TEXT", 1, "appended to the names in the code", NULL, OPT_SUFFIX },

@@ -14,8 +14,8 @@
 #include "sign_job.h"
 
 static const struct cli_option options[] = {
-    { "key", 'k', "FILE", 1, "private key to sign with; without one the image has a hash only",
-      NULL, O_KEY },
+    { "key", 'k', "KEY", 1, "private key to sign with; without one the image has a hash only", NULL,
+      O_KEY },
     { "public-key-format", 0, "hash|full", 1, "what of the key goes into the image", "hash",
       O_KEY_FORMAT },
     { "version", 'v', "VERSION", 1, "maj.min.rev+build (required)", NULL, O_VERSION },
@@ -76,6 +76,9 @@ static const struct cli_option options[] = {
       "write what is to be signed elsewhere: the bytes, or their hash", NULL, O_VECTOR },
     { "fix-sig", 0, "FILE", 1, "a signature made elsewhere, in base64", NULL, O_FIX_SIG },
     { "fix-sig-pubkey", 0, "FILE", 1, "the public key of that signature", NULL, O_FIX_SIG_PUBKEY },
+    { "signer", 0, "COMMAND", 1, "a command that signs; -k then names the public key", NULL,
+      O_SIGNER },
+    { "signer-timeout", 0, "SECONDS", 1, "how long it may take", "60", O_SIGNER_TIMEOUT },
     { "sig-out", 0, "FILE", 1, "write the signature here, too, in base64", NULL, O_SIG_OUT },
     { 0 },
 };
@@ -95,6 +98,9 @@ static int need_options(struct cli *cli)
 
 static int fail_write(struct sign_job *job, int err)
 {
+    if (job->signer_exit) {
+        return job->signer_exit; /* it has spoken */
+    }
     if (err == DFU_ERR_RANGE) {
         return cli_fail(job->cli, CLI_INPUT,
                         "the TLVs together are longer than 65535 bytes; leave some out");
@@ -271,6 +277,12 @@ static const char *const examples[] = {
     "# Encrypted for the device, which has the private half",
     "dfu sign -k signing.pem -E device-pub.pem -v 1.2.3 -H 0x200 --pad-header -S 0x70000 app.bin "
     "app.enc.bin",
+    "# The key stays in a PKCS#11 token (smart card, HSM); its PIN is in a file",
+    "dfu sign -k 'pkcs11:token=release;object=app?pin-source=pin.txt' -v 1.2.3 -H 0x200 "
+    "--pad-header -S 0x70000 app.bin app.signed.bin",
+    "# The key is behind a command, which gets the digest and prints the signature",
+    "dfu sign -k pub.pem --signer 'ssh vault sign-firmware' -v 1.2.3 -H 0x200 --pad-header "
+    "-S 0x70000 app.bin app.signed.bin",
     "# The key is elsewhere: what it signs goes out, its signature comes back",
     "dfu sign --vector-to-sign digest --fix-sig-pubkey pub.pem -v 1.2.3 -H 0x200 --pad-header "
     "-S 0x70000 app.bin app.digest",
@@ -282,7 +294,17 @@ static const char *const examples[] = {
 static const char details[] =
     "OUTFILE is written whole or not at all. Options and bytes are imgtool's, but that\n"
     "ECDSA signatures are the same each time (RFC 6979); RSA signatures are random, and so is\n"
-    "the key that encrypts.";
+    "the key that encrypts.\n"
+    "\n"
+    "-k takes a PEM file or a PKCS#11 URI (RFC 7512). The PIN of a token comes from pin-value or\n"
+    "pin-source in the URI, from DFU_KEY_PASSPHRASE, or from the terminal.\n"
+    "\n"
+    "--signer runs COMMAND through the shell. It reads what is to be signed on standard input and\n"
+    "prints the signature, raw or in base64. DFU_SIGN_KEY_TYPE (rsa-2048, rsa-3072, ecdsa-p256,\n"
+    "ecdsa-p384, ed25519), DFU_SIGN_HASH (sha256, sha384, sha512) and DFU_SIGN_INPUT (digest, or\n"
+    "payload for --pure) in its environment say how. RSA signs the digest as PSS with SHA-256 and a\n"
+    "salt of 32 bytes, ECDSA signs the digest and gives DER, Ed25519 signs its input as message.\n"
+    "Nothing is written unless the signature is right for the public key that -k names.";
 
 const struct cli_command cmd_sign = {
     .name = "sign",

@@ -23,7 +23,7 @@ struct verify_keys {
 };
 
 static const struct cli_option options[] = {
-    { "key", 'k', "FILE", 1, "the key it must be signed with, public or private", NULL, 'k' },
+    { "key", 'k', "KEY", 1, "the key it must be signed with, public or private", NULL, 'k' },
     { "decrypt-key", 0, "FILE", 1, "the device's private key, for an encrypted image", NULL,
       O_DECRYPT_KEY },
     { 0 },

@@ -18,6 +18,7 @@
 #include <openssl/rsa.h>
 
 #include "dfu/openssl.h"
+#include "token.h"
 
 #define KEY_FILE_MAX   65536u
 #define PASSPHRASE_MAX 1024
@@ -34,7 +35,7 @@ struct passphrase {
 };
 
 /* Without one, OpenSSL would read a passphrase from standard input, which may be anything. */
-static bool has_terminal(void)
+bool keyfile_has_terminal(void)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
@@ -57,7 +58,7 @@ static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM 
     }
     p->was_asked = true;
     if (!from_env) {
-        if (p->is_unasked || !has_terminal() ||
+        if (p->is_unasked || !keyfile_has_terminal() ||
             EVP_read_pw_string(typed, sizeof(typed), "Enter key passphrase: ", 0) != 0) {
             return 0;
         }
@@ -136,31 +137,41 @@ static int fail_decode(struct cli *cli, const char *path, const struct passphras
                     path);
 }
 
-static int read_key(struct cli *cli, const char *path, bool is_unasked, struct keyfile *key)
+static int read_file(struct cli *cli, const char *path, bool is_unasked, struct keyfile *key)
 {
     struct passphrase passphrase = { .path = path, .is_unasked = is_unasked };
     uint8_t *data;
     size_t size;
-    int len, exit_code;
+    int exit_code = cli_read_file(cli, path, KEY_FILE_MAX, &data, &size);
 
-    *key = (struct keyfile){ .path = path };
-    exit_code = cli_read_file(cli, path, KEY_FILE_MAX, &data, &size);
     if (exit_code) {
         return exit_code;
     }
     key->pkey = decode(data, size, &passphrase);
     OPENSSL_cleanse(data, size);
     free(data);
-    if (!key->pkey) {
-        return fail_decode(cli, path, &passphrase);
+    return key->pkey ? CLI_DONE : fail_decode(cli, path, &passphrase);
+}
+
+static int read_key(struct cli *cli, const char *path, bool is_unasked, struct keyfile *key)
+{
+    int len, exit_code;
+
+    *key = (struct keyfile){ .path = path };
+    exit_code = token_is_uri(path) ? token_open(cli, path, &key->token, &key->pkey)
+                                   : read_file(cli, path, is_unasked, key);
+    if (exit_code) {
+        return exit_code;
     }
+    key->path = key->token ? token_name(key->token) : path;
     len = dfu_openssl_public_key(key->pkey, key->der, sizeof(key->der));
     if (len < 0) {
+        exit_code = cli_fail(cli, CLI_INPUT,
+                             "%s is a key of a kind images do not use; they use rsa-2048, "
+                             "rsa-3072, ecdsa-p256, ecdsa-p384 and ed25519",
+                             key->path);
         keyfile_free(key);
-        return cli_fail(cli, CLI_INPUT,
-                        "%s is a key of a kind images do not use; they use rsa-2048, rsa-3072, "
-                        "ecdsa-p256, ecdsa-p384 and ed25519",
-                        path);
+        return exit_code;
     }
     key->der_len = (size_t)len;
     key->is_private = has_private_half(key->pkey);
@@ -183,6 +194,26 @@ void keyfile_free(struct keyfile *key)
 {
     EVP_PKEY_free(key->pkey);
     key->pkey = NULL;
+    token_close(key->token);
+    key->token = NULL;
+}
+
+const char *keyfile_type_name(const struct keyfile *key)
+{
+    static const struct {
+        const struct dfu_sig_alg *alg;
+        size_t type;
+    } types[] = {
+        { &dfu_rsa2048_openssl, 0 },    { &dfu_rsa3072_openssl, 1 }, { &dfu_ecdsa_p256_openssl, 2 },
+        { &dfu_ecdsa_p384_openssl, 3 }, { &dfu_ed25519_openssl, 4 },
+    };
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (types[i].alg == key->alg) {
+            return keyfile_types[types[i].type];
+        }
+    }
+    return keyfile_types[5];
 }
 
 int keyfile_public_pem(struct cli *cli, const struct keyfile *key, char **pem, size_t *len)
@@ -224,7 +255,7 @@ int keyfile_new_passphrase(struct cli *cli, char *buf, size_t cap)
         return take_passphrase(cli, from_env, buf, cap);
     }
     for (;;) {
-        if (!has_terminal() ||
+        if (!keyfile_has_terminal() ||
             EVP_read_pw_string(buf, (int)cap, "Enter key passphrase: ", 0) != 0 ||
             EVP_read_pw_string(again, sizeof(again), "Reenter passphrase: ", 0) != 0) {
             return cli_fail(cli, CLI_INPUT,

@@ -56,6 +56,8 @@ enum sign_option {
     O_FIX_SIG_PUBKEY,
     O_SIG_OUT,
     O_BOARD,
+    O_SIGNER,
+    O_SIGNER_TIMEOUT,
 };
 
 /* What goes to OUTFILE: the image, or what is to be signed of it. */
@@ -76,7 +78,9 @@ struct sign_job {
     struct keyfile key;              /* -k, or --fix-sig-pubkey */
     struct dfu_signer inner, signer; /* signer: inner, and what it signs is kept */
     bool pads_signature;
-    uint8_t *fixed; /* --fix-sig */
+    unsigned patience_s; /* with --signer */
+    int signer_exit;     /* what a signer that is elsewhere ended with */
+    uint8_t *fixed;      /* --fix-sig */
     size_t fixed_len;
     uint8_t signature[DFU_SIGNATURE_MAX];
     size_t signature_len;   /* 0: nothing was signed yet */
@@ -107,6 +111,9 @@ int sign_take_compression(struct sign_job *job);
 /* Put the compressed payload in place of the plain one of *payload_len bytes, if that pays. *err is
  * what dfu_image_compress said. */
 int sign_compress(struct sign_job *job, size_t room, uint32_t *payload_len, int *err);
+
+/* A key in a token, or behind --signer, as job->inner. */
+int sign_take_elsewhere(struct sign_job *job);
 
 /* The line that imgtool prints about it, or NULL. */
 const char *sign_line(const struct sign_job *job);

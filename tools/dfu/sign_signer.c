@@ -132,15 +132,20 @@ static int take_key(struct sign_job *job)
     if (exit_code) {
         return exit_code;
     }
-    if (!job->key.is_private) {
-        return cli_fail(cli, CLI_USAGE, "%s is a public key; signing needs the private one",
+    job->pads_signature = cli_has(cli, O_PAD_SIG);
+    if (job->key.alg && (job->key.token || cli_has(cli, O_SIGNER))) {
+        return sign_take_elsewhere(job);
+    }
+    if (!job->key.is_private && job->key.alg) {
+        return cli_fail(cli, CLI_USAGE,
+                        "%s is a public key; signing needs the private one, or a command that "
+                        "has it (--signer)",
                         job->key.path);
     }
     if (dfu_openssl_signer(job->key.pkey, job->key.der, job->key.der_len, &job->inner)) {
         return cli_fail(cli, CLI_INPUT, "%s is an X25519 key, which encrypts but does not sign",
                         job->key.path);
     }
-    job->pads_signature = cli_has(cli, O_PAD_SIG);
     return CLI_DONE;
 }
 
@@ -167,6 +172,11 @@ int sign_take_signer(struct sign_job *job)
         (job->vector != SIGN_WHOLE || !(cli_has(cli, O_KEY) || is_elsewhere))) {
         exit_code =
             cli_fail(cli, CLI_INPUT, "--sig-out has no signature to write; name a key with -k");
+    }
+    if (!exit_code && cli_has(cli, O_SIGNER) && !cli_has(cli, O_KEY)) {
+        exit_code = cli_fail(cli, CLI_USAGE,
+                             "--signer needs the public key that its signatures are checked with; "
+                             "name it with -k/--key");
     }
     if (exit_code || (!cli_has(cli, O_KEY) && !is_elsewhere)) {
         return exit_code;
