@@ -17,7 +17,7 @@ enum { OPT_FLASH = 1, OPT_BOARD, OPT_MODE, OPT_KEY, OPT_RUNNING, OPT_NO_DOWNGRAD
 #define FLASH_MAX (1u << 30)
 
 static const struct cli_option options[] = {
-    { "flash", 'f', "DUMP", 1, "explain the flash of a device: all of it, as dfu sim keeps it",
+    { "flash", 'f', "FILE", 1, "explain the flash of a device: all of it, as dfu sim keeps it",
       NULL, OPT_FLASH },
     { "board", 'b', "BOARD", 1, "a board of this build, or the path of a .dtb file", NULL,
       OPT_BOARD },
@@ -32,8 +32,11 @@ static const struct cli_option options[] = {
 };
 
 static const char *const examples[] = {
+    "# What the next start of the device with this flash will do",
     "dfu explain -f flash.bin -b nrf52840dk -k root-pub.pem",
+    "# What a board would do with an update",
     "dfu explain app-2.0.0.bin -b nrf52840dk -k root-pub.pem -k old-pub.pem",
+    "# The same of a device that runs",
     "dfu -d udp:localhost explain",
     NULL,
 };
