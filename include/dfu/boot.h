@@ -122,6 +122,15 @@ struct dfu_boot_ram {
     uint8_t *mem; /* where the loader writes it */
 };
 
+/* ---- Beyond MCUboot ----
+ *
+ * Each is a pointer of the configuration; NULL is what MCUboot does, and links nothing of it. None
+ * changes what lies in slots and trailers: what another loader finds there it can go on with. */
+
+/* Leave sectors alone that already hold what would be copied there. */
+struct dfu_boot_skip;
+extern const struct dfu_boot_skip dfu_boot_skip_equal;
+
 struct dfu_boot_config {
     const struct dfu_slot_map *map;
     const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
@@ -142,6 +151,8 @@ struct dfu_boot_config {
     void (*event)(void *ctx, const struct dfu_boot_event *event); /* may be NULL */
     void (*feed_watchdog)(void *ctx);                             /* may be NULL */
     void *ctx;
+
+    const struct dfu_boot_skip *skip; /* &dfu_boot_skip_equal, or NULL */
 };
 
 /* Where an image lies that may run. */

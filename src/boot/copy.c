@@ -3,6 +3,7 @@
 #include "boot/copy.h"
 
 #include "base/bytes.h"
+#include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
@@ -41,6 +42,47 @@ static int make_room(const struct boot_pair *pair, uint32_t size)
     return slot_erase_span(pair, pair->primary, first.off, pair->primary->size - first.off);
 }
 
+/* ---- Leaving alone what is right already ---- */
+
+static int copy_sector(const struct boot_pair *pair, const struct dfu_sector *sector, uint32_t len)
+{
+    int equal = skip_is_equal(pair, pair->primary, sector->off, pair->secondary, sector->off, len);
+    int err;
+
+    if (equal != 0) {
+        return equal < 0 ? equal : DFU_OK;
+    }
+    err = slot_erase_span(pair, pair->primary, sector->off, sector->size);
+    return err ? err
+               : slot_copy(pair, pair->primary, sector->off, pair->secondary, sector->off, len);
+}
+
+/* The first size bytes, sector by sector, into a primary whose trailer goes first: its magic must
+ * not outlive what it vouches for. What a sector holds beyond size goes only if it is written. */
+static int copy_changed(const struct boot_pair *pair, uint32_t size)
+{
+    struct dfu_sector sector, first;
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(pair->cfg->map, pair->primary, &at);
+
+    if (!err) {
+        err = dfu_area_sector_at(pair->primary, at.status, &first);
+    }
+    if (!err) {
+        err = slot_erase_span(pair, pair->primary, first.off, pair->primary->size - first.off);
+    }
+    for (uint32_t off = 0; !err && off < min_u32(size, first.off); off += sector.size) {
+        err = dfu_area_sector_at(pair->primary, off, &sector);
+        if (!err) {
+            err = copy_sector(pair, &sector, min_u32(size - off, sector.size));
+        }
+    }
+    if (err || size <= first.off) {
+        return err;
+    }
+    return slot_copy(pair, pair->primary, first.off, pair->secondary, first.off, size - first.off);
+}
+
 int copy_image(const struct boot_pair *pair)
 {
     uint32_t size;
@@ -56,12 +98,13 @@ int copy_image(const struct boot_pair *pair)
     if (size == 0 || size > pair->secondary->size) {
         return DFU_ERR_FORMAT;
     }
-    err = make_room(pair, size);
+    err = pair->cfg->skip ? DFU_OK : make_room(pair, size);
     if (err) {
         return err;
     }
     announce_copying(pair, size);
-    err = slot_copy(pair, pair->primary, 0, pair->secondary, 0, size);
+    err = pair->cfg->skip ? copy_changed(pair, size)
+                          : slot_copy(pair, pair->primary, 0, pair->secondary, 0, size);
     return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
 }
 
@@ -76,14 +119,15 @@ int copy_slot(const struct boot_pair *pair)
         return err;
     }
     announce(pair);
-    err = slot_erase(pair, primary);
+    err = pair->cfg->skip ? DFU_OK : slot_erase(pair, primary);
     if (err) {
         return err;
     }
     announce_copying(pair, primary->size);
     /* Flags that the request left erased must stay programmable: the application confirms there. */
     flags = round_down(at.swap_info, primary->write_size);
-    err = slot_copy(pair, primary, 0, pair->secondary, 0, flags);
+    err = pair->cfg->skip ? copy_changed(pair, flags)
+                          : slot_copy(pair, primary, 0, pair->secondary, 0, flags);
     return err ? err
                : slot_copy_sparse(pair, primary, flags, pair->secondary, flags,
                                   primary->size - flags);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "boot/spare.h"
 #include "dfu/err.h"
@@ -210,12 +211,25 @@ int swap_write_status(const struct swap *swap, const struct dfu_area *area)
     return err ? err : dfu_trailer_write_magic(map, area);
 }
 
-static int apply_step(const struct swap *swap, const struct swap_step *step)
+/* The first step of a start may have been torn by the last one: cells that read right need not be
+ * right, so it is done whatever they read as. A later step was not begun before. */
+static int is_done_already(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
+{
+    return may_be_torn ? 0
+                       : skip_is_equal(swap->pair, step->dst, step->dst_off, step->src,
+                                       step->src_off, step->len);
+}
+
+static int apply_step(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
 {
     int err;
 
     if (step->len == 0) {
         return DFU_OK;
+    }
+    err = is_done_already(swap, step, may_be_torn);
+    if (err != 0) {
+        return err < 0 ? err : DFU_OK;
     }
     err = slot_erase_span(swap->pair, step->dst, step->dst_off, step->len);
     if (err) {
@@ -292,6 +306,7 @@ static int begin(struct swap *swap)
 int swap_run(struct swap *swap)
 {
     const struct swap_plan *plan = plan_of(swap);
+    uint32_t first = swap->done;
     int err = DFU_OK;
 
     boot_emit(swap->pair,
@@ -302,7 +317,7 @@ int swap_run(struct swap *swap)
     for (uint32_t steps = err ? 0 : plan->steps(swap); swap->done < steps; swap->done++) {
         struct swap_step step = plan->step(swap, swap->done);
 
-        err = apply_step(swap, &step);
+        err = apply_step(swap, &step, swap->done == first && swap->is_recorded);
         if (!err) {
             err = mark_step(swap, swap->done);
         }

@@ -215,6 +215,7 @@ static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
         .policy = dev->cfg->policy,
         .validate_primary = true,
         .prevent_downgrade = dev->cfg->prevent_downgrade,
+        .skip = dev->cfg->skip,
         .buf = dev->buf,
         .buf_len = sizeof dev->buf,
         .event = say_event,

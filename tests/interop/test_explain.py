@@ -158,6 +158,29 @@ def test_a_live_device_is_explained_by_what_it_tells(device, images):
     assert told["source"] == "device" and told["fit"]["fits"] and told["board"] == BOARD
 
 
+def test_equal_sectors_cost_no_erase(device, images, tmp_path):
+    again = make_image(tmp_path / "again.bin", "1.0.1", size=20000, fill="same")
+    first = make_image(tmp_path / "first.bin", "1.0.0", size=20000, fill="same")
+    payload = first.with_suffix(".payload").read_bytes()
+    again.with_suffix(".payload").write_bytes(payload)
+    command = [BIN / "imgtool", "sign", "--version", "1.0.1", "--header-size", "0x200",
+               "--pad-header", "--align", "4", "--slot-size", "0x76000"]
+    assert run(*command, again.with_suffix(".payload"), again).returncode == 0
+
+    def erases(*words):
+        told = explain(again, "-b", BOARD, "-r", first, *words)
+        return [s for s in told["scenarios"] if s["name"] == "test"][0]["boots"][0]["erases"]
+
+    assert erases("--skip-equal") < erases()
+    assert erases("--skip-equal", "-m", "overwrite-fast") < erases("-m", "overwrite-fast")
+    device.start("--init", first, "--skip-equal")
+    dfu(device, "image", "upload", again)
+    dfu(device, "image", "test", again)
+    dfu(device, "reset")
+    device.wait_for("app: application 1.0.1+0 running from slot 0")
+    assert f"this start took {erases('--skip-equal')} erases" in device.console()
+
+
 @pytest.mark.parametrize("words, says", [
     ([], "there is nothing to explain"),
     (["app.bin"], "--board"),

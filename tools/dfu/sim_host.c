@@ -357,6 +357,7 @@ static void set_up_device(struct host *host)
         .hash_only = config->hash_only,
     };
     host->device_config.prevent_downgrade = config->prevent_downgrade;
+    host->device_config.skip = config->skip_equal ? &dfu_boot_skip_equal : NULL;
     host->device_config.board = host->board.name;
     host->device_config.version = DFUKIT_VERSION;
     host->device_config.flashes = host->flashes;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* skip.h - leaving alone what is already right. Comparing costs a read of both sides; an erase
+ * costs a thousand times that, and wears. */
+#ifndef DFU_BOOT_SKIP_H
+#define DFU_BOOT_SKIP_H
+
+#include "boot/strategy.h"
+
+struct dfu_boot_skip {
+    /* 1 if both spans hold the same bytes, 0 if not, or a negative error. */
+    int (*is_equal)(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
+                    const struct dfu_area *src, uint32_t src_off, uint32_t len);
+};
+
+/* The same, 0 where the configuration names no such thing. */
+static inline int skip_is_equal(const struct boot_pair *pair, const struct dfu_area *dst,
+                                uint32_t dst_off, const struct dfu_area *src, uint32_t src_off,
+                                uint32_t len)
+{
+    const struct dfu_boot_skip *skip = pair->cfg->skip;
+
+    return skip ? skip->is_equal(pair, dst, dst_off, src, src_off, len) : 0;
+}
+
+#endif
