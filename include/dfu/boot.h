@@ -64,7 +64,9 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_NO_ROOM_BYTES, /* required a bytes but only b are available */
     DFU_BOOT_EV_INCONSISTENT,  /* Detected inconsistent status! */
     DFU_BOOT_EV_STATUS_WRITE_FAILS,
-    DFU_BOOT_EV_BAD_MAGIC, /* Bad image magic a; Image=b */
+    DFU_BOOT_EV_NO_KEY,      /* a kept key is all 0xff: copied as it is */
+    DFU_BOOT_EV_KEY_MISSING, /* Image a in the primary slot cannot be encrypted */
+    DFU_BOOT_EV_BAD_MAGIC,   /* Bad image magic a; Image=b */
     DFU_BOOT_EV_AREA_FAILED,
     DFU_BOOT_EV_PANIC,
     DFU_BOOT_EV_NO_IMAGE,  /* Unable to find bootable image */
@@ -103,6 +105,9 @@ struct dfu_boot_event {
  * cap with its NUL. Returns buf. */
 char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t cap);
 
+/* What encrypted images need besides policy.decryption. */
+struct dfu_boot_encryption;
+extern const struct dfu_boot_encryption dfu_boot_encrypted;
 /* Roll-back protection: a number for each image, kept where it can only grow. An image must carry
  * one that is not lower (TLV 0x50, protected); the number grows when an image is confirmed. */
 struct dfu_boot_rollback;
@@ -135,6 +140,7 @@ struct dfu_boot_config {
     const struct dfu_slot_map *map;
     const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
     struct dfu_image_policy policy;
+    const struct dfu_boot_encryption *encryption; /* &dfu_boot_encrypted, with policy.decryption */
     bool validate_primary;  /* verify the primary fully at every start; the sane default */
     bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
     const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */

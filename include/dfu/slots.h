@@ -46,9 +46,10 @@ struct dfu_slot_pair {
 /* Everything that must be equal for two loaders to continue each other's work. */
 struct dfu_slot_map {
     enum dfu_boot_mode mode;
-    uint8_t max_align;    /* MCUboot's BOOT_MAX_ALIGN: 8, 16 or 32 */
-    uint16_t max_sectors; /* MCUboot's BOOT_MAX_IMG_SECTORS, default 128 */
-    uint16_t key_size;    /* bytes kept per encryption key in a trailer; 0 without encryption */
+    uint8_t max_align;       /* MCUboot's BOOT_MAX_ALIGN: 8, 16 or 32 */
+    uint16_t max_sectors;    /* MCUboot's BOOT_MAX_IMG_SECTORS, default 128 */
+    uint16_t key_size;       /* bytes kept per encryption key in a trailer; 0 without encryption */
+    bool keeps_wrapped_keys; /* ... as they came in their TLV: MCUboot's SWAP_SAVE_ENCTLV */
     uint8_t image_count;
     struct dfu_slot_pair images[DFU_IMAGES_MAX];
     const struct dfu_area *scratch; /* swap using scratch only, else NULL */

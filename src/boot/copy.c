@@ -3,6 +3,7 @@
 #include "boot/copy.h"
 
 #include "base/bytes.h"
+#include "boot/keys.h"
 #include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
@@ -42,25 +43,51 @@ static int make_room(const struct boot_pair *pair, uint32_t size)
     return slot_erase_span(pair, pair->primary, first.off, pair->primary->size - first.off);
 }
 
+/* The secondary's image on its way into the primary. */
+struct opened {
+    const struct boot_pair *pair;
+    struct dfu_content_key key;
+};
+
+static int open_update(const struct boot_pair *pair, struct opened *out)
+{
+    *out = (struct opened){ .pair = pair };
+    return pair->cfg->encryption ? pair->cfg->encryption->find(
+                                       pair, (struct swap_place){ pair->secondary, 0 }, &out->key)
+                                 : DFU_OK;
+}
+
+/* [off, off + len) of both slots. */
+static int copy_opened(const struct opened *update, uint32_t off, uint32_t len)
+{
+    const struct boot_pair *pair = update->pair;
+    struct slot_cipher cipher = { &update->key, off };
+
+    return slot_copy_through(pair, cipher, pair->primary, off, pair->secondary, off, len);
+}
+
 /* ---- Leaving alone what is right already ---- */
 
-static int copy_sector(const struct boot_pair *pair, const struct dfu_sector *sector, uint32_t len)
+static int copy_sector(const struct opened *update, const struct dfu_sector *sector, uint32_t len)
 {
-    int equal = skip_is_equal(pair, pair->primary, sector->off, pair->secondary, sector->off, len);
+    const struct boot_pair *pair = update->pair;
+    struct slot_cipher cipher = { &update->key, sector->off };
+    int equal =
+        skip_is_equal(pair, cipher, pair->primary, sector->off, pair->secondary, sector->off, len);
     int err;
 
     if (equal != 0) {
         return equal < 0 ? equal : DFU_OK;
     }
     err = slot_erase_span(pair, pair->primary, sector->off, sector->size);
-    return err ? err
-               : slot_copy(pair, pair->primary, sector->off, pair->secondary, sector->off, len);
+    return err ? err : copy_opened(update, sector->off, len);
 }
 
 /* The first size bytes, sector by sector, into a primary whose trailer goes first: its magic must
  * not outlive what it vouches for. What a sector holds beyond size goes only if it is written. */
-static int copy_changed(const struct boot_pair *pair, uint32_t size)
+static int copy_changed(const struct opened *update, uint32_t size)
 {
+    const struct boot_pair *pair = update->pair;
     struct dfu_sector sector, first;
     struct dfu_trailer at;
     int err = dfu_slot_trailer(pair->cfg->map, pair->primary, &at);
@@ -74,13 +101,23 @@ static int copy_changed(const struct boot_pair *pair, uint32_t size)
     for (uint32_t off = 0; !err && off < min_u32(size, first.off); off += sector.size) {
         err = dfu_area_sector_at(pair->primary, off, &sector);
         if (!err) {
-            err = copy_sector(pair, &sector, min_u32(size - off, sector.size));
+            err = copy_sector(update, &sector, min_u32(size - off, sector.size));
         }
     }
-    if (err || size <= first.off) {
-        return err;
+    return err || size <= first.off ? err : copy_opened(update, first.off, size - first.off);
+}
+
+/* The first size bytes, into a primary that was made room in if nothing is left alone. */
+static int copy_update(const struct boot_pair *pair, uint32_t size)
+{
+    struct opened update;
+    int err = open_update(pair, &update);
+
+    if (!err) {
+        err = pair->cfg->skip ? copy_changed(&update, size) : copy_opened(&update, 0, size);
     }
-    return slot_copy(pair, pair->primary, first.off, pair->secondary, first.off, size - first.off);
+    wipe_secret(&update.key, sizeof update.key);
+    return err;
 }
 
 int copy_image(const struct boot_pair *pair)
@@ -103,8 +140,7 @@ int copy_image(const struct boot_pair *pair)
         return err;
     }
     announce_copying(pair, size);
-    err = pair->cfg->skip ? copy_changed(pair, size)
-                          : slot_copy(pair, pair->primary, 0, pair->secondary, 0, size);
+    err = copy_update(pair, size);
     return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
 }
 
@@ -126,8 +162,7 @@ int copy_slot(const struct boot_pair *pair)
     announce_copying(pair, primary->size);
     /* Flags that the request left erased must stay programmable: the application confirms there. */
     flags = round_down(at.swap_info, primary->write_size);
-    err = pair->cfg->skip ? copy_changed(pair, flags)
-                          : slot_copy(pair, primary, 0, pair->secondary, 0, flags);
+    err = copy_update(pair, flags);
     return err ? err
                : slot_copy_sparse(pair, primary, flags, pair->secondary, flags,
                                   primary->size - flags);

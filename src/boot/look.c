@@ -8,6 +8,7 @@
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
+#include "image/decrypt.h"
 
 static const struct dfu_slot_state empty_trailer = {
     .magic = DFU_MAGIC_UNSET,
@@ -193,9 +194,11 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
     const struct dfu_boot_config *cfg = pair->cfg;
     struct dfu_area_span span = { area, 0 };
     struct dfu_reader reader = dfu_area_reader(&span);
+    struct dfu_image_policy policy = cfg->policy;
 
+    policy.body_is_clear = area == pair->primary;
     check_image(
-        &(struct check_subject){ cfg, &cfg->policy, &reader, size_limit(pair), pair->image, true },
+        &(struct check_subject){ cfg, &policy, &reader, size_limit(pair), pair->image, true },
         report);
 }
 
@@ -212,6 +215,15 @@ static enum boot_check check_header(const struct dfu_area *area, struct dfu_imag
         return BOOT_CHECK_NOT_BOOTABLE;
     }
     return BOOT_CHECK_GOOD;
+}
+
+/* A swap keeps the key in its trailers. */
+static bool has_room_for_key(const struct boot_pair *pair, const struct dfu_image_header *header)
+{
+    const struct dfu_slot_map *map = pair->cfg->map;
+
+    return !pair->cfg->encryption || !pair->cfg->strategy->plan || map->keeps_wrapped_keys ||
+           content_key_len(header->flags) <= map->key_size;
 }
 
 static enum boot_check check_slot(const struct boot_pair *pair, const struct dfu_area *area,
@@ -266,6 +278,10 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
         boot_emit(pair,
                   (struct dfu_boot_event){ .id = DFU_BOOT_EV_VERSION_TOO_LOW, .a = pair->image });
         return BOOT_CHECK_TOO_OLD;
+    }
+    if (!has_room_for_key(pair, &header)) {
+        report->fault = DFU_IMAGE_NOT_SUPPORTED;
+        return BOOT_CHECK_INVALID;
     }
     check = check_slot(pair, pair->secondary, "secondary", report);
     if (check == BOOT_CHECK_GOOD && swaps && pair->cfg->prevent_downgrade &&

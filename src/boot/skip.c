@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "boot/keys.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
-static int is_equal(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
-                    const struct dfu_area *src, uint32_t src_off, uint32_t len)
+static int is_equal(const struct boot_pair *pair, struct slot_cipher cipher,
+                    const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
+                    uint32_t src_off, uint32_t len)
 {
     uint8_t *mine = pair->cfg->buf;
     uint32_t half = (uint32_t)pair->cfg->buf_len / 2;
@@ -23,6 +25,9 @@ static int is_equal(const struct boot_pair *pair, const struct dfu_area *dst, ui
         err = dfu_area_read(dst, dst_off + at, mine, n);
         if (!err) {
             err = dfu_area_read(src, src_off + at, other, n);
+        }
+        if (!err && cipher.key && cipher.key->cipher) {
+            err = pair->cfg->encryption->apply(cipher.key, cipher.off + at, other, n);
         }
         if (err) {
             return err;

@@ -6,22 +6,24 @@
 #ifndef DFU_BOOT_SKIP_H
 #define DFU_BOOT_SKIP_H
 
-#include "boot/strategy.h"
+#include "boot/slot_ops.h"
 
 struct dfu_boot_skip {
-    /* 1 if both spans hold the same bytes, 0 if not, or a negative error. */
-    int (*is_equal)(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
-                    const struct dfu_area *src, uint32_t src_off, uint32_t len);
+    /* 1 if dst holds what copying src through the cipher would write there, 0 if not, or a
+     * negative error. */
+    int (*is_equal)(const struct boot_pair *pair, struct slot_cipher cipher,
+                    const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
+                    uint32_t src_off, uint32_t len);
 };
 
 /* The same, 0 where the configuration names no such thing. */
-static inline int skip_is_equal(const struct boot_pair *pair, const struct dfu_area *dst,
-                                uint32_t dst_off, const struct dfu_area *src, uint32_t src_off,
-                                uint32_t len)
+static inline int skip_is_equal(const struct boot_pair *pair, struct slot_cipher cipher,
+                                const struct dfu_area *dst, uint32_t dst_off,
+                                const struct dfu_area *src, uint32_t src_off, uint32_t len)
 {
     const struct dfu_boot_skip *skip = pair->cfg->skip;
 
-    return skip ? skip->is_equal(pair, dst, dst_off, src, src_off, len) : 0;
+    return skip ? skip->is_equal(pair, cipher, dst, dst_off, src, src_off, len) : 0;
 }
 
 #endif

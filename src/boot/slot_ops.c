@@ -3,6 +3,7 @@
 #include "boot/slot_ops.h"
 
 #include "base/bytes.h"
+#include "boot/keys.h"
 #include "dfu/err.h"
 
 void boot_emit(const struct boot_pair *pair, struct dfu_boot_event event)
@@ -70,9 +71,11 @@ int slot_erase_trailer(const struct boot_pair *pair, const struct dfu_area *area
     return err;
 }
 
-int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
-              const struct dfu_area *src, uint32_t src_off, uint32_t len)
+int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
+                      const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
+                      uint32_t src_off, uint32_t len)
 {
+    bool changes = cipher.key && cipher.key->cipher;
     const struct dfu_boot_config *cfg = pair->cfg;
     uint32_t n;
 
@@ -81,6 +84,9 @@ int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t
 
         n = min_u32(len - at, (uint32_t)cfg->buf_len);
         err = dfu_area_read(src, src_off + at, cfg->buf, n);
+        if (!err && changes) {
+            err = cfg->encryption->apply(cipher.key, cipher.off + at, cfg->buf, n);
+        }
         if (!err) {
             err = dfu_area_write(dst, dst_off + at, cfg->buf, n);
         }
@@ -90,6 +96,14 @@ int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t
         boot_feed(pair);
     }
     return DFU_OK;
+}
+
+int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
+              const struct dfu_area *src, uint32_t src_off, uint32_t len)
+{
+    static const struct slot_cipher none = { NULL, 0 };
+
+    return slot_copy_through(pair, none, dst, dst_off, src, src_off, len);
 }
 
 int slot_copy_sparse(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,

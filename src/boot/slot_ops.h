@@ -23,7 +23,19 @@ int slot_erase_trailer(const struct boot_pair *pair, const struct dfu_area *area
 int slot_erase_span(const struct boot_pair *pair, const struct dfu_area *area, uint32_t off,
                     uint32_t len);
 
-/* Copy into erased flash. Lengths and offsets are multiples of both write sizes. */
+/* What copying does to the bytes of an encrypted image; off: of the first byte in its image. */
+struct slot_cipher {
+    const struct dfu_content_key *key; /* NULL, or without a cipher: nothing */
+    uint32_t off;
+};
+
+/* Copy into erased flash, on the way encrypting or decrypting. Lengths and offsets are multiples
+ * of both write sizes. */
+int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
+                      const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
+                      uint32_t src_off, uint32_t len);
+
+/* The same, nothing being done to them. */
 int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
               const struct dfu_area *src, uint32_t src_off, uint32_t len);
 

@@ -9,6 +9,24 @@
 #include "dfu/err.h"
 
 #define BUF_SIZE_MIN 64u
+#define KEY_SIZE_MIN 16u
+
+/* Keys and what uses them come together. A program that runs where it lies cannot be encrypted,
+ * and a swap must be able to go on after a cut: its trailers need room for the keys. */
+static bool encryption_makes_sense(const struct dfu_boot_config *cfg)
+{
+    const struct dfu_image_decryption *how = cfg->policy.decryption;
+
+    if (!how || !cfg->encryption) {
+        return !how && !cfg->encryption;
+    }
+    if (!how->opener || !how->cipher || (how->key_count > 0 && !how->keys) ||
+        cfg->map->mode == DFU_MODE_DIRECT_XIP || cfg->map->mode == DFU_MODE_DIRECT_XIP_REVERT) {
+        return false;
+    }
+    return !cfg->strategy->plan ||
+           (cfg->map->key_size >= KEY_SIZE_MIN && cfg->map->key_size <= DFU_WRAPPED_KEY_MAX);
+}
 
 static int check_config(const struct dfu_boot_config *cfg)
 {
@@ -24,6 +42,9 @@ static int check_config(const struct dfu_boot_config *cfg)
     if (!cfg->policy.hashes || !cfg->policy.hashes[0] ||
         (cfg->policy.key_count > 0 && !cfg->policy.keys) ||
         (cfg->policy.key_count == 0 && !cfg->policy.hash_only)) {
+        return DFU_ERR_INVAL;
+    }
+    if (!encryption_makes_sense(cfg)) {
         return DFU_ERR_INVAL;
     }
     if (cfg->strategy->pick && cfg->strategy->pick->load && (!cfg->ram || cfg->ram_count == 0)) {

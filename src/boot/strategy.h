@@ -34,6 +34,8 @@ struct swap {
     uint32_t available;
     uint32_t done;         /* steps that are recorded */
     uint32_t failed_marks; /* records that could not be written */
+    /* Of the image that was in the primary, and in the secondary; without a cipher: copied as is. */
+    struct dfu_content_key keys[2];
 };
 
 /* Erase a span of dst, then copy src into it. A step never harms its own source, so it can be

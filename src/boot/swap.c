@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "boot/keys.h"
 #include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "boot/spare.h"
@@ -208,7 +209,25 @@ int swap_write_status(const struct swap *swap, const struct dfu_area *area)
     if (!err) {
         err = swap_write_size(swap, area);
     }
+    if (!err && swap->pair->cfg->encryption) {
+        err = swap->pair->cfg->encryption->write(swap, area);
+    }
     return err ? err : dfu_trailer_write_magic(map, area);
+}
+
+/* A body is plain in the primary and encrypted everywhere else. Where a step belongs in its image
+ * is what the primary's offset says, but where the old image was shifted up to make room. */
+static struct slot_cipher cipher_of(const struct swap *swap, const struct swap_step *step)
+{
+    const struct dfu_area *primary = swap->pair->primary;
+
+    if (step->dst == primary && step->src != primary) {
+        return (struct slot_cipher){ &swap->keys[1], step->dst_off };
+    }
+    if (step->src == primary && step->dst != primary) {
+        return (struct slot_cipher){ &swap->keys[0], min_u32(step->dst_off, step->src_off) };
+    }
+    return (struct slot_cipher){ NULL, 0 };
 }
 
 /* The first step of a start may have been torn by the last one: cells that read right need not be
@@ -216,8 +235,8 @@ int swap_write_status(const struct swap *swap, const struct dfu_area *area)
 static int is_done_already(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
 {
     return may_be_torn ? 0
-                       : skip_is_equal(swap->pair, step->dst, step->dst_off, step->src,
-                                       step->src_off, step->len);
+                       : skip_is_equal(swap->pair, cipher_of(swap, step), step->dst, step->dst_off,
+                                       step->src, step->src_off, step->len);
 }
 
 static int apply_step(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
@@ -235,7 +254,8 @@ static int apply_step(const struct swap *swap, const struct swap_step *step, boo
     if (err) {
         return err;
     }
-    return slot_copy(swap->pair, step->dst, step->dst_off, step->src, step->src_off, step->len);
+    return slot_copy_through(swap->pair, cipher_of(swap, step), step->dst, step->dst_off, step->src,
+                             step->src_off, step->len);
 }
 
 /* A record whose last write was torn may read erased and still refuse to be programmed. Its step
@@ -269,6 +289,12 @@ static int forget_other_swap(struct swap *swap)
         err = erased < 0 ? erased : DFU_OK;
         swap->is_recorded = erased != 0;
     }
+    if (!err && swap->is_recorded && swap->pair->cfg->encryption) {
+        int same = swap->pair->cfg->encryption->are_written(swap, swap->pair->primary);
+
+        err = same < 0 ? same : DFU_OK;
+        swap->is_recorded = same > 0;
+    }
     return err;
 }
 
@@ -297,37 +323,58 @@ static int begin(struct swap *swap)
                                                        .a = swap->required,
                                                        .b = swap->available });
     }
+    if (!err && swap->pair->cfg->encryption) {
+        err = swap->pair->cfg->encryption->begin(swap);
+    }
     if (!err) {
         err = forget_other_swap(swap);
     }
     return err ? err : plan_of(swap)->prepare(swap);
 }
 
-int swap_run(struct swap *swap)
+static int go_on(struct swap *swap)
+{
+    const struct dfu_boot_encryption *encryption = swap->pair->cfg->encryption;
+
+    return encryption && swap->done < plan_of(swap)->steps(swap)
+               ? encryption->resume(swap, swap->pair->primary)
+               : DFU_OK;
+}
+
+static int run_steps(struct swap *swap)
 {
     const struct swap_plan *plan = plan_of(swap);
-    uint32_t first = swap->done;
+    uint32_t first = swap->done, steps = plan->steps(swap);
     int err = DFU_OK;
 
-    boot_emit(swap->pair,
-              (struct dfu_boot_event){ .id = DFU_BOOT_EV_SWAP_STARTS, .text = plan->algorithm });
-    if (swap->done == 0) {
-        err = begin(swap);
-    }
-    for (uint32_t steps = err ? 0 : plan->steps(swap); swap->done < steps; swap->done++) {
+    for (; !err && swap->done < steps; swap->done += !err) {
         struct swap_step step = plan->step(swap, swap->done);
 
         err = apply_step(swap, &step, swap->done == first && swap->is_recorded);
         if (!err) {
             err = mark_step(swap, swap->done);
         }
-        if (err) {
-            return err;
-        }
+    }
+    return err;
+}
+
+int swap_run(struct swap *swap)
+{
+    int err;
+
+    boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SWAP_STARTS,
+                                                   .text = plan_of(swap)->algorithm });
+    err = swap->done == 0 ? begin(swap) : go_on(swap);
+    if (!err) {
+        err = run_steps(swap);
+    }
+    wipe_secret(swap->keys, sizeof swap->keys);
+    if (err) {
+        return err;
     }
     if (swap->failed_marks > 0) {
         boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_STATUS_WRITE_FAILS,
                                                        .a = swap->failed_marks });
     }
-    return err ? err : swap_complete(swap);
+    return swap_complete(swap);
 }

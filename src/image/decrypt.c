@@ -3,6 +3,8 @@
 /* Encrypted images: which key opens a body, and the body as it was before encryption. */
 #include "image/decrypt.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "dfu/err.h"
 
@@ -29,28 +31,28 @@ struct dfu_content_key content_key_for(const struct dfu_cipher *cipher,
 
 /* One of our keys on the first TLV of its kind. */
 static enum dfu_image_fault try_key(const struct dfu_unwrap_key *key, const struct dfu_image *image,
-                                    struct dfu_content_key *out)
+                                    struct dfu_content_key *out, uint8_t *wrapped, uint16_t *len)
 {
-    uint8_t wrapped[DFU_WRAPPED_KEY_MAX];
     struct dfu_image_tlv tlv;
     int err = dfu_image_tlv_find(image, key->alg->tlv_type, false, &tlv);
 
     if (err) {
         return err == DFU_ERR_NOENT ? DFU_IMAGE_ENC_MISSING : DFU_IMAGE_UNREADABLE;
     }
-    if (tlv.len != key->alg->wrapped_len[out->len == 32] || tlv.len > sizeof(wrapped)) {
+    if (tlv.len != key->alg->wrapped_len[out->len == 32] || tlv.len > DFU_WRAPPED_KEY_MAX) {
         return DFU_IMAGE_ENC_LENGTH;
     }
-    if (dfu_image_tlv_read(image, &tlv, wrapped, sizeof(wrapped)) < 0) {
+    if (dfu_image_tlv_read(image, &tlv, wrapped, DFU_WRAPPED_KEY_MAX) < 0) {
         return DFU_IMAGE_UNREADABLE;
     }
+    *len = tlv.len;
     err = key->alg->unwrap(key, wrapped, tlv.len, out->bytes, out->len);
     return err ? DFU_IMAGE_ENC_KEY : DFU_IMAGE_FINE;
 }
 
-enum dfu_image_fault dfu_image_content_key(const struct dfu_image_decryption *how,
-                                           const struct dfu_image *image,
-                                           struct dfu_content_key *out)
+static enum dfu_image_fault open_key(const struct dfu_image_decryption *how,
+                                     const struct dfu_image *image, struct dfu_content_key *out,
+                                     uint8_t *wrapped, uint16_t *len)
 {
     enum dfu_image_fault fault = DFU_IMAGE_ENC_MISSING;
 
@@ -59,7 +61,7 @@ enum dfu_image_fault dfu_image_content_key(const struct dfu_image_decryption *ho
         return DFU_IMAGE_FINE;
     }
     for (size_t i = 0; i < how->key_count; i++) {
-        enum dfu_image_fault found = try_key(&how->keys[i], image, out);
+        enum dfu_image_fault found = try_key(&how->keys[i], image, out, wrapped, len);
 
         if (found == DFU_IMAGE_FINE || found == DFU_IMAGE_UNREADABLE) {
             return found;
@@ -68,6 +70,49 @@ enum dfu_image_fault dfu_image_content_key(const struct dfu_image_decryption *ho
     }
     wipe_secret(out->bytes, sizeof(out->bytes));
     return fault;
+}
+
+enum dfu_image_fault dfu_image_content_key(const struct dfu_image_decryption *how,
+                                           const struct dfu_image *image,
+                                           struct dfu_content_key *out)
+{
+    uint8_t wrapped[DFU_WRAPPED_KEY_MAX];
+    uint16_t len;
+
+    return open_key(how, image, out, wrapped, &len);
+}
+
+enum dfu_image_fault content_key_wrapped(const struct dfu_image_decryption *how,
+                                         const struct dfu_image *image, uint8_t *out, size_t room,
+                                         uint16_t *len)
+{
+    uint8_t wrapped[DFU_WRAPPED_KEY_MAX];
+    struct dfu_content_key key;
+    enum dfu_image_fault fault = open_key(how, image, &key, wrapped, len);
+
+    wipe_secret(&key, sizeof(key));
+    if (!fault && *len > room) {
+        fault = DFU_IMAGE_ENC_LENGTH;
+    }
+    if (!fault) {
+        memcpy(out, wrapped, *len);
+    }
+    return fault;
+}
+
+enum dfu_image_fault content_key_unwrap(const struct dfu_image_decryption *how,
+                                        const uint8_t *wrapped, size_t room,
+                                        struct dfu_content_key *out)
+{
+    for (size_t i = 0; i < how->key_count; i++) {
+        const struct dfu_unwrap_key *key = &how->keys[i];
+        uint16_t len = key->alg->wrapped_len[out->len == 32];
+
+        if (len <= room && key->alg->unwrap(key, wrapped, len, out->bytes, out->len) == 0) {
+            return DFU_IMAGE_FINE;
+        }
+    }
+    return DFU_IMAGE_ENC_KEY;
 }
 
 int dfu_content_key_apply(const struct dfu_content_key *key, uint32_t off, uint8_t *data,

@@ -16,6 +16,17 @@ struct dfu_image_opener {
 /* Bytes of the content key that an image with these flags has; 0: it is not encrypted. */
 uint8_t content_key_len(uint32_t flags);
 
+/* The wrapped key that one of ours opens, as the image carries it; the rest of out, which holds
+ * room bytes, is left alone. DFU_IMAGE_ENC_LENGTH if there is no room for it. */
+enum dfu_image_fault content_key_wrapped(const struct dfu_image_decryption *how,
+                                         const struct dfu_image *image, uint8_t *out, size_t room,
+                                         uint16_t *len);
+
+/* Unwrap a key that was kept so; what follows it in wrapped is not looked at. */
+enum dfu_image_fault content_key_unwrap(const struct dfu_image_decryption *how,
+                                        const uint8_t *wrapped, size_t room,
+                                        struct dfu_content_key *out);
+
 /* The body's place, and no key yet. */
 struct dfu_content_key content_key_for(const struct dfu_cipher *cipher,
                                        const struct dfu_image_header *header);

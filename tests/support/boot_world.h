@@ -54,6 +54,9 @@ struct world_spec {
     uint8_t erased;
     bool validate_primary, prevent_downgrade, bootstrap;
     const struct dfu_key *key; /* NULL: images are accepted by their hash alone */
+    const struct dfu_image_decryption *decryption; /* NULL: none */
+    uint16_t key_size;                             /* bytes kept of a content key */
+    bool keeps_wrapped_keys;
     uint32_t guard; /* bytes of foreign flash before and after, a sector each; may be 0 */
     struct world_area_spec areas[WORLD_PLACES];
 };

@@ -40,10 +40,16 @@ static size_t signature_size(const struct test_recipe *recipe)
     return recipe->ed25519 ? TLV_HEAD + SHA256_SIZE + TLV_HEAD + ED25519_SIZE : 0;
 }
 
+static size_t wrapped_size(const struct test_recipe *recipe)
+{
+    return recipe->content_key ? TLV_HEAD + recipe->crypt_len + 8u : 0;
+}
+
 size_t test_image_size(const struct test_recipe *recipe)
 {
     return recipe->hdr_size + recipe->body + prot_size(recipe) +
-           tlvs_size(recipe->tlvs, recipe->tlv_count) + signature_size(recipe);
+           tlvs_size(recipe->tlvs, recipe->tlv_count) + signature_size(recipe) +
+           wrapped_size(recipe);
 }
 
 static uint8_t *put_tlv_head(uint8_t *at, unsigned type, size_t len)
@@ -91,6 +97,61 @@ static void put_signature(EVP_PKEY *key, uint8_t *at, const uint8_t *digest)
     OPENSSL_free(der);
 }
 
+/* Electronic code book, block by block: the parts that the format's modes are made of. */
+static void aes_ecb(const uint8_t *key, size_t key_len, const uint8_t in[16], uint8_t out[16])
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    const EVP_CIPHER *cipher = key_len == 16 ? EVP_aes_128_ecb() : EVP_aes_256_ecb();
+    uint8_t block[16];
+    int len = 0;
+
+    memcpy(block, in, sizeof block);
+    if (!ctx || !EVP_EncryptInit_ex(ctx, cipher, NULL, key, NULL) ||
+        !EVP_EncryptUpdate(ctx, out, &len, block, sizeof block) || len != sizeof block) {
+        fprintf(stderr, "test image: encrypting failed\n");
+        abort();
+    }
+    EVP_CIPHER_CTX_free(ctx);
+}
+
+/* RFC 3394, 2.2.1: six rounds over all halves. */
+static void put_wrapped_key(const struct test_recipe *recipe, uint8_t *at)
+{
+    uint8_t block[16];
+    unsigned count = recipe->crypt_len / 8u;
+
+    at = put_tlv_head(at, DFU_TLV_ENC_KW, recipe->crypt_len + 8u);
+    memset(at, 0xa6, 8);
+    memcpy(at + 8, recipe->content_key, recipe->crypt_len);
+    for (unsigned j = 0; j < 6; j++) {
+        for (unsigned i = 1; i <= count; i++) {
+            memcpy(block, at, 8);
+            memcpy(block + 8, at + i * 8, 8);
+            aes_ecb(recipe->kek, recipe->crypt_len, block, block);
+            memcpy(at, block, 8);
+            at[7] ^= (uint8_t)(count * j + i);
+            memcpy(at + i * 8, block + 8, 8);
+        }
+    }
+}
+
+void test_image_crypt(const struct test_recipe *recipe, uint8_t *image)
+{
+    for (uint32_t i = 0; recipe->content_key && i < recipe->body; i++) {
+        static uint8_t stream[16];
+
+        if (i % 16 == 0) {
+            uint8_t counter[16] = { 0 };
+
+            counter[15] = (uint8_t)(i / 16);
+            counter[14] = (uint8_t)(i / 16 >> 8);
+            counter[13] = (uint8_t)(i / 16 >> 16);
+            aes_ecb(recipe->content_key, recipe->crypt_len, counter, stream);
+        }
+        image[recipe->hdr_size + i] ^= stream[i % 16];
+    }
+}
+
 static void put_header(const struct test_recipe *recipe, uint8_t *out)
 {
     memset(out, 0, recipe->hdr_size);
@@ -99,7 +160,9 @@ static void put_header(const struct test_recipe *recipe, uint8_t *out)
     put_le16(out + 8, recipe->hdr_size);
     put_le16(out + 10, (uint16_t)prot_size(recipe));
     put_le32(out + 12, recipe->body);
-    put_le32(out + 16, recipe->flags);
+    put_le32(out + 16, recipe->flags | (!recipe->content_key      ? 0u
+                                        : recipe->crypt_len == 16 ? DFU_IMAGE_F_ENCRYPTED_AES128
+                                                                  : DFU_IMAGE_F_ENCRYPTED_AES256));
     out[20] = recipe->version.major;
     out[21] = recipe->version.minor;
     put_le16(out + 22, recipe->version.revision);
@@ -121,9 +184,14 @@ void test_image_build(const struct test_recipe *recipe, uint8_t *out)
     }
     sha256(out, (size_t)(at - out), digest);
     at = put_tlv_head(at, TLV_INFO_MAGIC,
-                      tlvs_size(recipe->tlvs, recipe->tlv_count) + signature_size(recipe));
+                      tlvs_size(recipe->tlvs, recipe->tlv_count) + signature_size(recipe) +
+                          wrapped_size(recipe));
     at = put_tlvs(at, recipe->tlvs, recipe->tlv_count, digest);
     if (recipe->ed25519) {
         put_signature(recipe->ed25519, at, digest);
+        at += signature_size(recipe);
+    }
+    if (recipe->content_key) {
+        put_wrapped_key(recipe, at);
     }
 }

@@ -30,6 +30,10 @@ struct test_recipe {
     struct test_tlv prot[TEST_IMAGE_TLVS_MAX], tlvs[TEST_IMAGE_TLVS_MAX];
     size_t prot_count, tlv_count;
     EVP_PKEY *ed25519; /* or NULL: sign the hash, TLVs KEYHASH and ED25519 are added */
+    /* Or NULL: flag and key TLV (AES key wrap) of an encrypted image are added; the body is plain
+     * until test_image_crypt(). Both have crypt_len bytes, 16 or 32. */
+    const uint8_t *content_key, *kek;
+    uint8_t crypt_len;
 };
 
 /* The image's size, all TLVs included. */
@@ -37,5 +41,8 @@ size_t test_image_size(const struct test_recipe *recipe);
 
 /* Build it into out, which holds test_image_size() bytes. */
 void test_image_build(const struct test_recipe *recipe, uint8_t *out);
+
+/* Encrypt the body of a built image, or decrypt it again. */
+void test_image_crypt(const struct test_recipe *recipe, uint8_t *image);
 
 #endif
