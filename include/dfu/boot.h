@@ -74,6 +74,7 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_VERSION,   /* Image version: va.b.c */
     DFU_BOOT_EV_JUMP,      /* Jumping to the <text>image slot */
 
+    DFU_BOOT_EV_SHARING_FAILED,  /* Failed to add data to shared memory area. */
     DFU_BOOT_EV_COUNTER_TOO_LOW, /* Image security counter value a lower than monotonic value b */
     DFU_BOOT_EV_COUNTER_FAILED,  /* Security counter update failed after image a validation: b */
 
@@ -120,6 +121,20 @@ struct dfu_boot_counter {
     void *ctx;
 };
 
+/* What the application is told in a piece of RAM that a start leaves alone (shared_data.h). */
+struct dfu_boot_sharer;
+extern const struct dfu_boot_sharer dfu_boot_sharer;
+
+struct dfu_boot_sharing {
+    const struct dfu_boot_sharer *how; /* &dfu_boot_sharer */
+    uint8_t *mem;
+    size_t size;
+    bool measures;    /* the boot records of the images that run (TLV 0x60), with their hashes */
+    bool informs;     /* about the loader: mode, signature, slot, largest images, counters */
+    uint8_t recovery; /* it has none (0), serial (1), USB DFU (2) */
+    struct dfu_image_version version; /* of the loader */
+};
+
 /* RAM that images may be copied to, as the processor sees it. */
 struct dfu_boot_ram {
     uint32_t addr; /* that images are linked for */
@@ -144,7 +159,9 @@ struct dfu_boot_config {
     bool validate_primary;  /* verify the primary fully at every start; the sane default */
     bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
     const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */
-    bool prevent_counter_downgrade; /* the same by security counter, where the running one has it */
+    /* &dfu_boot_rollback: refuse one of a lower security counter, where the running one has any */
+    const struct dfu_boot_rollback *counter_downgrade;
+    const struct dfu_boot_sharing *sharing; /* NULL: nothing is told */
     bool compare_build_number; /* of dependencies; else versions differ by three numbers only */
     bool bootstrap;            /* an empty or broken primary is filled from a valid secondary */
     bool validate_once;        /* single slot: an image found good is marked, and then trusted */

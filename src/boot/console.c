@@ -43,6 +43,7 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_CHAINLOAD] = "I: Bootloader chainload address offset: 0x$A",
     [DFU_BOOT_EV_VERSION] = "I: Image version: v$a.$b.$c",
     [DFU_BOOT_EV_JUMP] = "I: Jumping to the $timage slot",
+    [DFU_BOOT_EV_SHARING_FAILED] = "E: Failed to add data to shared memory area.",
     [DFU_BOOT_EV_COUNTER_TOO_LOW] =
         "E: Image security counter value $a lower than monotonic value $b",
     [DFU_BOOT_EV_COUNTER_FAILED] =

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "boot/check.h"
+#include "boot/rollback.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
@@ -240,15 +241,23 @@ static enum boot_check check_slot(const struct boot_pair *pair, const struct dfu
     return report->fault == DFU_IMAGE_UNREADABLE ? BOOT_CHECK_UNREADABLE : BOOT_CHECK_INVALID;
 }
 
+static bool has_lower_version(const struct boot_pair *pair, const struct dfu_image_header *update)
+{
+    struct dfu_image_header current;
+
+    return slot_header_read(pair->primary, 0, &current) == DFU_OK &&
+           dfu_image_version_compare(&update->version, &current.version, false) < 0;
+}
+
 /* A primary that does not verify is nothing to fall back to: MCUboot compares with whatever its
  * header holds, which after a cut in an overwrite may be anything. */
 static bool is_downgrade(const struct boot_pair *pair, const struct dfu_image_header *update)
 {
-    struct dfu_image_header current;
+    const struct dfu_boot_config *cfg = pair->cfg;
     struct dfu_image_report report;
 
-    if (slot_header_read(pair->primary, 0, &current) ||
-        dfu_image_version_compare(&update->version, &current.version, false) >= 0) {
+    if (!(cfg->prevent_downgrade && has_lower_version(pair, update)) &&
+        !(cfg->counter_downgrade && cfg->counter_downgrade->is_lower(pair))) {
         return false;
     }
     verify_slot(pair, pair->primary, &report);
@@ -274,7 +283,7 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
     if (check != BOOT_CHECK_GOOD) {
         return check;
     }
-    if (!swaps && pair->cfg->prevent_downgrade && is_downgrade(pair, &header)) {
+    if (!swaps && is_downgrade(pair, &header)) {
         boot_emit(pair,
                   (struct dfu_boot_event){ .id = DFU_BOOT_EV_VERSION_TOO_LOW, .a = pair->image });
         return BOOT_CHECK_TOO_OLD;
@@ -284,8 +293,8 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
         return BOOT_CHECK_INVALID;
     }
     check = check_slot(pair, pair->secondary, "secondary", report);
-    if (check == BOOT_CHECK_GOOD && swaps && pair->cfg->prevent_downgrade &&
-        (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) && is_downgrade(pair, &header)) {
+    if (check == BOOT_CHECK_GOOD && swaps && (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) &&
+        is_downgrade(pair, &header)) {
         boot_emit(pair,
                   (struct dfu_boot_event){ .id = DFU_BOOT_EV_DOWNGRADE_ERASED, .a = pair->image });
         return BOOT_CHECK_TOO_OLD;

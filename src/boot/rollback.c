@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "boot/pick.h"
+#include "boot/place_reader.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
@@ -77,9 +78,8 @@ static int raise_one(const struct dfu_boot_config *cfg, uint8_t image,
                      const struct dfu_boot_place *place)
 {
     const struct dfu_boot_counter *counter = cfg->counter;
-    struct dfu_area_span in_slot = { place->area, place->off };
-    struct dfu_memory_span in_ram = { place->ram, place->ram_len };
-    struct dfu_reader reader = place->ram ? dfu_memory_reader(&in_ram) : dfu_area_reader(&in_slot);
+    struct place_span span;
+    struct dfu_reader reader = place_reader(place, &span);
     uint32_t value, kept;
 
     if (rollback_counter_of(&reader, &value) != 1 || !is_here_to_stay(cfg, place)) {
@@ -106,4 +106,17 @@ static void raise_all(const struct dfu_boot_config *cfg, const struct dfu_boot_r
     }
 }
 
-const struct dfu_boot_rollback dfu_boot_rollback = { check, raise_all };
+static bool is_lower(const struct boot_pair *pair)
+{
+    uint32_t off = dfu_slot_upload_offset(pair->cfg->map, pair->image);
+    struct dfu_area_span primary = { pair->primary, 0 };
+    struct dfu_area_span secondary = { pair->secondary, off };
+    struct dfu_reader runs = dfu_area_reader(&primary);
+    struct dfu_reader offered = dfu_area_reader(&secondary);
+    uint32_t current, next;
+
+    return rollback_counter_of(&runs, &current) == 1 &&
+           (rollback_counter_of(&offered, &next) != 1 || next < current);
+}
+
+const struct dfu_boot_rollback dfu_boot_rollback = { check, raise_all, is_lower };

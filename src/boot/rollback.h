@@ -13,6 +13,8 @@ struct dfu_boot_rollback {
     enum dfu_image_fault (*check)(const struct check_subject *subject);
     /* Raise the kept counters to those of the images that run, and are confirmed. */
     void (*raise)(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out);
+    /* Whether the primary's image has a counter, and the secondary's none or a lower one. */
+    bool (*is_lower)(const struct boot_pair *pair);
 };
 
 /* The counter in an image's protected TLVs. 1 and *value, 0 if it has none, or an error. */

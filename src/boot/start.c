@@ -6,6 +6,7 @@
 
 #include "boot/pick.h"
 #include "boot/rollback.h"
+#include "boot/share.h"
 #include "dfu/err.h"
 
 #define BUF_SIZE_MIN 64u
@@ -58,6 +59,9 @@ static void conclude(const struct dfu_boot_config *cfg, const struct dfu_boot_re
 {
     if (cfg->counter) {
         cfg->counter->rules->raise(cfg, out);
+    }
+    if (cfg->sharing) {
+        cfg->sharing->how->share(cfg, out);
     }
 }
 

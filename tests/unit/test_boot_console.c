@@ -72,6 +72,7 @@ static const struct {
     { { .id = DFU_BOOT_EV_VERSION, .a = 1, .b = 22, .c = 65535 }, "I: Image version: v1.22.65535" },
     { { .id = DFU_BOOT_EV_JUMP, .text = "first " }, "I: Jumping to the first image slot" },
     { { .id = DFU_BOOT_EV_JUMP }, "I: Jumping to the image slot" },
+    { { .id = DFU_BOOT_EV_SHARING_FAILED }, "E: Failed to add data to shared memory area." },
     { { .id = DFU_BOOT_EV_COUNTER_TOO_LOW, .a = 3, .b = 4 },
       "E: Image security counter value 3 lower than monotonic value 4" },
     { { .id = DFU_BOOT_EV_COUNTER_FAILED, .a = 1, .b = 4 },

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Single slot and firmware loader: nothing moves, nothing is erased. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dfu/err.h"
+#include "upgrade.h"
+
+#define SIZE 0x1064u
+#define SLOT 0x4000u
+
+static struct device *single(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+    struct device *d = device_new(&spec);
+
+    put_image(d, WORLD_PRI, OLD, SIZE);
+    return d;
+}
+
+static struct device *with_loader(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_FIRMWARE_LOADER, true);
+    struct device *d = device_new(&spec);
+
+    put_image(d, WORLD_PRI, OLD, SIZE); /* the application */
+    put_image(d, WORLD_SEC, NEW, SIZE); /* the loader */
+    return d;
+}
+
+/* ---- Single slot ---- */
+
+static void a_single_slot_runs_what_verifies_and_writes_nothing(void **state)
+{
+    struct device *d = single();
+
+    (void)state;
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "");
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
+    assert_int_equal(d->last.result.fault, DFU_IMAGE_HASH_MISMATCH);
+    assert_string_equal(lines_of(d), "E: Image in the primary slot is not valid!\n");
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+static void validated_never_wants_a_header_only(void **state)
+{
+    struct device *d = single();
+
+    (void)state;
+    d->world.cfg.validate_primary = false;
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), OLD);
+    wipe(d, WORLD_PRI, 0, 4);
+    assert_int_equal(start(d), 0);
+    assert_string_equal(lines_of(d), "E: Bad image magic 0xffffffff; Image=0\n");
+    device_free(d);
+}
+
+static void validated_once_is_marked_and_then_trusted(void **state)
+{
+    struct device *d = single();
+
+    (void)state;
+    d->world.cfg.validate_once = true;
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "w pri 3ff0 77c295f360d2ef7f3552500f2cb67980\n"
+                                   "w pri 3fe8 01\n");
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), OLD); /* as the option says */
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+static void what_was_not_found_good_is_never_marked(void **state)
+{
+    struct device *d = single();
+
+    (void)state;
+    d->world.cfg.validate_once = true;
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+static void a_cut_while_marking_costs_another_check_at_most(void **state)
+{
+    (void)state;
+    for (uint32_t op = 1; op <= 2; op++) {
+        for (uint64_t seed = 0; seed < 32; seed++) {
+            struct device *d = single();
+
+            d->world.cfg.validate_once = true;
+            start_cut(d, DFU_SIM_CUT_INSIDE, op, seed);
+            assert_int_equal(start(d), OLD);
+            assert_int_equal(start(d), OLD);
+            device_free(d);
+        }
+    }
+}
+
+static void an_image_that_is_not_bootable_does_not_run(void **state)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+    struct device *d = device_new(&spec);
+
+    (void)state;
+    put_image_with(d, WORLD_PRI, OLD, SIZE, DFU_IMAGE_F_NON_BOOTABLE);
+    assert_int_equal(start(d), 0);
+    device_free(d);
+}
+
+static void impossible_sizes_do_not_run(void **state)
+{
+    static const char *const sizes[] = { "ffffffff", "00000080", "003f0000" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct device *d = single();
+
+        wipe(d, WORLD_PRI, 12, 4);
+        put_bytes(d, WORLD_PRI, 12, sizes[i]);
+        assert_int_equal(start(d), 0);
+        assert_int_equal(d->last.err, DFU_ERR_VERIFY);
+        device_free(d);
+    }
+}
+
+/* ---- Firmware loader ---- */
+
+static void the_application_runs_unless_the_loader_is_asked_for(void **state)
+{
+    struct device *d = with_loader();
+
+    (void)state;
+    assert_int_equal(start(d), OLD);
+    assert_false(d->last.result.places[0].is_loader);
+    d->world.cfg.enter_loader = true;
+    assert_int_equal(start(d), NEW);
+    assert_ptr_equal(d->last.result.area, &d->world.area[WORLD_SEC]);
+    assert_true(d->last.result.places[0].is_loader);
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+static void a_broken_loader_leaves_the_application(void **state)
+{
+    struct device *d = with_loader();
+
+    (void)state;
+    d->world.cfg.enter_loader = true;
+    put_bytes(d, WORLD_SEC, 100, "00");
+    assert_int_equal(start(d), OLD);
+    assert_false(d->last.result.places[0].is_loader);
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+static void a_broken_application_starts_the_loader_where_that_is_wanted(void **state)
+{
+    struct device *d = with_loader();
+
+    (void)state;
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
+    d->world.cfg.loader_if_invalid = true;
+    assert_int_equal(start(d), NEW);
+    assert_true(d->last.result.places[0].is_loader);
+    device_free(d);
+}
+
+static void both_broken_run_nothing(void **state)
+{
+    struct device *d = with_loader();
+
+    (void)state;
+    d->world.cfg.enter_loader = true;
+    d->world.cfg.loader_if_invalid = true;
+    put_bytes(d, WORLD_PRI, 100, "00");
+    put_bytes(d, WORLD_SEC, 100, "00");
+    assert_int_equal(start(d), 0);
+    assert_null(d->last.result.area);
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_single_slot_runs_what_verifies_and_writes_nothing),
+        cmocka_unit_test(validated_never_wants_a_header_only),
+        cmocka_unit_test(validated_once_is_marked_and_then_trusted),
+        cmocka_unit_test(what_was_not_found_good_is_never_marked),
+        cmocka_unit_test(a_cut_while_marking_costs_another_check_at_most),
+        cmocka_unit_test(an_image_that_is_not_bootable_does_not_run),
+        cmocka_unit_test(impossible_sizes_do_not_run),
+        cmocka_unit_test(the_application_runs_unless_the_loader_is_asked_for),
+        cmocka_unit_test(a_broken_loader_leaves_the_application),
+        cmocka_unit_test(a_broken_application_starts_the_loader_where_that_is_wanted),
+        cmocka_unit_test(both_broken_run_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
