@@ -272,6 +272,8 @@ static const char *const examples[] = {
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header -S 0x70000 app.bin app.signed.bin",
     "# For the slots of a board, as its bootloader knows them",
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.bin out.bin",
+    "# Straight from the linker",
+    "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.elf out.bin",
     "# A whole slot that is programmed into a new device",
     "dfu sign -k signing.pem -v 1.2.3+7 -H 32 --pad-header -S 0x8000 --confirm app.bin slot.bin",
     "# Encrypted for the device, which has the private half",
@@ -292,6 +294,9 @@ static const char *const examples[] = {
 };
 
 static const char details[] =
+    "INFILE is a binary, Intel HEX (.hex), or a linked program (ELF). Of that the loadable sections\n"
+    "are taken at their load addresses, gaps filled with the erased value.\n"
+    "\n"
     "OUTFILE is written whole or not at all. Options and bytes are imgtool's, but that\n"
     "ECDSA signatures are the same each time (RFC 6979); RSA signatures are random, and so is\n"
     "the key that encrypts.\n"

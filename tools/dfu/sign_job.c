@@ -6,11 +6,13 @@
 #include <strings.h>
 
 #include "dfu/openssl.h"
+#include "elffile.h"
 #include "imagefile.h"
 #include "sign_job.h"
 
-#define TLV_MAX    65535u
-#define HEADER_MAX 65535u
+#define TLV_MAX     65535u
+#define PROGRAM_MAX (64u << 20) /* of an ELF file: gaps between far parts would fill memory */
+#define HEADER_MAX  65535u
 
 int sign_take_number(struct sign_job *job, int id, uint64_t min, uint64_t max, uint32_t *out)
 {
@@ -216,12 +218,46 @@ static int take_hash(struct sign_job *job)
     return CLI_DONE;
 }
 
+/* A program that is linked for another place than the one it will run at is not started: where that
+ * place is said (RAM, or a slot's address), they must agree. */
+static int check_place(struct sign_job *job)
+{
+    struct cli *cli = job->cli;
+    uint64_t lead = cli_has(cli, O_PAD_HEADER) ? job->spec.header_size : 0;
+    uint64_t runs_at = (uint64_t)job->spec.load_addr + lead;
+
+    if ((job->spec.flags & (DFU_IMAGE_F_RAM_LOAD | DFU_IMAGE_F_ROM_FIXED)) == 0 ||
+        (uint64_t)job->base == runs_at) {
+        return CLI_DONE;
+    }
+    return cli_fail(
+        cli, CLI_INPUT,
+        "%s is linked for 0x%llx, and an image for 0x%x has its program at 0x%llx; link "
+        "it for that address, or give another one with %s",
+        cli_arg(cli, 0), (unsigned long long)job->base, job->spec.load_addr,
+        (unsigned long long)runs_at, job->spec.flags & DFU_IMAGE_F_RAM_LOAD ? "-L" : "-F");
+}
+
+/* A binary, Intel HEX, or what the linker made; imgtool takes the latter for a binary. */
+static int read_program(struct sign_job *job)
+{
+    struct cli *cli = job->cli;
+    int exit_code = imagefile_read(cli, cli_arg(cli, 0), &job->input, &job->input_len, &job->base);
+
+    if (exit_code || cli->is_imgtool || !elffile_is(job->input, job->input_len)) {
+        return exit_code;
+    }
+    exit_code = elffile_flatten(cli, cli_arg(cli, 0), job->slot.erased, PROGRAM_MAX, &job->input,
+                                &job->input_len, &job->base);
+    return exit_code ? exit_code : check_place(job);
+}
+
 /* The input, then room for what follows it, and the whole slot if it is to be filled. */
 static int load_input(struct sign_job *job)
 {
     struct cli *cli = job->cli;
     uint16_t header_size = job->spec.header_size;
-    int exit_code = imagefile_read(cli, cli_arg(cli, 0), &job->input, &job->input_len, &job->base);
+    int exit_code = read_program(job);
 
     if (exit_code || cli_has(cli, O_PAD_HEADER)) {
         return exit_code;
