@@ -20,6 +20,7 @@
 #include "dfu/image.h"
 #include "dfu/openssl.h"
 #include "image/verdict.h"
+#include "vector_keys.h"
 
 #define VECTORS   DFU_SOURCE_DIR "/tests/vectors/images.tar.gz"
 #define COLUMNS   14
@@ -142,105 +143,6 @@ static enum dfu_image_fault wanted_fault(char **row)
     return DFU_IMAGE_FINE;
 }
 
-static int load_key(const char *name, uint8_t *der, size_t cap, const struct dfu_sig_alg **alg)
-{
-    char path[128];
-    struct archive_file file;
-    BIO *bio;
-    EVP_PKEY *pkey;
-    int len;
-
-    snprintf(path, sizeof(path), "images/%s", name);
-    file = archive_find(&vectors, path);
-    bio = BIO_new_mem_buf(file.data, (int)file.len);
-    pkey = strstr(name, "-pub.pem") ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL)
-                                    : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    assert_non_null(pkey);
-    len = dfu_openssl_public_key(pkey, der, cap);
-    *alg = dfu_openssl_sig_alg(pkey);
-    assert_non_null(*alg);
-    EVP_PKEY_free(pkey);
-    BIO_free(bio);
-    return len;
-}
-
-/* A key of the vectors, public half; decoded once, because OpenSSL takes its time. */
-static struct dfu_key key_of(const char *name)
-{
-    static struct {
-        char name[64];
-        uint8_t der[DFU_PUBLIC_KEY_MAX];
-        struct dfu_key key;
-    } cache[24];
-    size_t i = 0;
-
-    while (cache[i].name[0] && strcmp(cache[i].name, name) != 0) {
-        i++;
-        assert_true(i < sizeof(cache) / sizeof(cache[0]));
-    }
-    if (!cache[i].name[0]) {
-        const struct dfu_sig_alg *alg;
-        int len = load_key(name, cache[i].der, sizeof(cache[i].der), &alg);
-
-        assert_true(len > 0 && strlen(name) < sizeof(cache[i].name));
-        strcpy(cache[i].name, name);
-        cache[i].key = (struct dfu_key){ alg, cache[i].der, (size_t)len };
-    }
-    return cache[i].key;
-}
-
-/* The decryption of the manifest's enc_key alone, or of none. */
-struct device_keys {
-    uint8_t bytes[DFU_PRIVATE_KEY_MAX];
-    struct dfu_unwrap_key keys[2]; /* an X25519 key is one for each of its hashes */
-    struct dfu_image_decryption how;
-};
-
-static EVP_PKEY *load_private(struct archive_file file)
-{
-    BIO *bio = BIO_new_mem_buf(file.data, (int)file.len);
-    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-
-    BIO_free(bio);
-    assert_non_null(pkey);
-    return pkey;
-}
-
-static void load_device_keys(const char *name, struct device_keys *out)
-{
-    char path[128];
-    struct archive_file file;
-    EVP_PKEY *pkey;
-    int len;
-
-    *out = (struct device_keys){ .how = { &dfu_image_opener, &dfu_aes_ctr_openssl, out->keys, 0 } };
-    if (strcmp(name, "-") == 0) {
-        return;
-    }
-    snprintf(path, sizeof(path), "images/%s", name);
-    file = archive_find(&vectors, path);
-    if (strstr(name, ".b64")) {
-        len = EVP_DecodeBlock(out->bytes, file.data, (int)file.len / 4 * 4);
-        len = len == 18 ? 16 : len == 33 ? 32 : -1; /* the padding counts */
-        assert_true(len > 0);
-        out->keys[0] = (struct dfu_unwrap_key){ &dfu_unwrap_kw_openssl, out->bytes, (size_t)len };
-        out->how.key_count = 1;
-        return;
-    }
-    pkey = load_private(file);
-    len = dfu_openssl_private_key(pkey, out->bytes, sizeof(out->bytes));
-    assert_true(len > 0);
-    for (int i = 0; i < 2; i++) {
-        const struct dfu_unwrap_alg *alg = dfu_openssl_unwrap_alg(pkey, i == 1);
-
-        if (alg) {
-            out->keys[out->how.key_count++] =
-                (struct dfu_unwrap_key){ alg, out->bytes, (size_t)len };
-        }
-    }
-    EVP_PKEY_free(pkey);
-}
-
 /* As by a bootloader: the manifest's key is the only one trusted; without one the hash counts. */
 static struct dfu_image_report verify_with(const uint8_t *data, size_t len, const char *key_name,
                                            const struct dfu_image_decryption *how, bool is_clear)
@@ -258,7 +160,7 @@ static struct dfu_image_report verify_with(const uint8_t *data, size_t len, cons
     struct dfu_key key;
 
     if (strcmp(key_name, "-") != 0) {
-        key = key_of(key_name);
+        key = vector_key(&vectors, key_name);
         policy.keys = &key;
         policy.key_count = 1;
         policy.hash_only = false;
@@ -275,9 +177,9 @@ static struct dfu_image_report verify(const uint8_t *data, size_t len, const cha
 
 static struct dfu_image_report verify_row(char **row, const uint8_t *data, size_t len)
 {
-    struct device_keys device;
+    struct vector_device device;
 
-    load_device_keys(row[C_ENC_KEY], &device);
+    vector_device_keys(&vectors, row[C_ENC_KEY], &device);
     return verify_with(data, len, row[C_KEY], &device.how, is_clear(row));
 }
 
@@ -437,7 +339,7 @@ static void the_key_that_signed_is_found_among_many(void **state)
 
     (void)state;
     for (size_t i = 0; i < 5; i++) {
-        keys[i] = key_of(names[i]);
+        keys[i] = vector_key(&vectors, names[i]);
     }
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct archive_file file = archive_find(&vectors, cases[i].image);
@@ -476,7 +378,7 @@ static void a_reader_that_fails_at_any_time_ends_in_refusal(void **state)
         struct failing f = { { file.data, (uint32_t)file.len }, reads };
         struct dfu_reader reader = { read_or_fail, &f, (uint32_t)file.len };
         uint8_t buf[64];
-        struct dfu_key key = key_of("test-only-ed25519.pem");
+        struct dfu_key key = vector_key(&vectors, "test-only-ed25519.pem");
         struct dfu_image_policy policy = { .hashes = hashes, .keys = &key, .key_count = 1 };
 
         dfu_image_verify(&policy, &reader, 0, buf, sizeof(buf), NULL, NULL, &report);
@@ -625,7 +527,7 @@ static void a_key_hash_longer_than_the_hash_refuses_the_image(void **state)
 
 static void a_key_in_the_image_must_be_the_whole_of_a_trusted_one(void **state)
 {
-    struct dfu_key key = key_of("test-only-ed25519.pem");
+    struct dfu_key key = vector_key(&vectors, "test-only-ed25519.pem");
     uint8_t longer[64] = { 0 };
 
     (void)state;
