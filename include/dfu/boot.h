@@ -93,6 +93,7 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_RAM_FAILED,  /* Image a RAM loading to b is failed. */
     DFU_BOOT_EV_RAM_REMOVED,  /* Removing image a from SRAM at address b */
     DFU_BOOT_EV_SLOT_REMOVED, /* Removing image a slot b from flash */
+    DFU_BOOT_EV_ATTEMPT,      /* Image on trial: start a of b */
     DFU_BOOT_EV_COUNT
 };
 
@@ -151,6 +152,8 @@ struct dfu_boot_ram {
 struct dfu_boot_skip;
 extern const struct dfu_boot_skip dfu_boot_skip_equal;
 
+struct dfu_boot_attempts;
+
 struct dfu_boot_config {
     const struct dfu_slot_map *map;
     const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
@@ -175,7 +178,8 @@ struct dfu_boot_config {
     void (*feed_watchdog)(void *ctx);                             /* may be NULL */
     void *ctx;
 
-    const struct dfu_boot_skip *skip; /* &dfu_boot_skip_equal, or NULL */
+    const struct dfu_boot_skip *skip;         /* &dfu_boot_skip_equal, or NULL */
+    const struct dfu_boot_attempts *attempts; /* attempts.h: starts before a revert */
 };
 
 /* Where an image lies that may run. */
@@ -214,6 +218,7 @@ enum dfu_boot_why {
     DFU_BOOT_WHY_TRAILER,      /* the primary's trailer names a swap of which no step is recorded */
     DFU_BOOT_WHY_TORN_REQUEST, /* the same; the request's erase in the secondary was torn */
     DFU_BOOT_WHY_EMPTY_PRIMARY, /* bootstrap: the primary does not verify, the secondary does */
+    DFU_BOOT_WHY_ATTEMPTS,      /* a revert waits: the image on trial has a start left */
     DFU_BOOT_WHY_BLOCKED,       /* slots do not fit, headers or records make no sense: nothing */
 };
 

@@ -86,7 +86,7 @@ struct dfu_sim_device_config {
     const struct dfu_boot_strategy *strategy;
     struct dfu_image_policy policy;
     bool prevent_downgrade;
-    const struct dfu_boot_skip *skip;     /* or NULL */
+    const struct dfu_boot_config *beyond; /* what it names beyond MCUboot, or NULL */
     const char *board;                    /* what the device calls its hardware */
     const char *version;                  /* of this software, for the banner; or NULL */
     struct dfu_sim_flash *const *flashes; /* their on_op belongs to the device */

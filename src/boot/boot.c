@@ -4,6 +4,7 @@
 #include "boot/boot.h"
 
 #include "base/bytes.h"
+#include "boot/attempts.h"
 #include "boot/copy.h"
 #include "boot/decide.h"
 #include "boot/depend.h"
@@ -116,11 +117,19 @@ static int consider_filling(struct job *job, const struct boot_facts *facts)
     return check_update(job, facts, fill);
 }
 
+/* A trial that is brought in has all its starts before it. */
+static int run_swap(struct swap *swap)
+{
+    int err = swap->type == DFU_SWAP_TEST ? attempts_forget(swap->pair->cfg) : DFU_OK;
+
+    return err == DFU_ERR_POWER ? err : swap_run(swap);
+}
+
 static int resume(struct job *job, struct swap *swap)
 {
     job->type = swap->type;
     job->is_resumed = true;
-    return swap_run(swap);
+    return run_swap(swap);
 }
 
 /* An error that is the update's own ends the update, not the start; without power all ends. */
@@ -133,13 +142,13 @@ static int survive(struct job *job, int err)
     return err;
 }
 
-static int decide(struct job *job)
+static int decide(struct job *job, bool has_start_left)
 {
     const struct dfu_boot_config *cfg = job->pair.cfg;
     struct boot_facts facts;
     struct swap swap;
     int err = look_at_pair(&job->pair, &facts, &swap);
-    struct boot_decision decision = boot_decide(&facts);
+    struct boot_decision decision = attempts_apply(boot_decide(&facts), has_start_left);
 
     if (err) {
         job->is_half_changed =
@@ -215,13 +224,14 @@ static void check_dependencies(struct start *start)
 static int decide_all(struct start *start)
 {
     uint8_t count = start->cfg->map->image_count;
+    bool has_start_left = attempts_has_left(start->cfg, true);
     int err = DFU_OK;
 
     for (uint8_t i = 0; i < count; i++) {
         start->jobs[i] = (struct job){ .pair = pair_of(start->cfg, i), .type = DFU_SWAP_NONE };
     }
     for (uint8_t i = 0; !err && i < count; i++) {
-        err = decide(&start->jobs[i]);
+        err = decide(&start->jobs[i], has_start_left);
         keep_earlier_trials(start, &start->jobs[i]);
     }
     if (!err && count > 1) {
@@ -257,7 +267,7 @@ static int swap_slots(const struct job *job)
     int err = swap_init(&swap, &job->pair, job->type);
 
     swap.is_recorded = job->is_recorded;
-    return err ? err : swap_run(&swap);
+    return err ? err : run_swap(&swap);
 }
 
 static int fill_primary(const struct job *job)
@@ -411,7 +421,8 @@ static void look_at_filling(const struct boot_pair *pair, struct dfu_boot_outloo
 static void look_ahead(const struct boot_pair *pair, const struct boot_facts *facts,
                        const struct swap *swap, struct dfu_boot_outlook *out)
 {
-    struct boot_decision decision = boot_decide(facts);
+    struct boot_decision decision =
+        attempts_apply(boot_decide(facts), attempts_has_left(pair->cfg, false));
     bool swaps = pair->cfg->strategy->plan != NULL;
     bool fills = pair->cfg->bootstrap && !dfu_verdict_is_trusted(&out->primary_report.verdict);
 

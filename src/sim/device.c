@@ -215,7 +215,6 @@ static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
         .policy = dev->cfg->policy,
         .validate_primary = true,
         .prevent_downgrade = dev->cfg->prevent_downgrade,
-        .skip = dev->cfg->skip,
         .buf = dev->buf,
         .buf_len = sizeof dev->buf,
         .event = say_event,
@@ -228,6 +227,11 @@ static int run_bootloader(struct dfu_sim_device *dev)
     struct dfu_boot_config config = boot_config(dev);
     struct dfu_sim_boot_cost before = flash_books(dev);
     int err;
+
+    if (dev->cfg->beyond) {
+        config.skip = dev->cfg->beyond->skip;
+        config.attempts = dev->cfg->beyond->attempts;
+    }
 
     count_from_here(dev);
     err = dfu_boot(&config, &dev->boot);

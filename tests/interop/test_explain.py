@@ -181,6 +181,20 @@ def test_equal_sectors_cost_no_erase(device, images, tmp_path):
     assert f"this start took {erases('--skip-equal')} erases" in device.console()
 
 
+def test_an_image_on_trial_gets_as_many_starts_as_explained(device, images):
+    device.start("--init", images["v1"], "--attempts", 3)
+    dfu(device, "image", "upload", images["v2"])
+    dfu(device, "image", "test", images["v2"])
+    device.stop()
+    told = explain("-f", device.flash, "-b", BOARD, "--attempts", 3)
+    assert versions(told, "as-is") == ["2.0.0+0"] * 3 + ["1.0.0+0"] * 2
+    for version in versions(told, "as-is"):
+        device.start("--attempts", 3)
+        device.wait_for(f"app: application {version} running")
+        device.stop()
+    assert "no change" in run(DFU, "explain", "-f", device.flash, "-b", BOARD).stdout
+
+
 @pytest.mark.parametrize("words, says", [
     ([], "there is nothing to explain"),
     (["app.bin"], "--board"),

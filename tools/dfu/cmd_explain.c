@@ -12,7 +12,7 @@
 #include "explain.h"
 #include "imagefile.h"
 
-enum { OPT_FLASH = 1, OPT_BOARD, OPT_MODE, OPT_KEY, OPT_RUNNING, OPT_NO_DOWNGRADE, OPT_SKIP_EQUAL };
+enum { OPT_FLASH = 1, OPT_BOARD, OPT_MODE, OPT_KEY, OPT_RUNNING, OPT_NO_DOWNGRADE };
 
 #define FLASH_MAX (1u << 30)
 
@@ -28,8 +28,7 @@ static const struct cli_option options[] = {
     { "running", 'r', "IMAGE", 1, "with an image FILE: what runs in slot 0 now", NULL,
       OPT_RUNNING },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
-    { "skip-equal", 0, NULL, 0, "the bootloader leaves sectors alone that are right already", NULL,
-      OPT_SKIP_EQUAL },
+    EXTRAS_OPTIONS,
     { 0 },
 };
 
@@ -111,8 +110,7 @@ static int set_up(struct explain *e, const char *board, const struct boot_mode *
         return cli_fail(e->cli, CLI_INTERNAL, "out of memory");
     }
     e->rehearsal.cfg.prevent_downgrade = cli_has(e->cli, OPT_NO_DOWNGRADE);
-    e->rehearsal.cfg.skip = cli_has(e->cli, OPT_SKIP_EQUAL) ? &dfu_boot_skip_equal : NULL;
-    return CLI_DONE;
+    return extras_take(e->cli, e->board, &e->extras, &e->rehearsal.cfg);
 }
 
 /* ---- A dump ---- */

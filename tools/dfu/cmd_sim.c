@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "extras.h"
 #include "sim_host.h"
 
 enum {
@@ -20,7 +21,6 @@ enum {
     OPT_HASH_ONLY,
     OPT_MODE,
     OPT_NO_DOWNGRADE,
-    OPT_SKIP_EQUAL,
     OPT_INIT,
     OPT_POWER_CUT,
     OPT_STAY_OFF,
@@ -67,8 +67,7 @@ static const struct cli_option options[] = {
     { "mode", 'm', "move|overwrite|overwrite-fast", 1, "how it upgrades, not what the board says",
       NULL, OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
-    { "skip-equal", 0, NULL, 0, "sectors that hold the right bytes already are left alone", NULL,
-      OPT_SKIP_EQUAL },
+    EXTRAS_OPTIONS,
     { "power-cut", 0, "OP[:WHEN]", 1,
       "cut the power at a start's flash operation OP, once; WHEN: before, inside (default), after",
       NULL, OPT_POWER_CUT },
@@ -258,7 +257,6 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
     config->hash_only = cli_has(cli, OPT_HASH_ONLY);
     config->prevent_downgrade = cli_has(cli, OPT_NO_DOWNGRADE);
-    config->skip_equal = cli_has(cli, OPT_SKIP_EQUAL);
     config->real_time = cli_has(cli, OPT_REAL_TIME);
     config->stay_off = cli_has(cli, OPT_STAY_OFF);
     if (!err) {

@@ -9,10 +9,11 @@
 
 #include "cli.h"
 #include "dfu/client.h"
+#include "extras.h"
 #include "rehearsal.h"
 #include "sim_keys.h"
 
-#define EXPLAIN_BOOTS_MAX     4u
+#define EXPLAIN_BOOTS_MAX     8u
 #define EXPLAIN_SCENARIOS_MAX 5u
 #define EXPLAIN_HELP_MAX      16u
 
@@ -62,6 +63,7 @@ struct explain {
     struct sim_keys keys;
     struct dfu_image_policy policy;
     struct rehearsal rehearsal;
+    struct extras extras;
     struct dfu_boot_outlook outlook[DFU_IMAGES_MAX];
     struct explain_slot slots[DFU_IMAGES_MAX][2];
     uint32_t limits[DFU_IMAGES_MAX];

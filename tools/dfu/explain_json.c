@@ -14,6 +14,7 @@ static const char *const why_names[] = {
     [DFU_BOOT_WHY_TRAILER] = "trailer",
     [DFU_BOOT_WHY_TORN_REQUEST] = "torn-request",
     [DFU_BOOT_WHY_EMPTY_PRIMARY] = "empty-primary",
+    [DFU_BOOT_WHY_ATTEMPTS] = "attempts",
     [DFU_BOOT_WHY_BLOCKED] = "blocked",
 };
 static const char *const magic_names[] = { "", "good", "bad", "unset" };

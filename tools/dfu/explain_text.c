@@ -147,6 +147,10 @@ char *explain_why(const struct explain *e, uint8_t image, char *out, size_t cap)
     case DFU_BOOT_WHY_EMPTY_PRIMARY:
         why = "slot 0 holds nothing that passes its check, slot 1 does (bootstrap)";
         break;
+    case DFU_BOOT_WHY_ATTEMPTS:
+        why = "row 3 of the swap-type table fits (on trial, not confirmed), but the image on trial "
+              "has a start left before it is reverted";
+        break;
     case DFU_BOOT_WHY_BLOCKED:
         snprintf(
             out, cap, "no upgrade is possible: %s",

@@ -13,6 +13,7 @@
 #include "boot_modes.h"
 #include "dfu/err.h"
 #include "event_loop.h"
+#include "extras.h"
 #include "flash_file.h"
 #include "server_pty.h"
 #include "server_udp.h"
@@ -33,6 +34,8 @@ struct host {
     struct dfu_board board;
     struct dfu_flash_file file;
     const char *mode_text;
+    struct extras extras;
+    struct dfu_boot_config beyond; /* of it only what goes beyond MCUboot */
     struct dfu_sim_flash *flashes[DFU_BOARD_FLASHES_MAX];
     struct sim_keys keys;
     struct dfu_sim_device_config device_config;
@@ -357,12 +360,13 @@ static void set_up_device(struct host *host)
         .hash_only = config->hash_only,
     };
     host->device_config.prevent_downgrade = config->prevent_downgrade;
-    host->device_config.skip = config->skip_equal ? &dfu_boot_skip_equal : NULL;
+    host->device_config.beyond = &host->beyond;
     host->device_config.board = host->board.name;
     host->device_config.version = DFUKIT_VERSION;
     host->device_config.flashes = host->flashes;
     host->device_config.flash_count = host->file.flash_count;
-    host->device_config.storage = host->board.storage;
+    host->device_config.storage =
+        host->extras.is_divided ? &host->extras.progress : host->board.storage;
     host->device_config.smp_buf_size = config->smp_buf_size;
     host->device_config.smp_buf_count = config->smp_buf_count;
     host->device_config.recovery = config->has_recovery ? &config->recovery : NULL;
@@ -423,6 +427,9 @@ static int run(struct host *host)
         printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name, host->mode_text,
                host->config->flash, host->file.size / 1024);
         err = program_first_image(host);
+    }
+    if (!err) {
+        err = extras_take(host->cli, &host->board, &host->extras, &host->beyond);
     }
     if (!err) {
         set_up_device(host);

@@ -30,7 +30,7 @@ struct sim_host_config {
     struct dfu_sim_recovery_config recovery;
 
     int mode_option; /* of the command line; not given: the board's mode */
-    bool prevent_downgrade, skip_equal;
+    bool prevent_downgrade;
 
     enum dfu_sim_cut_when cut_when;
     uint32_t cut_op;

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "extras.h"
+
+#define KEPT_SECTORS 2u
+#define KINDS        3u
+
+static void cut_out(const struct dfu_area *storage, uint32_t first, uint32_t count,
+                    struct dfu_sector_run *run, const char *label, struct dfu_area *out)
+{
+    uint32_t size = storage->runs[0].size;
+
+    *run = (struct dfu_sector_run){ size, count };
+    *out = *storage;
+    out->label = label;
+    out->base += first * size;
+    out->size = count * size;
+    out->runs = run;
+    out->run_count = 1;
+}
+
+static int divide(struct cli *cli, const struct dfu_board *board, struct extras *out)
+{
+    const struct dfu_area *storage = board->storage;
+    uint32_t sectors = storage ? dfu_area_sector_count(storage) : 0;
+    uint32_t at = sectors - KINDS * KEPT_SECTORS;
+
+    if (sectors < (KINDS + 1) * KEPT_SECTORS || storage->run_count != 1) {
+        return cli_fail(cli, CLI_USAGE,
+                        "the bootloader's records need a storage_partition of %u equal sectors, "
+                        "which board %s does not have; leave out the options that keep records",
+                        (KINDS + 1) * KEPT_SECTORS, board->name);
+    }
+    cut_out(storage, 0, at, &out->runs[0], "progress", &out->progress);
+    cut_out(storage, at, KEPT_SECTORS, &out->runs[1], "revoked", &out->revoked);
+    cut_out(storage, at + KEPT_SECTORS, KEPT_SECTORS, &out->runs[2], "attempts",
+            &out->attempts_area);
+    cut_out(storage, at + 2 * KEPT_SECTORS, KEPT_SECTORS, &out->runs[3], "history", &out->history);
+    out->is_divided = true;
+    return CLI_DONE;
+}
+
+int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *extras,
+                struct dfu_boot_config *cfg)
+{
+    uint64_t attempts = 1;
+    int code = cli_number(cli, EXTRAS_ATTEMPTS, 1, 100, &attempts);
+    bool keeps = attempts > 1;
+
+    if (!code && keeps) {
+        code = divide(cli, board, extras);
+    }
+    if (code) {
+        return code;
+    }
+    cfg->skip = cli_has(cli, EXTRAS_SKIP) ? &dfu_boot_skip_equal : NULL;
+    extras->attempts = (struct dfu_boot_attempts){ &dfu_boot_attempts_rules, &extras->attempts_area,
+                                                   (uint8_t)attempts };
+    cfg->attempts = attempts > 1 ? &extras->attempts : NULL;
+    return CLI_DONE;
+}

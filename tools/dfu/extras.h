@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* extras.h - what a bootloader does beyond MCUboot, as options of the commands that run one; and
+ * the storage partition, divided: how far an upload got, and at its end two sectors for each kind
+ * of record that the bootloader keeps. Always the same places, whatever is used. */
+#ifndef DFU_DFU_EXTRAS_H
+#define DFU_DFU_EXTRAS_H
+
+#include "board.h"
+#include "cli.h"
+#include "dfu/attempts.h"
+#include "dfu/boot.h"
+
+enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS };
+
+/* Rows of a command's options. */
+#define EXTRAS_OPTIONS                                                                               \
+    {                                                                                                \
+        "skip-equal", 0, NULL, 0, "sectors that are right already are left alone", NULL, EXTRAS_SKIP \
+    },                                                                                               \
+    {                                                                                                \
+        "attempts", 0, "N", 1, "starts that an image on trial gets before it is reverted", "1",      \
+            EXTRAS_ATTEMPTS                                                                          \
+    }
+
+struct extras {
+    bool is_divided; /* the storage partition, because something is kept in it */
+    struct dfu_area progress, revoked, attempts_area, history;
+    struct dfu_sector_run runs[4];
+    struct dfu_boot_attempts attempts;
+};
+
+/* Read the options, and put what they ask for into the configuration. The struct must stay where it
+ * is, and the board's areas have their drivers. 0 or an exit code. */
+int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *extras,
+                struct dfu_boot_config *cfg);
+
+#endif
