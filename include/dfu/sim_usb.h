@@ -14,7 +14,7 @@
 #include "dfu/sim_device.h"
 #include "dfu/smp_serial.h"
 #include "dfu/usb_device.h"
-#include "dfu/usb_slot.h"
+#include "dfu/usb_dfuse.h"
 #include "dfu/usb_wait.h"
 
 #ifdef __cplusplus
@@ -31,6 +31,7 @@ struct dfu_sim_usb_config {
     uint16_t transfer_size;                   /* 0: DFU_SIM_USB_TRANSFER_SIZE, which is the most */
     bool upload, reboot, permanent;           /* as in struct dfu_usb_dfu_config and _slot_config */
     bool no_will_detach;                      /* wait for the host's reset instead */
+    bool dfuse;                               /* DfuSe addressing; includes reboot */
     bool announce_flash_time;                 /* flash takes as long as on the part, so say so */
     const struct dfu_usb_slot_timing *timing; /* or NULL: that of the slots' simulated part */
 };
@@ -41,10 +42,10 @@ struct dfu_sim_usb {
     bool is_plugged;
 
     /* the port's own */
-    struct dfu_usb_slot slots[2 * DFU_IMAGES_MAX];
+    struct dfu_usb_dfuse_slot slots[2 * DFU_IMAGES_MAX]; /* or what they begin with */
     struct dfu_usb_slot_config slot_configs[DFU_IMAGES_MAX];
     struct dfu_usb_alt alts[2 * DFU_IMAGES_MAX];
-    char names[2 * DFU_IMAGES_MAX][12];
+    char names[2 * DFU_IMAGES_MAX][64];
     struct dfu_usb_dfu_config dfu_config;
     struct dfu_usb_device_config usb_config;
     enum dfu_sim_device_state seen_state;

@@ -53,10 +53,18 @@ struct dfu_usb_identity {
     const char *web_url; /* "https://..." for browsers, or NULL */
 };
 
+/* How block numbers are meant, where not as DFU 1.1 does: &dfu_usb_dfuse (usb_dfuse.h). */
+struct dfu_usb_dialect {
+    uint16_t version; /* bcdDFUVersion */
+    int (*control)(struct dfu_usb_dfu *dfu, const struct dfu_usb_setup *setup, uint8_t *data,
+                   uint32_t now_ms); /* as dfu_usb_dfu_control */
+};
+
 struct dfu_usb_device_config {
     const struct dfu_usb_identity *identity;
     const struct dfu_usb_dfu_config *dfu; /* interface 2 with cdc, else 0 */
     bool cdc;
+    const struct dfu_usb_dialect *dialect; /* NULL: DFU 1.1 */
 };
 
 struct dfu_usb_device {

@@ -14,6 +14,7 @@
 #define REST_MS         5000u
 #define POLL_MS         1u
 #define WAIT_LOOK_MS    50u
+#define ALT_NAME_MAX    16u
 #define SERIAL_LINE_MAX DFU_SMP_SERIAL_LINE_MAX
 
 static uint32_t short_ms(uint64_t now_ms)
@@ -45,7 +46,50 @@ static void plug_in(struct dfu_sim_usb *port, enum dfu_usb_mode mode)
 static void drop_download(struct dfu_sim_usb *port)
 {
     for (uint8_t i = 0; i < port->dfu_config.alt_count; i++) {
-        dfu_usb_slot_ops.drop(&port->slots[i]);
+        port->alts[i].ops->drop(port->alts[i].ctx);
+    }
+}
+
+/* Alternate i shows a slot, anew: "image_1", or for DfuSe "@image_1 /0x82000/118*4Kg". */
+static void set_alt(struct dfu_sim_usb *port, uint8_t i, const struct dfu_usb_slot_config *cfg,
+                    const struct dfu_area *area, bool is_writable)
+{
+    struct dfu_usb_dfuse_slot *slot = &port->slots[i];
+    struct dfu_usb_alt *alt = &port->alts[i];
+    char name[ALT_NAME_MAX];
+    struct text text = text_in(name, sizeof name);
+
+    text_add(&text, "image_");
+    text_add_dec(&text, i);
+    if (port->cfg->dfuse) {
+        dfu_usb_dfuse_init(slot, cfg, area, is_writable, port->dfu_config.transfer_size);
+        dfu_usb_dfuse_layout(slot, name, port->names[i], sizeof port->names[i]);
+        /* its commands come as downloads */
+        *alt = (struct dfu_usb_alt){ port->names[i], &dfu_usb_dfuse_ops, slot, true, true };
+        return;
+    }
+    dfu_usb_slot_init(&slot->slot, cfg, area);
+    memcpy(port->names[i], name, sizeof name);
+    *alt =
+        (struct dfu_usb_alt){ port->names[i], &dfu_usb_slot_ops, &slot->slot, is_writable, true };
+}
+
+/* Slot 0 is read only, unless there is no other or no application in it. */
+static bool is_writable(const struct dfu_sim_usb *port, uint8_t image, const struct dfu_area *area)
+{
+    const struct dfu_sim_device *dev = port->cfg->device;
+    const struct dfu_slot_pair *pair = &dev->cfg->map->images[image];
+
+    return area == pair->secondary || !pair->secondary ||
+           (image == 0 && dev->state == DFU_SIM_UNBOOTABLE);
+}
+
+static void set_alts(struct dfu_sim_usb *port)
+{
+    for (uint8_t i = 0; i < port->dfu_config.alt_count; i++) {
+        const struct dfu_usb_slot *slot = &port->slots[i].slot;
+
+        set_alt(port, i, slot->cfg, slot->area, is_writable(port, slot->cfg->image, slot->area));
     }
 }
 
@@ -58,9 +102,7 @@ static void follow_start(struct dfu_sim_usb *port, uint64_t now_ms)
     port->seen_state = dev->state;
     port->is_plugged = false;
     drop_download(port);
-    /* Without an application the slot it belongs in may be written. */
-    port->alts[0].can_download =
-        dev->state == DFU_SIM_UNBOOTABLE || !dev->cfg->map->images[0].secondary;
+    set_alts(port);
     if (dev->state == DFU_SIM_RUNNING) {
         plug_in(port, DFU_USB_RUNTIME);
         say_support(port);
@@ -113,18 +155,10 @@ static struct dfu_usb_slot_timing timing_of(const struct dfu_sim_usb_config *cfg
     };
 }
 
-/* "image_0", "image_1": slots in the order of their numbers. */
-static void add_alt(struct dfu_sim_usb *port, uint8_t image, uint8_t number,
-                    const struct dfu_area *area, bool can_download)
+static void add_alt(struct dfu_sim_usb *port, uint8_t image, const struct dfu_area *area)
 {
-    uint8_t i = port->dfu_config.alt_count++;
-    struct text name = text_in(port->names[i], sizeof port->names[i]);
-
-    text_add(&name, "image_");
-    text_add_dec(&name, number);
-    dfu_usb_slot_init(&port->slots[i], &port->slot_configs[image], area);
-    port->alts[i] = (struct dfu_usb_alt){ port->names[i], &dfu_usb_slot_ops, &port->slots[i],
-                                          can_download, true };
+    set_alt(port, port->dfu_config.alt_count++, &port->slot_configs[image], area,
+            is_writable(port, image, area));
 }
 
 static int add_image(struct dfu_sim_usb *port, uint8_t image)
@@ -143,9 +177,9 @@ static int add_image(struct dfu_sim_usb *port, uint8_t image)
         .buf = port->scratch,
         .buf_len = sizeof port->scratch,
     };
-    add_alt(port, image, (uint8_t)(2 * image), pair->primary, !pair->secondary);
+    add_alt(port, image, pair->primary);
     if (pair->secondary) {
-        add_alt(port, image, (uint8_t)(2 * image + 1), pair->secondary, true);
+        add_alt(port, image, pair->secondary);
     }
     return dfu_usb_slot_check(slot);
 }
@@ -171,7 +205,7 @@ int dfu_sim_usb_init(struct dfu_sim_usb *port, const struct dfu_sim_usb_config *
         .block = port->block,
         .transfer_size = cfg->transfer_size ? cfg->transfer_size : DFU_SIM_USB_TRANSFER_SIZE,
         .upload = cfg->upload,
-        .reboot = cfg->reboot,
+        .reboot = cfg->reboot || cfg->dfuse,
         .reboot_delay_ms = REBOOT_DELAY_MS,
         .will_detach = !cfg->no_will_detach,
         .detach_timeout_ms = cfg->no_will_detach ? 10 * DETACH_MS : DETACH_MS,
@@ -180,7 +214,12 @@ int dfu_sim_usb_init(struct dfu_sim_usb *port, const struct dfu_sim_usb_config *
         .has_application = has_application,
         .ctx = port,
     };
-    port->usb_config = (struct dfu_usb_device_config){ &cfg->identity, &port->dfu_config, true };
+    port->usb_config = (struct dfu_usb_device_config){
+        .identity = &cfg->identity,
+        .dfu = &port->dfu_config,
+        .cdc = true,
+        .dialect = cfg->dfuse ? &dfu_usb_dfuse : NULL,
+    };
     if (port->dfu_config.transfer_size > sizeof port->block) {
         return DFU_ERR_RANGE;
     }

@@ -75,14 +75,16 @@ static void put_interface(struct writer *w, uint8_t number, uint8_t alt, const u
 static const uint8_t dfu_runtime[] = { 0, 0xfe, 1, 1 }, dfu_mode[] = { 0, 0xfe, 1, 2 };
 static const uint8_t cdc_control[] = { 1, 2, 2, 0 }, cdc_data[] = { 2, 0x0a, 0, 0 };
 
-static void put_dfu(struct writer *w, const struct dfu_usb_dfu_config *dfu)
+static void put_dfu(struct writer *w, const struct dfu_usb_device *dev)
 {
+    const struct dfu_usb_dfu_config *dfu = dev->cfg->dfu;
+
     put_byte(w, LEN_DFU);
     put_byte(w, DFU_USB_DT_DFU);
     put_byte(w, dfu_usb_dfu_attributes(dfu));
     put_word(w, dfu->detach_timeout_ms);
     put_word(w, dfu->transfer_size);
-    put_word(w, 0x0110);
+    put_word(w, dev->cfg->dialect ? dev->cfg->dialect->version : 0x0110);
 }
 
 static void put_cdc(struct writer *w)
@@ -153,7 +155,7 @@ size_t dfu_usb_describe_configuration(const struct dfu_usb_device *dev, uint8_t 
     for (uint8_t i = 0; !is_runtime(dev) && i < alts; i++) {
         put_interface(&w, 0, i, dfu_mode, DFU_USB_STR_FIRST + i);
     }
-    put_dfu(&w, dfu);
+    put_dfu(&w, dev);
     return w.len;
 }
 

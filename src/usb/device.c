@@ -199,7 +199,8 @@ int dfu_usb_device_control(struct dfu_usb_device *dev, const struct dfu_usb_setu
         return DFU_ERR_STATE;
     }
     if (setup->index == dfu_interface(dev)) {
-        return dfu_usb_dfu_control(&dev->dfu, setup, data, now_ms);
+        return dev->cfg->dialect ? dev->cfg->dialect->control(&dev->dfu, setup, data, now_ms)
+                                 : dfu_usb_dfu_control(&dev->dfu, setup, data, now_ms);
     }
     return has_cdc(dev) && setup->index == 0 ? cdc(dev, setup, data) : DFU_ERR_STATE;
 }

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "usb/slot_parts.h"
 
 #define ID_SIZE     16u
 #define MARK_US     UINT64_C(5000) /* a few trailer fields */
@@ -28,7 +29,7 @@ static bool is_secondary(const struct dfu_usb_slot *slot)
     return slot->area == slot->cfg->map->images[slot->cfg->image].secondary;
 }
 
-static uint32_t image_off(const struct dfu_usb_slot *slot)
+uint32_t usb_slot_image_off(const struct dfu_usb_slot *slot)
 {
     return is_secondary(slot) ? dfu_slot_upload_offset(slot->cfg->map, slot->cfg->image) : 0;
 }
@@ -43,8 +44,7 @@ static void lost_lock(void *ctx, const struct dfu_lock_owner *new_owner)
     slot->is_lost = true;
 }
 
-/* true if the slot is ours to write, from its start or where we stopped. */
-static bool claim(struct dfu_usb_slot *slot, bool is_start)
+bool usb_slot_claim(struct dfu_usb_slot *slot, bool is_start)
 {
     if (slot->cfg->lock && dfu_lock_claim(slot->cfg->lock, &slot->owner)) {
         slot->why = "another update is in progress";
@@ -69,6 +69,15 @@ static void let_go(void *ctx)
 
 /* ---- What comes in ---- */
 
+const char *usb_slot_keeps(const struct dfu_usb_slot *slot)
+{
+    bool is_previous = is_secondary(slot) &&
+                       dfu_mcuboot_swap_type(slot->cfg->map, slot->cfg->image) == DFU_SWAP_REVERT;
+
+    return is_previous ? "the running image isn't confirmed, and this slot holds the one before it"
+                       : NULL;
+}
+
 /* The first block holds the header: enough to refuse what is no image or can't fit. */
 static enum dfu_usb_status begin(struct dfu_usb_slot *slot, const uint8_t *data, size_t len)
 {
@@ -88,9 +97,8 @@ static enum dfu_usb_status begin(struct dfu_usb_slot *slot, const uint8_t *data,
     if (least > dfu_slot_max_image(map, slot->cfg->image)) {
         return refuse(slot, DFU_USB_ERR_ADDRESS, "larger than the slot can hold");
     }
-    if (is_secondary(slot) && dfu_mcuboot_swap_type(map, slot->cfg->image) == DFU_SWAP_REVERT) {
-        return refuse(slot, DFU_USB_ERR_WRITE,
-                      "the running image isn't confirmed, and this slot holds the one before it");
+    if (usb_slot_keeps(slot)) {
+        return refuse(slot, DFU_USB_ERR_WRITE, usb_slot_keeps(slot));
     }
     if (dfu_flash_img_init(&slot->img, map, slot->area, 0, true)) {
         return refuse(slot, DFU_USB_ERR_WRITE, "this slot can't take an image");
@@ -104,7 +112,7 @@ static enum dfu_usb_status slot_write(void *ctx, uint32_t off, const uint8_t *da
     struct dfu_usb_slot *slot = ctx;
     enum dfu_usb_status status = DFU_USB_OK;
 
-    if (!claim(slot, off == 0)) {
+    if (!usb_slot_claim(slot, off == 0)) {
         return DFU_USB_ERR_VENDOR;
     }
     slot->why = NULL;
@@ -126,7 +134,7 @@ static enum dfu_usb_status slot_finish(void *ctx, uint32_t size)
 {
     struct dfu_usb_slot *slot = ctx;
 
-    if (!claim(slot, false)) {
+    if (!usb_slot_claim(slot, false)) {
         return DFU_USB_ERR_VENDOR;
     }
     if (size < slot->expected) {
@@ -179,12 +187,18 @@ static enum dfu_usb_status write_piece(struct dfu_usb_slot *slot)
     return DFU_USB_OK;
 }
 
+void usb_slot_make_effective(struct dfu_usb_slot *slot, uint32_t size)
+{
+    slot->size = size;
+    slot->work = slot->cfg->policy ? DFU_USB_SLOT_VERIFY : DFU_USB_SLOT_MARK;
+}
+
 static enum dfu_usb_status flush(struct dfu_usb_slot *slot)
 {
     if (dfu_flash_img_buffered_write(&slot->img, NULL, 0, true)) {
         return refuse(slot, DFU_USB_ERR_PROG, "programming failed");
     }
-    slot->work = slot->cfg->policy ? DFU_USB_SLOT_VERIFY : DFU_USB_SLOT_MARK;
+    usb_slot_make_effective(slot, slot->size);
     return DFU_USB_MORE;
 }
 
@@ -225,7 +239,7 @@ static bool is_ours(const struct dfu_image *image, uint16_t type, const uint8_t 
 static enum dfu_usb_status verify(struct dfu_usb_slot *slot)
 {
     const struct dfu_usb_slot_config *cfg = slot->cfg;
-    struct dfu_area_span span = { slot->area, image_off(slot) };
+    struct dfu_area_span span = { slot->area, usb_slot_image_off(slot) };
     struct dfu_reader reader = dfu_area_reader(&span);
     uint32_t limit = dfu_slot_max_image(cfg->map, cfg->image);
     struct dfu_image_report report;
@@ -266,7 +280,7 @@ static enum dfu_usb_status slot_step(void *ctx)
     struct dfu_usb_slot *slot = ctx;
 
     /* The host may have been silent, and the lock let go, before it asked for the work. */
-    if (slot->work != DFU_USB_SLOT_NOTHING && !claim(slot, false)) {
+    if (slot->work != DFU_USB_SLOT_NOTHING && !usb_slot_claim(slot, false)) {
         return DFU_USB_ERR_VENDOR;
     }
     switch (slot->work) {
@@ -281,7 +295,7 @@ static enum dfu_usb_status slot_step(void *ctx)
 
 /* ---- What it takes ---- */
 
-static uint64_t erase_us(const struct dfu_usb_slot *slot, uint32_t from, uint32_t end)
+uint64_t usb_slot_erase_us(const struct dfu_usb_slot *slot, uint32_t from, uint32_t end)
 {
     const struct dfu_usb_slot_timing *timing = &slot->cfg->timing;
     struct dfu_sector sector;
@@ -302,9 +316,10 @@ static uint64_t write_us(const struct dfu_usb_slot *slot)
     uint64_t us = (uint64_t)slot->cfg->timing.write_kib_us *
                   (slot->len + dfu_stream_bytes_buffered(stream)) / BYTES_A_KIB;
 
-    us += erase_us(slot, off + stream->erased_to, off + end_after(slot, (uint32_t)slot->len));
+    us += usb_slot_erase_us(slot, off + stream->erased_to,
+                            off + end_after(slot, (uint32_t)slot->len));
     if (!slot->img.is_trailer_clear) {
-        us += erase_us(slot, slot->img.trailer_off, slot->area->size);
+        us += usb_slot_erase_us(slot, slot->img.trailer_off, slot->area->size);
     }
     return us;
 }

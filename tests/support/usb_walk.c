@@ -89,7 +89,7 @@ void usb_walk_start(struct usb_walk *walk)
                                                 .serial = "1",
                                                 .guid = "{5d2c63c1-47d5-4f3f-a0a5-3f2c0d9e1b64}",
                                                 .web_url = "https://example.org/" };
-    walk->cfg = (struct dfu_usb_device_config){ &walk->identity, &walk->dfu_cfg, true };
+    walk->cfg = (struct dfu_usb_device_config){ &walk->identity, &walk->dfu_cfg, true, NULL };
     rule(dfu_usb_device_check(&walk->cfg) == 0, "the configuration is right");
     come_up(walk, DFU_USB_DFU_MODE);
 }

@@ -43,7 +43,7 @@ static void start(struct rig *rig, enum dfu_usb_mode mode, bool cdc)
         .guid = "{5d2c63c1-47d5-4f3f-a0a5-3f2c0d9e1b64}",
         .web_url = "https://example.org/dfu",
     };
-    rig->cfg = (struct dfu_usb_device_config){ &rig->identity, &rig->w.cfg, cdc };
+    rig->cfg = (struct dfu_usb_device_config){ &rig->identity, &rig->w.cfg, cdc, NULL };
     assert_int_equal(dfu_usb_device_check(&rig->cfg), 0);
     dfu_usb_device_start(&rig->dev, &rig->cfg, mode);
 }

@@ -36,6 +36,7 @@ enum {
     OPT_USB_PERMANENT,
     OPT_USB_REBOOT,
     OPT_USB_NO_WILL_DETACH,
+    OPT_USB_DFUSE,
     OPT_USB_WAIT,
     OPT_RECOVERY,
     OPT_RECOVERY_PIN,
@@ -93,6 +94,9 @@ static const struct cli_option options[] = {
       OPT_USB_REBOOT },
     { "usb-no-will-detach", 0, NULL, 0, "stay on the bus after DFU_DETACH until the host resets it",
       NULL, OPT_USB_NO_WILL_DETACH },
+    { "usb-dfuse", 0, NULL, 0,
+      "address slots as ST's DfuSe does (dfu-util -s ADDRESS:leave), and restart when told to leave",
+      NULL, OPT_USB_DFUSE },
     { "usb-wait", 0, "MS", 1,
       "the bootloader waits so long for a download over USB DFU before it starts what is there",
       NULL, OPT_USB_WAIT },
@@ -219,6 +223,7 @@ static int take_usb(struct cli *cli, struct sim_usb_options *usb)
     usb->permanent = cli_has(cli, OPT_USB_PERMANENT);
     usb->reboot = cli_has(cli, OPT_USB_REBOOT);
     usb->no_will_detach = cli_has(cli, OPT_USB_NO_WILL_DETACH);
+    usb->dfuse = cli_has(cli, OPT_USB_DFUSE);
     return err;
 }
 

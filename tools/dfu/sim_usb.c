@@ -64,6 +64,7 @@ static void configure(struct sim_usb *usb, const struct sim_usb_options *options
         .reboot = options->reboot,
         .permanent = options->permanent,
         .no_will_detach = options->no_will_detach,
+        .dfuse = options->dfuse,
         .announce_flash_time = device->cfg->flash_time != NULL,
     };
     usb->exported = (struct dfu_usbip_export){

@@ -15,7 +15,7 @@ struct sim_usb_options {
     uint16_t port;
     const char *serial;
     uint32_t transfer_size;
-    bool no_upload, permanent, reboot, no_will_detach;
+    bool no_upload, permanent, reboot, no_will_detach, dfuse;
     uint32_t wait_ms; /* in the bootloader, at each start; 0: not */
 };
 
