@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "boot/keys.h"
 #include "boot/pick.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
@@ -70,19 +71,20 @@ static int copy(const struct boot_pair *pair, const struct dfu_area *area,
     return DFU_OK;
 }
 
-static int decrypt(const struct boot_pair *pair, const struct ram_span *ram)
+static int decrypt(const struct boot_pair *pair, const struct dfu_area *area,
+                   const struct ram_span *ram)
 {
-    struct dfu_memory_span span = { ram->mem, ram->len };
-    struct dfu_reader reader = dfu_memory_reader(&span);
+    const struct dfu_boot_encryption *encryption = pair->cfg->encryption;
     struct dfu_content_key key;
-    struct dfu_image image;
     int err;
 
-    if (dfu_image_open(&image, &reader, 0) != DFU_IMAGE_FINE ||
-        dfu_image_content_key(pair->cfg->policy.decryption, &image, &key) != DFU_IMAGE_FINE) {
-        return DFU_ERR_VERIFY;
+    if (!encryption) {
+        return DFU_ERR_NOTSUP;
     }
-    err = key.cipher ? dfu_content_key_apply(&key, 0, ram->mem, ram->len) : DFU_OK;
+    err = encryption->find(pair, (struct swap_place){ area, 0 }, &key);
+    if (!err) {
+        err = key.cipher ? encryption->apply(&key, 0, ram->mem, ram->len) : DFU_ERR_VERIFY;
+    }
     wipe_secret(&key, sizeof key);
     return err;
 }
@@ -117,7 +119,7 @@ static int ram_load(const struct boot_pair *pair, uint8_t slot, const struct ram
     if (!err) {
         err = copy(pair, area, out);
         if (!err && (header.flags & ENCRYPTED) != 0) {
-            err = decrypt(pair, out);
+            err = decrypt(pair, area, out);
         }
         (void)refuse(pair, err ? DFU_BOOT_EV_RAM_FAILED : DFU_BOOT_EV_RAM_LOADED, header.load_addr);
         if (err) {

@@ -37,29 +37,33 @@ struct picture {
     uint8_t content_key[32];
 };
 
-static struct picture picture_of(uint8_t major, uint32_t size, uint8_t crypt_len,
-                                 const uint8_t *its_kek)
+static struct picture picture_from(const struct test_recipe *begun, uint32_t size,
+                                   uint8_t crypt_len, const uint8_t *its_kek)
 {
     struct picture p = { .size = size };
-    struct test_recipe recipe = {
-        .hdr_size = 32,
-        .version = { .major = major },
-        .pattern = (uint8_t)(major * 41),
-        .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
-        .tlv_count = 1,
-        .content_key = crypt_len ? p.content_key : NULL,
-        .kek = its_kek,
-        .crypt_len = crypt_len,
-    };
+    struct test_recipe recipe = *begun;
 
     for (uint32_t i = 0; i < sizeof p.content_key; i++) {
-        p.content_key[i] = (uint8_t)(major * 59 + i * 13);
+        p.content_key[i] = (uint8_t)(recipe.version.major * 59 + i * 13);
     }
+    recipe.pattern = (uint8_t)(recipe.version.major * 41);
+    recipe.tlvs[0] = (struct test_tlv){ DFU_TLV_SHA256, NULL, 32 };
+    recipe.tlv_count = 1;
+    recipe.content_key = crypt_len ? p.content_key : NULL;
+    recipe.kek = its_kek;
+    recipe.crypt_len = crypt_len;
     recipe.body = size - (uint32_t)test_image_size(&recipe);
     test_image_build(&recipe, p.open);
     memcpy(p.closed, p.open, size);
     test_image_crypt(&recipe, p.closed);
     return p;
+}
+
+static struct picture picture_of(uint8_t major, uint32_t size, uint8_t crypt_len,
+                                 const uint8_t *its_kek)
+{
+    return picture_from(&(struct test_recipe){ .hdr_size = 32, .version = { .major = major } },
+                        size, crypt_len, its_kek);
 }
 
 static void put_open(struct device *d, enum world_place place, const struct picture *p)
@@ -556,6 +560,85 @@ static void a_configuration_that_could_not_go_on_after_a_cut_is_refused(void **s
     device_free(d);
 }
 
+/* ---- RAM load ---- */
+
+static struct picture ram_picture(uint8_t major, uint32_t addr, uint8_t crypt_len,
+                                  const uint8_t *its_kek)
+{
+    return picture_from(&(struct test_recipe){ .hdr_size = 32,
+                                               .version = { .major = major },
+                                               .flags = DFU_IMAGE_F_RAM_LOAD,
+                                               .load_addr = addr },
+                        0x1064, crypt_len, its_kek);
+}
+
+/* T17 with encryption: both slots hold encrypted bodies, RAM a plain one. */
+static void an_image_is_decrypted_in_ram_T17(void **state)
+{
+    static const uint8_t lens[] = { 0, 16, 32 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lens; i++) {
+        struct picture old = ram_picture(OLD, WORLD_RAM_ADDR, 16, kek);
+        struct picture new = ram_picture(NEW, WORLD_RAM_ADDR + 0x40, lens[i], kek);
+        struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
+        struct device *d;
+
+        spec.decryption = &decryption;
+        d = device_new(&spec);
+        put_closed(d, WORLD_PRI, &old);
+        put_closed(d, WORLD_SEC, &new);
+        assert_int_equal(start(d), NEW);
+        assert_memory_equal(d->world.ram_bytes + 0x40, new.open, new.size);
+        assert_string_equal(ops_of(d), "");
+        device_free(d);
+    }
+}
+
+/* T22, T23 with encryption. */
+static void an_image_that_cannot_be_opened_is_not_left_in_ram_T22_T23(void **state)
+{
+    struct picture old = ram_picture(OLD, WORLD_RAM_ADDR, 16, kek);
+    struct picture foreign = ram_picture(NEW, WORLD_RAM_ADDR + 0x2000, 16, other_kek);
+    struct picture changed = ram_picture(NEW, WORLD_RAM_ADDR + 0x2000, 32, kek);
+    struct picture clear = ram_picture(NEW, WORLD_RAM_ADDR + 0x2000, 16, kek);
+    const struct picture *bad[] = { &foreign, &changed, &clear };
+    static const uint8_t nothing[0x1064];
+
+    (void)state;
+    changed.closed[0x800] ^= 1;
+    memcpy(clear.closed, clear.open, clear.size);
+    for (size_t i = 0; i < 3; i++) {
+        struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
+        struct device *d;
+
+        spec.decryption = &decryption;
+        d = device_new(&spec);
+        put_closed(d, WORLD_PRI, &old);
+        put_closed(d, WORLD_SEC, bad[i]);
+        assert_int_equal(start(d), OLD);
+        assert_memory_equal(d->world.ram_bytes, old.open, old.size);
+        assert_memory_equal(d->world.ram_bytes + 0x2000, nothing, sizeof nothing);
+        device_free(d);
+    }
+}
+
+static void direct_xip_takes_no_keys_and_no_encrypted_image(void **state)
+{
+    struct picture new = picture_of(NEW, 0x1064, 16, kek);
+    struct world_spec spec = spec_equal(DFU_MODE_DIRECT_XIP, true);
+    struct device *d = device_new(&spec);
+
+    (void)state;
+    put_open(d, WORLD_PRI, &new);
+    assert_int_equal(start(d), 0);
+    d->world.cfg.policy.decryption = &decryption;
+    d->world.cfg.encryption = &dfu_boot_encrypted;
+    start(d);
+    assert_int_equal(d->last.err, DFU_ERR_INVAL);
+    device_free(d);
+}
+
 /* ---- Several images ---- */
 
 static void every_image_of_several_has_keys_of_its_own(void **state)
@@ -616,6 +699,9 @@ int main(void)
         cmocka_unit_test(an_image_that_cannot_be_encrypted_again_does_not_move_out),
         cmocka_unit_test(a_broken_image_for_another_key_is_swapped_out_as_it_is),
         cmocka_unit_test(a_configuration_that_could_not_go_on_after_a_cut_is_refused),
+        cmocka_unit_test(an_image_is_decrypted_in_ram_T17),
+        cmocka_unit_test(an_image_that_cannot_be_opened_is_not_left_in_ram_T22_T23),
+        cmocka_unit_test(direct_xip_takes_no_keys_and_no_encrypted_image),
         cmocka_unit_test(every_image_of_several_has_keys_of_its_own),
     };
     return cmocka_run_group_tests_name("encrypted upgrades", tests, NULL, NULL);
