@@ -57,6 +57,7 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
 {
     const struct dfu_recovery_config *cfg = recovery->cfg;
     const struct dfu_area *area = recovery_area(recovery, image, slot);
+    struct dfu_image_policy policy = cfg->policy;
     struct dfu_image_report report;
     struct dfu_area_span span;
     struct dfu_reader reader;
@@ -71,8 +72,9 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
     if (dfu_image_open(&opened, &reader, 0) != DFU_IMAGE_FINE) {
         return false;
     }
-    dfu_image_verify(&cfg->policy, &reader, dfu_slot_max_image(cfg->map, image), cfg->buf,
-                     cfg->buf_len, cfg->feed_watchdog, cfg->ctx, &report);
+    policy.body_is_clear = slot == 0; /* there it runs */
+    dfu_image_verify(&policy, &reader, dfu_slot_max_image(cfg->map, image), cfg->buf, cfg->buf_len,
+                     cfg->feed_watchdog, cfg->ctx, &report);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
         return false;
     }

@@ -213,6 +213,7 @@ static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
         .map = dev->cfg->map,
         .strategy = dev->cfg->strategy,
         .policy = dev->cfg->policy,
+        .encryption = dev->cfg->policy.decryption ? &dfu_boot_encrypted : NULL,
         .validate_primary = true,
         .prevent_downgrade = dev->cfg->prevent_downgrade,
         .buf = dev->buf,

@@ -242,17 +242,19 @@ static enum dfu_usb_status verify(struct dfu_usb_slot *slot)
     struct dfu_area_span span = { slot->area, usb_slot_image_off(slot) };
     struct dfu_reader reader = dfu_area_reader(&span);
     uint32_t limit = dfu_slot_max_image(cfg->map, cfg->image);
+    struct dfu_image_policy policy = *cfg->policy;
     struct dfu_image_report report;
     struct dfu_image image;
 
-    reader.size = slot->size; /* what follows is not part of this download */
+    policy.body_is_clear = !is_secondary(slot); /* there it runs */
+    reader.size = slot->size;                   /* what follows is not part of this download */
     if (dfu_image_open(&image, &reader, limit) == DFU_IMAGE_FINE &&
         !(is_ours(&image, DFU_TLV_UUID_VID, cfg->vendor_id) &&
           is_ours(&image, DFU_TLV_UUID_CID, cfg->class_id))) {
         return refuse(slot, DFU_USB_ERR_TARGET, "an image for another product");
     }
-    dfu_image_verify(cfg->policy, &reader, limit, cfg->buf, cfg->buf_len, cfg->feed_watchdog,
-                     cfg->ctx, &report);
+    dfu_image_verify(&policy, &reader, limit, cfg->buf, cfg->buf_len, cfg->feed_watchdog, cfg->ctx,
+                     &report);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
         enum dfu_usb_status status = status_of(report.fault);
 

@@ -12,7 +12,15 @@
 #include "explain.h"
 #include "imagefile.h"
 
-enum { OPT_FLASH = 1, OPT_BOARD, OPT_MODE, OPT_KEY, OPT_RUNNING, OPT_NO_DOWNGRADE };
+enum {
+    OPT_FLASH = 1,
+    OPT_BOARD,
+    OPT_MODE,
+    OPT_KEY,
+    OPT_DECRYPT_KEY,
+    OPT_RUNNING,
+    OPT_NO_DOWNGRADE
+};
 
 #define FLASH_MAX (1u << 30)
 
@@ -25,6 +33,9 @@ static const struct cli_option options[] = {
       NULL, OPT_MODE },
     { "key", 'k', "PEM", 1, "a key that the bootloader trusts; may be given more than once", NULL,
       OPT_KEY },
+    { "decrypt-key", 0, "FILE", 1,
+      "the device's own key, for encrypted images; may be given more than once", NULL,
+      OPT_DECRYPT_KEY },
     { "running", 'r', "IMAGE", 1, "with an image FILE: what runs in slot 0 now", NULL,
       OPT_RUNNING },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
@@ -74,12 +85,16 @@ static int take_keys(struct explain *e)
         paths[i] = cli_value_n(e->cli, OPT_KEY, i);
     }
     code = sim_keys_load(e->cli, &e->keys, paths, count);
+    if (!code) {
+        code = sim_keys_load_own(e->cli, &e->keys, OPT_DECRYPT_KEY);
+    }
     free(paths);
     e->policy = (struct dfu_image_policy){
         .hashes = hashes,
         .keys = e->keys.keys,
         .key_count = e->keys.count,
         .hash_only = e->keys.count == 0,
+        .decryption = sim_keys_decryption(&e->keys),
     };
     return code;
 }
@@ -102,6 +117,7 @@ static int set_up(struct explain *e, const char *board, const struct boot_mode *
                             mode->text, board);
         }
     }
+    sim_keys_make_room(e->keys.decryption.key_count > 0, &e->board->map);
     e->mode = boot_mode_choose(e->cli, OPT_MODE, e->board);
     if (!e->mode) {
         return CLI_USAGE;

@@ -19,6 +19,7 @@ enum {
     OPT_CONSOLE_ON_SERIAL,
     OPT_KEY,
     OPT_HASH_ONLY,
+    OPT_DECRYPT_KEY,
     OPT_MODE,
     OPT_NO_DOWNGRADE,
     OPT_INIT,
@@ -54,6 +55,9 @@ static const struct cli_option options[] = {
     { "key", 'k', "PEM", 1, "trust images signed with this key; may be given more than once", NULL,
       OPT_KEY },
     { "hash-only", 0, NULL, 0, "trust every image whose hash is right", NULL, OPT_HASH_ONLY },
+    { "decrypt-key", 0, "FILE", 1,
+      "the device's own key, for encrypted images; may be given more than once", NULL,
+      OPT_DECRYPT_KEY },
     { "init", 0, "IMAGE", 1, "program this image into slot 0 if that is empty", NULL, OPT_INIT },
     { "udp", 'u', "PORT", 1, "serve SMP on this UDP port of this machine; 0 finds a free one", NULL,
       OPT_UDP },
@@ -123,6 +127,8 @@ static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --init app-1.0.0.bin --key root-pub.pem --udp 1337",
     "# One on a serial line that loses power in the middle of its first swap",
     "dfu sim -b nrf52840dk -f flash.bin --hash-only --serial /tmp/device --power-cut 31",
+    "# One that decrypts what is encrypted for it",
+    "dfu sim -b sim -f flash.bin --key root-pub.pem --decrypt-key device.pem --udp 1337",
     "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
     NULL,
@@ -257,6 +263,7 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->serial = cli_value(cli, OPT_SERIAL);
     config->init = cli_value(cli, OPT_INIT);
     config->mode_option = OPT_MODE;
+    config->decrypt_key_option = OPT_DECRYPT_KEY;
     config->ready_file = cli_value(cli, OPT_READY_FILE);
     config->address = cli_has(cli, OPT_ADDRESS) ? cli_value(cli, OPT_ADDRESS) : NULL;
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);

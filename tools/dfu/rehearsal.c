@@ -29,6 +29,7 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
         .map = &board->map,
         .strategy = mode->strategy,
         .policy = *policy,
+        .encryption = policy->decryption ? &dfu_boot_encrypted : NULL,
         .validate_primary = true,
         .buf = r->buf,
         .buf_len = sizeof r->buf,

@@ -5,17 +5,19 @@
 
 #include "board.h"
 #include "sign_job.h"
+#include "sim_keys.h"
 
 #define SLOT_MAX    0xffffffffu
 #define MAX_SECTORS 65536u
 
 /* The slot that updates are uploaded to, as the board's bootloader knows it. */
-static int take_board(struct sign_job *job, const struct dfu_board *board)
+static int take_board(struct sign_job *job, struct dfu_board *board)
 {
-    const struct dfu_slot_map *map = &board->map;
+    struct dfu_slot_map *map = &board->map;
     const struct dfu_slot_pair *pair = &map->images[0];
     const struct dfu_area *area = pair->secondary ? pair->secondary : pair->primary;
 
+    sim_keys_make_room(cli_has(job->cli, O_ENCRYPT), map);
     job->largest = dfu_slot_max_image(map, 0);
     if (job->largest == 0) {
         return cli_fail(job->cli, CLI_USAGE,

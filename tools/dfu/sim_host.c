@@ -102,12 +102,21 @@ static void receive_serial(void *ctx, const uint8_t *packet, size_t len)
 
 static int choose_mode(struct host *host)
 {
+    bool has_keys = sim_keys_decryption(&host->keys) != NULL;
     const struct boot_mode *mode =
         boot_mode_choose(host->cli, host->config->mode_option, &host->board);
 
     if (!mode) {
         return CLI_USAGE;
     }
+    if (has_keys &&
+        (mode->mode == DFU_MODE_DIRECT_XIP || mode->mode == DFU_MODE_DIRECT_XIP_REVERT)) {
+        return cli_fail(
+            host->cli, CLI_USAGE,
+            "images that run where they lie cannot be encrypted; choose another --mode, "
+            "or leave out --decrypt-key");
+    }
+    sim_keys_make_room(has_keys, &host->board.map);
     host->device_config.strategy = mode->strategy;
     host->mode_text = mode->text;
     return 0;
@@ -358,6 +367,7 @@ static void set_up_device(struct host *host)
         .keys = host->keys.keys,
         .key_count = host->keys.count,
         .hash_only = config->hash_only,
+        .decryption = sim_keys_decryption(&host->keys),
     };
     host->device_config.prevent_downgrade = config->prevent_downgrade;
     host->device_config.beyond = &host->beyond;
@@ -452,6 +462,9 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
     host->config = config;
     dfu_loop_init(&host->loop);
     err = sim_keys_load(cli, &host->keys, config->key_files, config->key_count);
+    if (!err) {
+        err = sim_keys_load_own(cli, &host->keys, config->decrypt_key_option);
+    }
     if (!err) {
         err = run(host);
     }

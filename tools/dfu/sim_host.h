@@ -15,7 +15,8 @@ struct sim_host_config {
     const char **key_files;
     size_t key_count;
     bool hash_only;
-    const char *init; /* or NULL */
+    int decrypt_key_option; /* of the command line: the device's own keys */
+    const char *init;       /* or NULL */
 
     bool has_udp;
     const char *address; /* or NULL: this machine alone */
