@@ -153,6 +153,7 @@ struct dfu_boot_skip;
 extern const struct dfu_boot_skip dfu_boot_skip_equal;
 
 struct dfu_boot_attempts;
+struct dfu_boot_history;
 
 struct dfu_boot_config {
     const struct dfu_slot_map *map;
@@ -180,6 +181,7 @@ struct dfu_boot_config {
 
     const struct dfu_boot_skip *skip;         /* &dfu_boot_skip_equal, or NULL */
     const struct dfu_boot_attempts *attempts; /* attempts.h: starts before a revert */
+    const struct dfu_boot_history *history;   /* history.h: what became of updates */
 };
 
 /* Where an image lies that may run. */

@@ -38,6 +38,9 @@ int dfu_record_save(struct dfu_record *record, const void *data, size_t len);
 /* The record's length, DFU_ERR_NOENT if there is none, DFU_ERR_NOSPACE if cap is too small. */
 int dfu_record_load(const struct dfu_record *record, void *data, size_t cap);
 
+/* The same for an entry so many saves ago, as far as the ring reaches; 0: the newest. */
+int dfu_record_load_older(const struct dfu_record *record, uint32_t age, void *data, size_t cap);
+
 int dfu_record_clear(struct dfu_record *record);
 
 /* The same as the progress store of a stream. */

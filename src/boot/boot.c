@@ -8,6 +8,7 @@
 #include "boot/copy.h"
 #include "boot/decide.h"
 #include "boot/depend.h"
+#include "boot/history.h"
 #include "boot/look.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
@@ -96,11 +97,15 @@ static int check_update(struct job *job, const struct boot_facts *facts,
     struct dfu_image_report report;
     enum boot_check check = look_at_secondary(&job->pair, decision.type, &report);
     struct boot_settlement settled = boot_settle(facts, decision, check);
+    int err;
 
     job->type = settled.type;
     job->err = refusal(check);
     job->fault = check == BOOT_CHECK_TOO_OLD ? DFU_IMAGE_FINE : report.fault;
-    return clean(&job->pair, decision, &settled);
+    err = check == BOOT_CHECK_GOOD || check == BOOT_CHECK_EMPTY || job->is_fill
+              ? DFU_OK
+              : history_refused(&job->pair, job->err, job->fault);
+    return err ? err : clean(&job->pair, decision, &settled);
 }
 
 /* Nothing is asked for, but the primary does not run: bring in what the secondary holds. */
@@ -216,6 +221,7 @@ static void check_dependencies(struct start *start)
     for (struct job *job = start->jobs; job < start->jobs + count; job++) {
         if (is_upgrade(job)) {
             job->err = DFU_ERR_DEPENDS;
+            (void)history_refused(&job->pair, job->err, DFU_IMAGE_FINE);
         }
         job->type = job->is_resumed ? job->type : DFU_SWAP_NONE;
     }
@@ -273,8 +279,14 @@ static int swap_slots(const struct job *job)
 static int fill_primary(const struct job *job)
 {
     struct swap swap;
-    int err = job->pair.cfg->strategy->copy(&job->pair);
+    int err = history_overwrites(&job->pair);
 
+    if (!err) {
+        err = job->pair.cfg->strategy->copy(&job->pair);
+    }
+    if (!err) {
+        err = history_overwritten(&job->pair);
+    }
     if (!err) {
         err = swap_init(&swap, &job->pair, job->type);
     }
@@ -301,6 +313,9 @@ static int act(struct job *job)
     if (err && job->type != DFU_SWAP_FAIL) {
         job->is_half_changed = err != DFU_ERR_NOSPACE; /* that comes before the first change */
         job->type = DFU_SWAP_NONE;
+    }
+    if (err && err != DFU_ERR_POWER) {
+        (void)history_refused(&job->pair, err, DFU_IMAGE_FINE);
     }
     return survive(job, err);
 }

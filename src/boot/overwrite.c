@@ -4,14 +4,18 @@
  * header goes first and its request last, so that nothing is lost in between. */
 #include "boot/boot.h"
 #include "boot/copy.h"
+#include "boot/history.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
 static int retire_secondary(const struct boot_pair *pair)
 {
     struct dfu_sector first;
-    int err = dfu_area_sector_at(pair->secondary, 0, &first);
+    int err = history_overwritten(pair);
 
+    if (!err) {
+        err = dfu_area_sector_at(pair->secondary, 0, &first);
+    }
     if (!err) {
         err = slot_erase_span(pair, pair->secondary, first.off, first.size);
     }
@@ -20,15 +24,21 @@ static int retire_secondary(const struct boot_pair *pair)
 
 static int overwrite_whole(const struct boot_pair *pair)
 {
-    int err = copy_slot(pair);
+    int err = history_overwrites(pair);
 
+    if (!err) {
+        err = copy_slot(pair);
+    }
     return err ? err : retire_secondary(pair);
 }
 
 static int overwrite_fast(const struct boot_pair *pair)
 {
-    int err = copy_image(pair);
+    int err = history_overwrites(pair);
 
+    if (!err) {
+        err = copy_image(pair);
+    }
     return err ? err : retire_secondary(pair);
 }
 

@@ -4,6 +4,7 @@
  * console, and the last. In between, the mode's own story. */
 #include "dfu/boot.h"
 
+#include "boot/history.h"
 #include "boot/pick.h"
 #include "boot/rollback.h"
 #include "boot/share.h"
@@ -57,6 +58,7 @@ static int check_config(const struct dfu_boot_config *cfg)
 /* What must be said or kept once everything is known to run. */
 static void conclude(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
 {
+    (void)history_runs(cfg);
     if (cfg->counter) {
         cfg->counter->rules->raise(cfg, out);
     }

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "boot/keys.h"
+#include "boot/history.h"
 #include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "boot/spare.h"
@@ -376,5 +377,6 @@ int swap_run(struct swap *swap)
         boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_STATUS_WRITE_FAILS,
                                                        .a = swap->failed_marks });
     }
-    return swap_complete(swap);
+    err = history_swapped(swap->pair, swap->type);
+    return err ? err : swap_complete(swap);
 }

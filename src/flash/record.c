@@ -162,6 +162,32 @@ int dfu_record_load(const struct dfu_record *record, void *data, size_t cap)
     return entry.len;
 }
 
+int dfu_record_load_older(const struct dfu_record *record, uint32_t age, void *data, size_t cap)
+{
+    uint8_t raw[ENTRY_SIZE];
+    struct entry entry;
+
+    if (age >= record->sequence) {
+        return DFU_ERR_NOENT;
+    }
+    for (uint32_t off = 0; off < record->area->size; off += ENTRY_SIZE) {
+        int err = dfu_area_read(record->area, off, raw, sizeof raw);
+
+        if (err) {
+            return err;
+        }
+        if (!entry_decode(raw, &entry) || entry.sequence != record->sequence - age) {
+            continue;
+        }
+        if (entry.len == 0 || entry.len > cap) {
+            return entry.len == 0 ? DFU_ERR_NOENT : DFU_ERR_NOSPACE;
+        }
+        memcpy(data, entry.data, entry.len);
+        return entry.len;
+    }
+    return DFU_ERR_NOENT;
+}
+
 int dfu_record_clear(struct dfu_record *record)
 {
     struct entry entry = { .sequence = record->sequence + 1 };

@@ -232,6 +232,7 @@ static int run_bootloader(struct dfu_sim_device *dev)
     if (dev->cfg->beyond) {
         config.skip = dev->cfg->beyond->skip;
         config.attempts = dev->cfg->beyond->attempts;
+        config.history = dev->cfg->beyond->history;
     }
 
     count_from_here(dev);
