@@ -215,6 +215,53 @@ static void plan_special(struct plan *plan, enum story_strategy strategy)
     }
 }
 
+/* In plain cells: see "known and open" in docs/TESTING.md. */
+static void plan_encrypted_pairs(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct layout layout = { 512, 7, 1, 8 };
+    static const uint32_t size[] = { 700, 301 };
+    struct story_spec spec = spec_of(strategy, 4, 0xff, &layout, size);
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%-14s AES-128, pairs  4  ff", strategy_name(strategy));
+    spec.crypt_len = 16;
+    add_job(plan, &spec, PAIRS, name);
+}
+
+/* Encrypted images: every cut in few geometries. The last layout's trailers take several sectors. */
+static void plan_encrypted(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct layout small[] = { { 1024, 4, 1, 8 },
+                                           { 512, 7, 1, 8 },
+                                           { 256, 10, 1, 12 } };
+    static const uint32_t crypt_sizes[][2] = { { 700, 301 }, { 250, 0 }, { 512, 1024 } };
+    static const struct {
+        uint8_t len, write_size, erased;
+        bool is_wrapped;
+    } ways[] = { { 16, 4, 0xff, false },
+                 { 32, 8, 0x00, false },
+                 { 32, 16, 0xff, false },
+                 { 16, 8, 0xff, true },
+                 { 32, 32, 0x00, true } };
+    char name[64];
+
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        (void)snprintf(name, sizeof name, "%-14s AES-%u%-7s %2u  %02x", strategy_name(strategy),
+                       ways[i].len * 8u, ways[i].is_wrapped ? " wrapped" : "", ways[i].write_size,
+                       ways[i].erased);
+        for (size_t j = 0; j < 3 * 3 * 2; j++) {
+            struct story_spec spec = spec_of(strategy, ways[i].write_size, ways[i].erased,
+                                             &small[j % 3], crypt_sizes[j / 3 % 3]);
+
+            spec.crypt_len = ways[i].len;
+            spec.keeps_wrapped_keys = ways[i].is_wrapped;
+            spec.is_permanent = j >= 9;
+            spec.is_confirmed = j % 2 == 1;
+            add_twice(plan, spec, SINGLES, name);
+        }
+    }
+}
+
 static void make_plan(struct plan *plan, const enum story_strategy *strategies, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -225,6 +272,8 @@ static void make_plan(struct plan *plan, const enum story_strategy *strategies, 
         }
         plan_pairs(plan, strategies[i]);
         plan_special(plan, strategies[i]);
+        plan_encrypted(plan, strategies[i]);
+        plan_encrypted_pairs(plan, strategies[i]);
     }
 }
 

@@ -35,6 +35,9 @@ struct story_spec {
      * any erased unit; sticky ones (parts with error correction) refuse until the next erase. */
     bool is_sticky;
     bool is_unchecked; /* the primary is not verified at each start */
+    /* Bytes of the images' content keys, 16 or 32: both are encrypted, but in the primary. 0: not. */
+    uint8_t crypt_len;
+    bool keeps_wrapped_keys; /* the trailer holds those keys as they came */
 };
 
 /* One way to fail: a stage, and a cut in it and in each boot after it. */

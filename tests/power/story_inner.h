@@ -23,7 +23,8 @@ struct story {
     struct story_spec spec;
     struct world world;
     struct world_log log;
-    uint8_t *image[IMAGES];
+    uint8_t *image[IMAGES];  /* as the primary holds it */
+    uint8_t *closed[IMAGES]; /* as it is everywhere else; the same where it is not encrypted */
     uint32_t size[IMAGES];
     uint8_t *key_der;
     struct dfu_key key;

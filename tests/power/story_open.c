@@ -3,12 +3,26 @@
 /* Setting a story up: images, device, and the flash before each stage. */
 #include <openssl/x509.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/bytes.h"
 #include "dfu/err.h"
 #include "story_inner.h"
 
 #define GUARD_SECTORS 1u
 #define COPY_CHUNK    256u /* so that a sector is copied in several writes */
+
+static const uint8_t kek[32] = "the key of the simulated device";
+static const uint8_t content_keys[IMAGES][32] = { "the old image is encrypted so",
+                                                  "and the new one so" };
+
+/* A KEK wraps keys of its own length. */
+static const struct dfu_unwrap_key unwrap_keys[] = {
+    { &dfu_unwrap_kw_openssl, kek, 16 },
+    { &dfu_unwrap_kw_openssl, kek, 32 },
+};
+static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_aes_ctr_openssl,
+                                                        unwrap_keys, 2 };
 
 static const char *const stage_names[STAGES] = { "request", "upgrade", "revert", "confirm" };
 
@@ -22,6 +36,9 @@ static bool build_images(struct story *s, EVP_PKEY *key)
             .tlvs = { { .type = DFU_TLV_SHA256 } },
             .tlv_count = 1,
             .ed25519 = s->spec.is_signed ? key : NULL,
+            .content_key = s->spec.crypt_len ? content_keys[i] : NULL,
+            .kek = kek,
+            .crypt_len = s->spec.crypt_len,
         };
         uint32_t least = (uint32_t)test_image_size(&recipe);
         uint32_t most = dfu_slot_max_image(&s->world.map, 0);
@@ -33,12 +50,22 @@ static bool build_images(struct story *s, EVP_PKEY *key)
         }
         recipe.body = s->size[i] - least;
         s->image[i] = malloc(s->size[i]);
-        if (!s->image[i]) {
+        s->closed[i] = malloc(s->size[i]);
+        if (!s->image[i] || !s->closed[i]) {
             abort();
         }
         test_image_build(&recipe, s->image[i]);
+        memcpy(s->closed[i], s->image[i], s->size[i]);
+        test_image_crypt(&recipe, s->closed[i]);
     }
     return true;
+}
+
+static uint16_t key_size_of(const struct story_spec *spec)
+{
+    uint32_t len = spec->crypt_len + (spec->keeps_wrapped_keys ? 8u : 0u);
+
+    return (uint16_t)round_up(len, spec->write_size > 8 ? spec->write_size : 8);
 }
 
 static void build_world(struct story *s, EVP_PKEY *key)
@@ -51,6 +78,9 @@ static void build_world(struct story *s, EVP_PKEY *key)
         .max_sectors = spec->max_sectors,
         .erased = spec->erased,
         .validate_primary = !spec->is_unchecked,
+        .decryption = spec->crypt_len ? &decryption : NULL,
+        .key_size = key_size_of(spec),
+        .keeps_wrapped_keys = spec->keeps_wrapped_keys,
         .guard = spec->sector * GUARD_SECTORS,
     };
 
@@ -80,7 +110,7 @@ static bool fill(struct story *s)
     const struct dfu_area *pri = &s->world.area[WORLD_PRI];
 
     boot_world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
-    boot_world_load(&s->world, WORLD_SEC, 0, s->image[NEW], s->size[NEW]);
+    boot_world_load(&s->world, WORLD_SEC, 0, s->closed[NEW], s->size[NEW]);
     return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_image_ok(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_copy_done(&s->world.map, pri) == 0);
@@ -119,6 +149,7 @@ void story_close(struct story *s)
 {
     for (enum image i = OLD; i < IMAGES; i++) {
         free(s->image[i]);
+        free(s->closed[i]);
     }
     for (int i = 0; i < STAGES; i++) {
         free(s->start[i]);

@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* One failing path as text and back:
  *   move,w=4,e=ff,s=1024x5+1,n=16,old=700,new=3000,test,factory,hash,plain,checked,upgrade,cuts=12i7/3b/9a
+ * Encrypted images add aes=16,wrapped (or unwrapped) before the cuts.
  * b, a and i are before, after and inside an operation; the number after i is the tear's seed.
  * p and s are an erase that stopped: its sector is erased up to, or from, that byte. */
 #include <stdio.h>
@@ -41,6 +42,11 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
         spec->is_permanent ? "permanent" : "test", spec->is_confirmed ? "confirmed" : "factory",
         spec->is_signed ? "ed25519" : "hash", spec->is_sticky ? "sticky" : "plain",
         spec->is_unchecked ? "unchecked" : "checked", stages[path->stage]);
+    if (spec->crypt_len > 0) { /* before "cuts=" */
+        len = strlen(out) - strlen("cuts=");
+        (void)snprintf(out + len, size - len, "aes=%u,%s,cuts=", spec->crypt_len,
+                       spec->keeps_wrapped_keys ? "wrapped" : "unwrapped");
+    }
     for (unsigned i = 0; i < path->cut_count; i++) {
         len = strlen(out);
         put_cut(path, i, out + len, size - len);
@@ -103,7 +109,9 @@ static bool parse_name(const char *text, struct story_spec *spec, struct story_p
     spec->is_signed |= strcmp(text, "ed25519") == 0;
     spec->is_sticky |= strcmp(text, "sticky") == 0;
     spec->is_unchecked |= strcmp(text, "unchecked") == 0;
-    return strcmp(text, "permanent") == 0 || strcmp(text, "test") == 0 ||
+    spec->keeps_wrapped_keys |= strcmp(text, "wrapped") == 0;
+    return strcmp(text, "wrapped") == 0 || strcmp(text, "unwrapped") == 0 ||
+           strcmp(text, "permanent") == 0 || strcmp(text, "test") == 0 ||
            strcmp(text, "confirmed") == 0 || strcmp(text, "factory") == 0 ||
            strcmp(text, "ed25519") == 0 || strcmp(text, "hash") == 0 ||
            strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0 ||
@@ -120,6 +128,8 @@ static bool parse_number(const char *text, struct story_spec *spec)
         spec->erased = (uint8_t)value;
     } else if (sscanf(text, "n=%u", &value) == 1) {
         spec->max_sectors = (uint16_t)value;
+    } else if (sscanf(text, "aes=%u", &value) == 1) {
+        spec->crypt_len = (uint8_t)value;
     } else if (sscanf(text, "old=%u", &value) == 1) {
         spec->old_size = value;
     } else if (sscanf(text, "new=%u", &value) == 1) {
