@@ -106,6 +106,10 @@ void dfu_cbor_put_uint(struct dfu_cbor_encoder *enc, uint64_t value);
 void dfu_cbor_put_int(struct dfu_cbor_encoder *enc, int64_t value);
 void dfu_cbor_put_bool(struct dfu_cbor_encoder *enc, bool value);
 void dfu_cbor_put_bytes(struct dfu_cbor_encoder *enc, const void *data, size_t len);
+
+/* Room for len bytes of a byte string, to be filled by the caller; NULL if it does not fit. */
+uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len);
+
 void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text); /* up to its NUL */
 void dfu_cbor_put_text_n(struct dfu_cbor_encoder *enc, const char *text, size_t len);
 

@@ -57,6 +57,8 @@ enum dfu_smp_group_id {
     DFU_SMP_GROUP_IMG = 1,
     DFU_SMP_GROUP_STAT = 2,
     DFU_SMP_GROUP_SETTINGS = 3,
+    DFU_SMP_GROUP_LOG = 4,   /* mynewt's */
+    DFU_SMP_GROUP_CRASH = 5, /* mynewt's */
     DFU_SMP_GROUP_FS = 8,
     DFU_SMP_GROUP_SHELL = 9,
     DFU_SMP_GROUP_ENUM = 10,
@@ -134,7 +136,65 @@ enum dfu_smp_img_err {
     DFU_SMP_IMG_ACTIVE_SLOT_NOT_KNOWN = 34,
 };
 
-/* "EINVAL", or NULL for a number without a name; the same for a code of the OS or image group. */
+enum dfu_smp_stat_err {
+    DFU_SMP_STAT_UNKNOWN = 1,
+    DFU_SMP_STAT_INVALID_GROUP = 2,
+    DFU_SMP_STAT_INVALID_NAME = 3,
+    DFU_SMP_STAT_INVALID_SIZE = 4,
+    DFU_SMP_STAT_WALK_ABORTED = 5,
+};
+
+enum dfu_smp_settings_err {
+    DFU_SMP_SETTINGS_UNKNOWN = 1,
+    DFU_SMP_SETTINGS_KEY_TOO_LONG = 2,
+    DFU_SMP_SETTINGS_KEY_NOT_FOUND = 3,
+    DFU_SMP_SETTINGS_READ_NOT_SUPPORTED = 4,
+    DFU_SMP_SETTINGS_ROOT_KEY_NOT_FOUND = 5,
+    DFU_SMP_SETTINGS_WRITE_NOT_SUPPORTED = 6,
+    DFU_SMP_SETTINGS_DELETE_NOT_SUPPORTED = 7,
+    DFU_SMP_SETTINGS_SAVE_NOT_SUPPORTED = 8,
+};
+
+enum dfu_smp_fs_err {
+    DFU_SMP_FS_UNKNOWN = 1,
+    DFU_SMP_FS_FILE_INVALID_NAME = 2,
+    DFU_SMP_FS_FILE_NOT_FOUND = 3,
+    DFU_SMP_FS_FILE_IS_DIRECTORY = 4,
+    DFU_SMP_FS_FILE_OPEN_FAILED = 5,
+    DFU_SMP_FS_FILE_SEEK_FAILED = 6,
+    DFU_SMP_FS_FILE_READ_FAILED = 7,
+    DFU_SMP_FS_FILE_TRUNCATE_FAILED = 8,
+    DFU_SMP_FS_FILE_DELETE_FAILED = 9,
+    DFU_SMP_FS_FILE_WRITE_FAILED = 10,
+    DFU_SMP_FS_FILE_OFFSET_NOT_VALID = 11,
+    DFU_SMP_FS_FILE_OFFSET_LARGER_THAN_FILE = 12,
+    DFU_SMP_FS_CHECKSUM_HASH_NOT_FOUND = 13,
+    DFU_SMP_FS_MOUNT_POINT_NOT_FOUND = 14,
+    DFU_SMP_FS_READ_ONLY_FILESYSTEM = 15,
+    DFU_SMP_FS_FILE_EMPTY = 16,
+};
+
+enum dfu_smp_shell_err {
+    DFU_SMP_SHELL_UNKNOWN = 1,
+    DFU_SMP_SHELL_COMMAND_TOO_LONG = 2,
+    DFU_SMP_SHELL_EMPTY_COMMAND = 3,
+};
+
+enum dfu_smp_enum_err {
+    DFU_SMP_ENUM_UNKNOWN = 1,
+    DFU_SMP_ENUM_TOO_MANY_GROUPS = 2,
+    DFU_SMP_ENUM_INSUFFICIENT_HEAP = 3,
+    DFU_SMP_ENUM_INDEX_TOO_LARGE = 4,
+};
+
+enum dfu_smp_basic_err {
+    DFU_SMP_BASIC_UNKNOWN = 1,
+    DFU_SMP_BASIC_FLASH_OPEN_FAILED = 2,
+    DFU_SMP_BASIC_FLASH_CONFIG_QUERY_FAIL = 3,
+    DFU_SMP_BASIC_FLASH_ERASE_FAILED = 4,
+};
+
+/* "EINVAL", or NULL for a number without a name; the same for a code of a standard group. */
 const char *dfu_smp_rc_name(uint32_t rc);
 const char *dfu_smp_err_name(uint32_t group, uint32_t rc);
 
@@ -175,6 +235,8 @@ struct dfu_smp_call {
     void *ctx;                    /* of the group's binding */
     const char *reason;           /* "rsn" for servers with verbose errors; a literal or NULL */
     uint16_t err_group, err_rc;   /* set by dfu_smp_fail */
+    const char *hint;             /* key of one number that goes beside "err"; NULL: none */
+    uint32_t hint_value;
 };
 
 /* 0: the map as it stands is the answer. Positive: an SMP code, answered as {"rc"}. Or the result
@@ -210,18 +272,24 @@ struct dfu_smp_binding {
 #define DFU_SMP_EVENT_ALL         0xffffu /* event group 0: everything */
 
 enum dfu_smp_event_id {
-    DFU_SMP_EV_CMD_RECV = (1 << 16) | 1,      /* struct dfu_smp_command_event; may refuse */
-    DFU_SMP_EV_CMD_STATUS = (1 << 16) | 2,    /* reserved */
-    DFU_SMP_EV_CMD_DONE = (1 << 16) | 4,      /* struct dfu_smp_command_event */
-    DFU_SMP_EV_OS_RESET = (2 << 16) | 1,      /* struct dfu_smp_reset_event; may refuse */
-    DFU_SMP_EV_DATETIME_GET = (2 << 16) | 8,  /* no data; may refuse */
-    DFU_SMP_EV_DATETIME_SET = (2 << 16) | 16, /* struct dfu_smp_time; may refuse */
-    DFU_SMP_EV_DFU_CHUNK = (3 << 16) | 1,     /* struct dfu_smp_chunk_event; may refuse */
-    DFU_SMP_EV_DFU_STOPPED = (3 << 16) | 2,   /* the rest: struct dfu_smp_chunk_event or no data */
+    DFU_SMP_EV_CMD_RECV = (1 << 16) | 1,       /* struct dfu_smp_command_event; may refuse */
+    DFU_SMP_EV_CMD_STATUS = (1 << 16) | 2,     /* reserved */
+    DFU_SMP_EV_CMD_DONE = (1 << 16) | 4,       /* struct dfu_smp_command_event */
+    DFU_SMP_EV_OS_RESET = (2 << 16) | 1,       /* struct dfu_smp_reset_event; may refuse */
+    DFU_SMP_EV_OS_INFO_CHECK = (2 << 16) | 2,  /* struct dfu_smp_info_check_event; may refuse */
+    DFU_SMP_EV_OS_INFO_APPEND = (2 << 16) | 4, /* struct dfu_smp_info_append_event; may refuse */
+    DFU_SMP_EV_DATETIME_GET = (2 << 16) | 8,   /* no data; may refuse */
+    DFU_SMP_EV_DATETIME_SET = (2 << 16) | 16,  /* struct dfu_smp_time; may refuse */
+    DFU_SMP_EV_OS_BOOTINFO = (2 << 16) | 32,   /* struct dfu_smp_bootinfo_event; may refuse */
+    DFU_SMP_EV_DFU_CHUNK = (3 << 16) | 1,      /* struct dfu_smp_chunk_event; may refuse */
+    DFU_SMP_EV_DFU_STOPPED = (3 << 16) | 2,    /* the rest: struct dfu_smp_chunk_event or no data */
     DFU_SMP_EV_DFU_STARTED = (3 << 16) | 4,
     DFU_SMP_EV_DFU_PENDING = (3 << 16) | 8,
     DFU_SMP_EV_DFU_CONFIRMED = (3 << 16) | 16, /* uint32_t: the image number */
     DFU_SMP_EV_DFU_CHUNK_WRITE_COMPLETE = (3 << 16) | 32,
+    DFU_SMP_EV_FS_ACCESS = (4 << 16) | 1,       /* struct dfu_smp_fs_event; may refuse */
+    DFU_SMP_EV_SETTINGS_ACCESS = (5 << 16) | 1, /* struct dfu_smp_settings_event; may refuse */
+    DFU_SMP_EV_ENUM_DETAILS = (6 << 16) | 1,    /* struct dfu_smp_details_event; may add keys */
 };
 
 enum dfu_smp_hook_result { DFU_SMP_HOOK_OK = 0, DFU_SMP_HOOK_RC = 1, DFU_SMP_HOOK_ERR = 2 };

@@ -13,6 +13,7 @@
 #define HEAD_MAX   9u
 #define MAP_HEAD   0xa0u /* major type 5 */
 #define ARRAY_HEAD 0x80u /* major type 4 */
+#define BYTES_HEAD 0x40u /* major type 2 */
 #define MAJOR_MASK 0xe0u
 
 static void count_item(struct dfu_cbor_encoder *enc)
@@ -146,6 +147,23 @@ void dfu_cbor_put_bytes(struct dfu_cbor_encoder *enc, const void *data, size_t l
     zcbor_state_t state = open_state(enc);
 
     close_state(enc, &state, zcbor_bstr_encode_ptr(&state, data ? data : "", len));
+}
+
+uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len)
+{
+    zcbor_state_t state = open_state(enc);
+    uint8_t *head = enc->buf + enc->len;
+    bool ok = zcbor_size_put(&state, len) && len <= enc->cap - (size_t)(state.payload - enc->buf);
+    uint8_t *room;
+
+    close_state(enc, &state, ok);
+    if (enc->err) {
+        return NULL;
+    }
+    *head |= BYTES_HEAD; /* a length is an unsigned of another major type */
+    room = enc->buf + enc->len;
+    enc->len += len;
+    return room;
 }
 
 void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text)

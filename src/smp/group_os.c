@@ -13,6 +13,7 @@
 #define COUNT_OF(table)  (sizeof(table) / sizeof((table)[0]))
 #define DATETIME_SET_MIN 19u
 #define DATETIME_SET_MAX 31u
+#define STACK_WORD       4u
 
 static int decode(const struct dfu_smp_call *call, struct dfu_cbor_key *keys, size_t count)
 {
@@ -158,27 +159,53 @@ static bool is_missing_letter(const struct info_field *field)
     return field->letter == 'b' && !field->value;
 }
 
-/* Which fields a format asks for, one bit each; 0 for a format with an unknown letter. */
-static uint32_t info_wanted(const struct info_field fields[INFO_LETTERS],
-                            struct dfu_cbor_span format)
+static uint32_t info_bits(const struct info_field fields[INFO_LETTERS], char letter)
 {
-    uint32_t all = 0, wanted = 0;
+    uint32_t bits = 0;
 
     for (uint32_t i = 0; i < INFO_LETTERS; i++) {
-        all |= is_missing_letter(&fields[i]) ? 0 : 1u << i;
-    }
-    for (size_t at = 0; at < format.len; at++) {
-        uint32_t bits = format.data[at] == 'a' ? all : 0;
+        bool is_asked = letter == 'a' || letter == fields[i].letter;
 
-        for (uint32_t i = 0; i < INFO_LETTERS; i++) {
-            bits |= (uint8_t)fields[i].letter == format.data[at] ? all & (1u << i) : 0;
-        }
-        if (bits == 0) {
-            return 0;
-        }
-        wanted |= bits;
+        bits |= is_asked && !is_missing_letter(&fields[i]) ? 1u << i : 0;
     }
-    return wanted;
+    return bits;
+}
+
+static int ask_hooks_for_letter(struct dfu_smp_call *call, char letter)
+{
+    bool is_known = false;
+    struct dfu_smp_info_check_event event = { letter, &is_known };
+    int err = dfu_smp_notify(call, DFU_SMP_EV_OS_INFO_CHECK, &event, sizeof(event));
+
+    if (!err && !is_known) {
+        err = dfu_smp_fail(call, DFU_SMP_OS_INVALID_FORMAT);
+    }
+    return err;
+}
+
+/* Which fields a format asks for, one bit each. */
+static int info_wanted(struct dfu_smp_call *call, const struct info_field fields[INFO_LETTERS],
+                       struct dfu_cbor_span format, uint32_t *wanted)
+{
+    *wanted = 0;
+    for (size_t at = 0; at < format.len; at++) {
+        uint32_t bits = info_bits(fields, (char)format.data[at]);
+        int err = bits ? 0 : ask_hooks_for_letter(call, (char)format.data[at]);
+
+        if (err) {
+            return err;
+        }
+        *wanted |= bits;
+    }
+    return 0;
+}
+
+static int info_append(struct dfu_smp_call *call, struct dfu_cbor_span format, char *buf)
+{
+    struct dfu_smp_info_append_event event = { format, memchr(format.data, 'a', format.len) != NULL,
+                                               buf, INFO_MAX + 1 };
+
+    return dfu_smp_notify(call, DFU_SMP_EV_OS_INFO_APPEND, &event, sizeof(event));
 }
 
 static int info(struct dfu_smp_call *call)
@@ -190,6 +217,7 @@ static int info(struct dfu_smp_call *call)
     char buf[INFO_MAX + 1];
     struct text text = text_in(buf, sizeof(buf));
     uint32_t wanted;
+    int err;
 
     if (decode(call, keys, COUNT_OF(keys))) {
         return DFU_SMP_EINVAL;
@@ -198,9 +226,9 @@ static int info(struct dfu_smp_call *call)
         format = (struct dfu_cbor_span){ default_format, sizeof(default_format) };
     }
     info_fields(call->ctx, fields);
-    wanted = info_wanted(fields, format);
-    if (wanted == 0) {
-        return dfu_smp_fail(call, DFU_SMP_OS_INVALID_FORMAT);
+    err = info_wanted(call, fields, format, &wanted);
+    if (err) {
+        return err;
     }
     for (uint32_t i = 0; i < INFO_LETTERS; i++) {
         if (wanted & (1u << i)) {
@@ -208,7 +236,11 @@ static int info(struct dfu_smp_call *call)
             text_add(&text, fields[i].value ? fields[i].value : "unknown");
         }
     }
-    if (text.len == INFO_MAX) {
+    err = info_append(call, format, buf);
+    if (err) {
+        return err;
+    }
+    if (strlen(buf) >= INFO_MAX) {
         return DFU_SMP_EMSGSIZE;
     }
     dfu_cbor_pair_text(call->enc, "output", buf);
@@ -222,12 +254,20 @@ static int bootinfo(struct dfu_smp_call *call)
     const struct dfu_smp_os *os = call->ctx;
     struct dfu_cbor_span query = { 0 };
     struct dfu_cbor_key keys[] = { { .name = "query", .type = DFU_CBOR_TEXT, .out = &query } };
+    bool is_answered = false;
+    struct dfu_smp_bootinfo_event event = { .enc = call->enc, .is_answered = &is_answered };
+    int err;
 
     if (!os->bootloader) {
         return DFU_SMP_ENOTSUP;
     }
     if (decode(call, keys, COUNT_OF(keys))) {
         return DFU_SMP_EINVAL;
+    }
+    event.query = query;
+    err = dfu_smp_notify(call, DFU_SMP_EV_OS_BOOTINFO, &event, sizeof(event));
+    if (err || is_answered) {
+        return err;
     }
     if (!keys[0].found) {
         dfu_cbor_pair_text(call->enc, "bootloader", os->bootloader);
@@ -243,8 +283,85 @@ static int bootinfo(struct dfu_smp_call *call)
     return 0;
 }
 
+/* ---- Statistics ---- */
+
+static void put_task(struct dfu_cbor_encoder *enc, const struct dfu_smp_task *task, uint32_t index)
+{
+    dfu_cbor_put_text(enc, task->name);
+    dfu_cbor_begin_map(enc);
+    dfu_cbor_pair_int(enc, "prio", task->priority);
+    dfu_cbor_pair_uint(enc, "tid", index);
+    dfu_cbor_pair_uint(enc, "state", task->state);
+    if (task->stack_size > 0) {
+        dfu_cbor_pair_uint(enc, "stkuse", task->stack_used / STACK_WORD);
+        dfu_cbor_pair_uint(enc, "stksiz", task->stack_size / STACK_WORD);
+    }
+    if (task->has_runtime) {
+        dfu_cbor_pair_uint(enc, "runtime", task->runtime);
+    }
+    dfu_cbor_end(enc);
+}
+
+static int task_stat(struct dfu_smp_call *call)
+{
+    const struct dfu_smp_os *os = call->ctx;
+    struct dfu_smp_task task = { 0 };
+
+    if (!os->task) {
+        return DFU_SMP_ENOTSUP;
+    }
+    dfu_cbor_put_text(call->enc, "tasks");
+    dfu_cbor_begin_map(call->enc);
+    for (uint32_t i = 0; !call->enc->err && !os->task(os->ctx, i, &task); i++) {
+        put_task(call->enc, &task, i);
+        task = (struct dfu_smp_task){ 0 };
+    }
+    dfu_cbor_end(call->enc);
+    return 0;
+}
+
+/* The pools are the keys of the answer itself, as the newest servers have it. */
+static int pool_stat(struct dfu_smp_call *call)
+{
+    const struct dfu_smp_os *os = call->ctx;
+    struct dfu_smp_pool pool = { 0 };
+
+    if (!os->pool) {
+        return DFU_SMP_ENOTSUP;
+    }
+    for (uint32_t i = 0; !call->enc->err && !os->pool(os->ctx, i, &pool); i++) {
+        dfu_cbor_put_text(call->enc, pool.name);
+        dfu_cbor_begin_map(call->enc);
+        dfu_cbor_pair_uint(call->enc, "blksiz", pool.block_size);
+        dfu_cbor_pair_uint(call->enc, "nblks", pool.blocks);
+        dfu_cbor_pair_uint(call->enc, "nfree", pool.blocks_free);
+        dfu_cbor_pair_uint(call->enc, "min", pool.blocks_free_min);
+        dfu_cbor_end(call->enc);
+    }
+    return 0;
+}
+
+static int echo_control(struct dfu_smp_call *call)
+{
+    const struct dfu_smp_os *os = call->ctx;
+    bool is_on = false;
+    struct dfu_cbor_key keys[] = { { .name = "echo", .type = DFU_CBOR_FLAG, .out = &is_on } };
+
+    if (!os->echo_control) {
+        return DFU_SMP_ENOTSUP;
+    }
+    if (decode(call, keys, COUNT_OF(keys)) || !keys[0].found) {
+        return DFU_SMP_EINVAL;
+    }
+    os->echo_control(os->ctx, is_on);
+    return 0;
+}
+
 static const struct dfu_smp_command os_commands[] = {
     [DFU_SMP_OS_ECHO] = { .read = echo, .write = echo },
+    [DFU_SMP_OS_ECHO_CONTROL] = { .write = echo_control },
+    [DFU_SMP_OS_TASKSTAT] = { .read = task_stat },
+    [DFU_SMP_OS_MPSTAT] = { .read = pool_stat },
     [DFU_SMP_OS_DATETIME] = { .read = datetime_get, .write = datetime_set },
     [DFU_SMP_OS_RESET] = { .write = reset },
     [DFU_SMP_OS_PARAMS] = { .read = params },

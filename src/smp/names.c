@@ -74,11 +74,85 @@ static const char *const img_names[] = {
     [DFU_SMP_IMG_ACTIVE_SLOT_NOT_KNOWN] = "ACTIVE_SLOT_NOT_KNOWN",
 };
 
+static const char *const stat_names[] = {
+    [DFU_SMP_STAT_UNKNOWN] = "UNKNOWN",
+    [DFU_SMP_STAT_INVALID_GROUP] = "INVALID_GROUP",
+    [DFU_SMP_STAT_INVALID_NAME] = "INVALID_STAT_NAME",
+    [DFU_SMP_STAT_INVALID_SIZE] = "INVALID_STAT_SIZE",
+    [DFU_SMP_STAT_WALK_ABORTED] = "WALK_ABORTED",
+};
+
+static const char *const settings_names[] = {
+    [DFU_SMP_SETTINGS_UNKNOWN] = "UNKNOWN",
+    [DFU_SMP_SETTINGS_KEY_TOO_LONG] = "KEY_TOO_LONG",
+    [DFU_SMP_SETTINGS_KEY_NOT_FOUND] = "KEY_NOT_FOUND",
+    [DFU_SMP_SETTINGS_READ_NOT_SUPPORTED] = "READ_NOT_SUPPORTED",
+    [DFU_SMP_SETTINGS_ROOT_KEY_NOT_FOUND] = "ROOT_KEY_NOT_FOUND",
+    [DFU_SMP_SETTINGS_WRITE_NOT_SUPPORTED] = "WRITE_NOT_SUPPORTED",
+    [DFU_SMP_SETTINGS_DELETE_NOT_SUPPORTED] = "DELETE_NOT_SUPPORTED",
+    [DFU_SMP_SETTINGS_SAVE_NOT_SUPPORTED] = "SAVE_NOT_SUPPORTED",
+};
+
+static const char *const fs_names[] = {
+    [DFU_SMP_FS_UNKNOWN] = "UNKNOWN",
+    [DFU_SMP_FS_FILE_INVALID_NAME] = "FILE_INVALID_NAME",
+    [DFU_SMP_FS_FILE_NOT_FOUND] = "FILE_NOT_FOUND",
+    [DFU_SMP_FS_FILE_IS_DIRECTORY] = "FILE_IS_DIRECTORY",
+    [DFU_SMP_FS_FILE_OPEN_FAILED] = "FILE_OPEN_FAILED",
+    [DFU_SMP_FS_FILE_SEEK_FAILED] = "FILE_SEEK_FAILED",
+    [DFU_SMP_FS_FILE_READ_FAILED] = "FILE_READ_FAILED",
+    [DFU_SMP_FS_FILE_TRUNCATE_FAILED] = "FILE_TRUNCATE_FAILED",
+    [DFU_SMP_FS_FILE_DELETE_FAILED] = "FILE_DELETE_FAILED",
+    [DFU_SMP_FS_FILE_WRITE_FAILED] = "FILE_WRITE_FAILED",
+    [DFU_SMP_FS_FILE_OFFSET_NOT_VALID] = "FILE_OFFSET_NOT_VALID",
+    [DFU_SMP_FS_FILE_OFFSET_LARGER_THAN_FILE] = "FILE_OFFSET_LARGER_THAN_FILE",
+    [DFU_SMP_FS_CHECKSUM_HASH_NOT_FOUND] = "CHECKSUM_HASH_NOT_FOUND",
+    [DFU_SMP_FS_MOUNT_POINT_NOT_FOUND] = "MOUNT_POINT_NOT_FOUND",
+    [DFU_SMP_FS_READ_ONLY_FILESYSTEM] = "READ_ONLY_FILESYSTEM",
+    [DFU_SMP_FS_FILE_EMPTY] = "FILE_EMPTY",
+};
+
+static const char *const shell_names[] = {
+    [DFU_SMP_SHELL_UNKNOWN] = "UNKNOWN",
+    [DFU_SMP_SHELL_COMMAND_TOO_LONG] = "COMMAND_TOO_LONG",
+    [DFU_SMP_SHELL_EMPTY_COMMAND] = "EMPTY_COMMAND",
+};
+
+static const char *const enum_names[] = {
+    [DFU_SMP_ENUM_UNKNOWN] = "UNKNOWN",
+    [DFU_SMP_ENUM_TOO_MANY_GROUPS] = "TOO_MANY_GROUP_ENTRIES",
+    [DFU_SMP_ENUM_INSUFFICIENT_HEAP] = "INSUFFICIENT_HEAP_FOR_ENTRIES",
+    [DFU_SMP_ENUM_INDEX_TOO_LARGE] = "INDEX_TOO_LARGE",
+};
+
+static const char *const basic_names[] = {
+    [DFU_SMP_BASIC_UNKNOWN] = "UNKNOWN",
+    [DFU_SMP_BASIC_FLASH_OPEN_FAILED] = "FLASH_OPEN_FAILED",
+    [DFU_SMP_BASIC_FLASH_CONFIG_QUERY_FAIL] = "FLASH_CONFIG_QUERY_FAIL",
+    [DFU_SMP_BASIC_FLASH_ERASE_FAILED] = "FLASH_ERASE_FAILED",
+};
+
 const char *dfu_smp_err_name(uint32_t group, uint32_t rc)
 {
-    switch (group) {
-    case DFU_SMP_GROUP_OS: return rc < COUNT(os_names) ? os_names[rc] : NULL;
-    case DFU_SMP_GROUP_IMG: return rc < COUNT(img_names) ? img_names[rc] : NULL;
-    default: return NULL;
+    static const struct {
+        uint32_t group;
+        const char *const *names;
+        size_t count;
+    } groups[] = {
+        { DFU_SMP_GROUP_OS, os_names, COUNT(os_names) },
+        { DFU_SMP_GROUP_IMG, img_names, COUNT(img_names) },
+        { DFU_SMP_GROUP_STAT, stat_names, COUNT(stat_names) },
+        { DFU_SMP_GROUP_SETTINGS, settings_names, COUNT(settings_names) },
+        { DFU_SMP_GROUP_FS, fs_names, COUNT(fs_names) },
+        { DFU_SMP_GROUP_SHELL, shell_names, COUNT(shell_names) },
+        { DFU_SMP_GROUP_ENUM, enum_names, COUNT(enum_names) },
+        { DFU_SMP_GROUP_BASIC, basic_names, COUNT(basic_names) },
+    };
+
+    for (size_t i = 0; i < COUNT(groups); i++) {
+        if (groups[i].group == group) {
+            return rc < groups[i].count ? groups[i].names[rc] : NULL;
+        }
     }
+    return NULL;
 }

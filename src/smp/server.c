@@ -133,6 +133,9 @@ static void encode_refusal(struct dfu_smp_call *call, int result)
         dfu_cbor_pair_uint(call->enc, "group", call->err_group);
         dfu_cbor_pair_uint(call->enc, "rc", call->err_rc);
         dfu_cbor_end(call->enc);
+        if (call->hint) {
+            dfu_cbor_pair_uint(call->enc, call->hint, call->hint_value);
+        }
     } else {
         dfu_cbor_pair_uint(call->enc, "rc", (uint32_t)result);
         if (call->server->verbose_errors && call->reason) {

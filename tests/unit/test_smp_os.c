@@ -427,6 +427,144 @@ static void bootloader_info_names_it_and_its_mode(void **state)
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 03 ff ff");
 }
 
+/* ---- What an application adds ---- */
+
+static int one_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
+{
+    (void)ctx;
+    if (index > 1) {
+        return DFU_ERR_NOENT;
+    }
+    *task = (struct dfu_smp_task){ .name = "idle", .priority = 15 };
+    task->stack_size = index ? 0 : 320;
+    task->stack_used = 100;
+    if (index) {
+        task->name = "m";
+        task->priority = -1;
+        task->state = 2;
+        task->has_runtime = true;
+        task->runtime = 0x100000000u;
+    }
+    return 0;
+}
+
+static int one_pool(void *ctx, uint32_t index, struct dfu_smp_pool *pool)
+{
+    (void)ctx;
+    *pool = (struct dfu_smp_pool){ "0", 1, 300, 200, 100 };
+    return index ? DFU_ERR_NOENT : 0;
+}
+
+static void tasks_are_told_with_their_stacks_in_words(void **state)
+{
+    (void)state;
+    smp_peer_read(&peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 08 ff");
+    machine.os.task = one_task;
+    smp_peer_read(
+        &peer, 0, DFU_SMP_OS_TASKSTAT, "a0",
+        "bf 65 74 61 73 6b 73 bf 64 69 64 6c 65 bf 64 70 72 69 6f 0f 63 74 69 64 00 65 73 "
+        "74 61 74 65 00 66 73 74 6b 75 73 65 18 19 66 73 74 6b 73 69 7a 18 50 ff 61 6d bf "
+        "64 70 72 69 6f 20 63 74 69 64 01 65 73 74 61 74 65 02 67 72 75 6e 74 69 6d 65 1b "
+        "00 00 00 01 00 00 00 00 ff ff ff");
+    peer.server.response_cap = 64;
+    smp_peer_read(&peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 07 ff");
+}
+
+static void pools_are_the_keys_of_the_answer(void **state)
+{
+    (void)state;
+    smp_peer_read(&peer, 0, DFU_SMP_OS_MPSTAT, "a0", "bf 62 72 63 08 ff");
+    machine.os.pool = one_pool;
+    smp_peer_read(
+        &peer, 0, DFU_SMP_OS_MPSTAT, "",
+        "bf 61 30 bf 66 62 6c 6b 73 69 7a 01 65 6e 62 6c 6b 73 19 01 2c 65 6e 66 72 65 65 "
+        "18 c8 63 6d 69 6e 18 64 ff ff");
+}
+
+static bool is_echo_on;
+
+static void note_echo(void *ctx, bool is_on)
+{
+    (void)ctx;
+    is_echo_on = is_on;
+}
+
+static void echo_of_the_console_is_switched(void **state)
+{
+    (void)state;
+    is_echo_on = false;
+    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf 62 72 63 08 ff");
+    machine.os.echo_control = note_echo;
+    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf ff");
+    assert_true(is_echo_on);
+    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f f4", "bf ff");
+    assert_false(is_echo_on);
+    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a0", "bf 62 72 63 03 ff");
+}
+
+static bool is_long;
+
+/* Knows the letter h, and the query "slot". */
+static enum dfu_smp_hook_result know_more(void *ctx, struct dfu_smp_event *event)
+{
+    (void)ctx;
+    if (event->id == DFU_SMP_EV_OS_INFO_CHECK) {
+        const struct dfu_smp_info_check_event *check = event->data;
+
+        *check->is_known = check->letter == 'h';
+    } else if (event->id == DFU_SMP_EV_OS_INFO_APPEND) {
+        const struct dfu_smp_info_append_event *append = event->data;
+
+        if (append->is_all || memchr(append->format.data, 'h', append->format.len)) {
+            size_t at = strlen(append->output);
+
+            snprintf(append->output + at, append->cap - at, at ? " %0*d" : "%0*d",
+                     is_long ? 300 : 2, 7);
+        }
+    } else if (event->id == DFU_SMP_EV_OS_BOOTINFO) {
+        const struct dfu_smp_bootinfo_event *bootinfo = event->data;
+
+        if (dfu_cbor_text_is(bootinfo->query, "slot")) {
+            dfu_cbor_pair_uint(bootinfo->enc, "slot", 1);
+            *bootinfo->is_answered = true;
+        }
+    }
+    return DFU_SMP_HOOK_OK;
+}
+
+static const struct dfu_smp_hook more_hook = { DFU_SMP_EVENT_ALL, know_more, NULL };
+
+static void a_hook_adds_letters_to_info(void **state)
+{
+    (void)state;
+    peer.server.hooks = &more_hook;
+    peer.server.hook_count = 1;
+    is_long = false;
+    send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "hv"));
+    assert_string_equal(answered_text("output"), "4.4.0 07");
+    send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "h"));
+    assert_string_equal(answered_text("output"), "07");
+    send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "s"));
+    assert_string_equal(answered_text("output"), "Zephyr");
+    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "hx"),
+                  "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 02 ff ff");
+    is_long = true;
+    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "h"), "bf 62 72 63 07 ff");
+}
+
+static void a_hook_answers_queries_about_the_bootloader(void **state)
+{
+    (void)state;
+    peer.server.hooks = &more_hook;
+    peer.server.hook_count = 1;
+    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "slot"),
+                  "bf 64 73 6c 6f 74 01 ff");
+    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "mode"),
+                  "bf 64 6d 6f 64 65 03 ff");
+    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "x"),
+                  "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 03 ff ff");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +587,11 @@ int main(void)
         cmocka_unit_test_setup(info_refuses_letters_it_does_not_know, fresh_machine),
         cmocka_unit_test_setup(a_nameless_node_is_unknown_and_long_info_is_too_long, fresh_machine),
         cmocka_unit_test_setup(bootloader_info_names_it_and_its_mode, fresh_machine),
+        cmocka_unit_test_setup(tasks_are_told_with_their_stacks_in_words, fresh_machine),
+        cmocka_unit_test_setup(pools_are_the_keys_of_the_answer, fresh_machine),
+        cmocka_unit_test_setup(echo_of_the_console_is_switched, fresh_machine),
+        cmocka_unit_test_setup(a_hook_adds_letters_to_info, fresh_machine),
+        cmocka_unit_test_setup(a_hook_answers_queries_about_the_bootloader, fresh_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
