@@ -86,6 +86,8 @@ struct dfu_sim_device_config {
     const struct dfu_boot_strategy *strategy;
     struct dfu_image_policy policy;
     bool prevent_downgrade;
+    const struct dfu_boot_ram *ram; /* as in struct dfu_boot_config; its images run from there */
+    uint8_t ram_count;
     const struct dfu_boot_config *beyond; /* what it names beyond MCUboot, or NULL */
     const char *board;                    /* what the device calls its hardware */
     const char *version;                  /* of this software, for the banner; or NULL */

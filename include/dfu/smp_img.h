@@ -43,6 +43,7 @@ struct dfu_smp_img {
     const struct dfu_slot_map *map;
     uint8_t running_image; /* of the application that answers */
     uint8_t active_slot;   /* it runs from; 0 in swap and overwrite modes */
+    uint8_t active_slots;  /* of the other images: bit n is set where image n runs from slot 1 */
     uint8_t hash_size;     /* of image hashes: 32, 48 or 64; 0: whatever an image carries */
     /* SHA-256 to check finished uploads ("match"), or NULL. */
     const struct dfu_hash_alg *sha256;
@@ -52,6 +53,7 @@ struct dfu_smp_img {
     bool frugal_list;          /* leave out false flags and splitStatus */
     bool refuse_erase_pending; /* a pending slot can be neither erased nor overwritten */
     bool refuse_other_images;  /* "confirm" only for the running image */
+    bool confirm_other_images; /* "confirm" also for what another image runs from now */
     bool compare_build_number; /* "upgrade" looks at the build number too */
 
     struct dfu_smp_upload upload;

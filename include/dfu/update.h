@@ -29,6 +29,17 @@ extern "C" {
  * DFU_SWAP_NONE where the map has no secondary. */
 int dfu_mcuboot_swap_type(const struct dfu_slot_map *map, uint8_t image);
 
+/* The same for an image that runs from slot `active` (0 or 1), also in modes that choose between
+ * slots: TEST and PERM, the other one runs next; REVERT, because this one was not confirmed. */
+int dfu_mcuboot_next(const struct dfu_slot_map *map, uint8_t image, uint8_t active);
+
+/* Direct-XIP and RAM load: nothing is swapped, the newest image runs from where it lies. */
+bool dfu_mode_chooses_slot(enum dfu_boot_mode mode);
+
+/* False for an image that is linked to run in place, in another place than this one. */
+bool dfu_boot_fits_slot(const struct dfu_slot_map *map, const struct dfu_area *area,
+                        const struct dfu_image_header *header);
+
 /* Ask for the secondary image: once (test) or for good. Already requested is success and changes
  * nothing: a pending test does not become permanent. DFU_ERR_STATE on a damaged trailer. */
 int dfu_boot_request_upgrade(const struct dfu_slot_map *map, uint8_t image, bool permanent);
@@ -39,6 +50,9 @@ int dfu_boot_write_img_confirmed(const struct dfu_slot_map *map, uint8_t image);
 /* True without a trailer, else whether image_ok is set (a torn one is: it stops the revert); false
  * on any error. */
 bool dfu_boot_is_img_confirmed(const struct dfu_slot_map *map, uint8_t image);
+
+/* The same for the slot that an image runs from, where that may be the secondary. */
+bool dfu_boot_is_slot_confirmed(const struct dfu_slot_map *map, const struct dfu_area *area);
 
 /* What the two above write, for the slot in area. active: it runs now, so this is the confirmation;
  * else it is requested, for good with confirm. In direct-XIP modes it becomes a candidate, and is

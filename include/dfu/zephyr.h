@@ -278,9 +278,13 @@ static inline uint8_t boot_fetch_active_slot(void)
     return dfu_zephyr_env()->active_id;
 }
 
+/* Of the slot that runs, as below. */
 static inline bool boot_is_img_confirmed(void)
 {
-    return dfu_boot_is_img_confirmed(dfu_zephyr_env()->map, 0);
+    const struct flash_area *fa;
+
+    return flash_area_open(boot_fetch_active_slot(), &fa) == 0 &&
+           dfu_boot_is_slot_confirmed(dfu_zephyr_env()->map, fa->fa_dev);
 }
 
 static inline int boot_write_img_confirmed_multi(int image)
@@ -371,7 +375,7 @@ static inline uint8_t flash_img_get_upload_slot(void)
     for (size_t i = 0; i < env->area_count; i++) {
         const struct flash_area *fa = &env->areas[i];
 
-        if (env->map->mode == DFU_MODE_RAM_LOAD
+        if (env->map->mode == DFU_MODE_RAM_LOAD || env->map->mode == DFU_MODE_RAM_LOAD_REVERT
                 ? fa->fa_id != env->active_id &&
                       (fa->fa_dev == pair->primary || fa->fa_dev == pair->secondary)
                 : fa->fa_dev == target) {

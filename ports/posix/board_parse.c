@@ -320,6 +320,7 @@ static const struct {
     { "direct-xip", DFU_MODE_DIRECT_XIP },
     { "direct-xip-revert", DFU_MODE_DIRECT_XIP_REVERT },
     { "ram-load", DFU_MODE_RAM_LOAD },
+    { "ram-load-revert", DFU_MODE_RAM_LOAD_REVERT },
     { "single-slot", DFU_MODE_SINGLE_SLOT },
     { "single-ram-load", DFU_MODE_SINGLE_RAM_LOAD },
     { "firmware-loader", DFU_MODE_FIRMWARE_LOADER },
@@ -455,7 +456,7 @@ static int read_code(struct parser *p)
 static bool may_run_from(const struct dfu_slot_map *map, const struct dfu_area *area)
 {
     bool is_xip = map->mode == DFU_MODE_DIRECT_XIP || map->mode == DFU_MODE_DIRECT_XIP_REVERT ||
-                  map->mode == DFU_MODE_RAM_LOAD;
+                  map->mode == DFU_MODE_RAM_LOAD || map->mode == DFU_MODE_RAM_LOAD_REVERT;
 
     for (uint32_t i = 0; i < map->image_count; i++) {
         if (area == map->images[i].primary || (is_xip && area == map->images[i].secondary)) {

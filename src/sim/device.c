@@ -13,9 +13,10 @@
 #include "dfu/update.h"
 #include "sim/device_parts.h"
 
-#define NEVER       UINT64_MAX
-#define LINE_MAX    192u
-#define PAYLOAD_MAX 256u /* as much of a payload as may be the application's text */
+#define NEVER            UINT64_MAX
+#define LINE_MAX         192u
+#define BOOT_MODE_LOADER 1u   /* of a reset command: the loader, not the application */
+#define PAYLOAD_MAX      256u /* as much of a payload as may be the application's text */
 
 void sim_say(const struct dfu_sim_device *dev, const char *text)
 {
@@ -207,6 +208,11 @@ static void say_event(void *ctx, const struct dfu_boot_event *event)
     sim_say(ctx, dfu_boot_event_text(event, buf, sizeof buf));
 }
 
+static bool is_loader_asked_for(const struct dfu_sim_device *dev)
+{
+    return dev->cfg->map->mode == DFU_MODE_FIRMWARE_LOADER && dev->boot_mode == BOOT_MODE_LOADER;
+}
+
 static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
 {
     return (struct dfu_boot_config){
@@ -216,6 +222,10 @@ static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
         .encryption = dev->cfg->policy.decryption ? &dfu_boot_encrypted : NULL,
         .validate_primary = true,
         .prevent_downgrade = dev->cfg->prevent_downgrade,
+        .enter_loader = is_loader_asked_for(dev),
+        .loader_if_invalid = true,
+        .ram = dev->cfg->ram,
+        .ram_count = dev->cfg->ram_count,
         .buf = dev->buf,
         .buf_len = sizeof dev->buf,
         .event = say_event,
@@ -291,14 +301,15 @@ static void read_app(struct dfu_sim_device *dev)
     const struct dfu_boot_result *boot = &dev->boot;
     uint8_t payload[PAYLOAD_MAX];
     size_t len = boot->header.img_size < sizeof payload ? boot->header.img_size : sizeof payload;
-    int err = dfu_area_read(boot->area, boot->image_off + boot->header.hdr_size, payload, len);
+    const struct dfu_boot_place *place = &boot->places[0];
+    int err = DFU_OK;
 
+    if (place->ram) {
+        memcpy(payload, place->ram + boot->header.hdr_size, len);
+    } else {
+        err = dfu_area_read(place->area, place->off + boot->header.hdr_size, payload, len);
+    }
     dfu_sim_app_parse(&dev->app, payload, err ? 0 : len);
-}
-
-static uint8_t slot_of(const struct dfu_sim_device *dev)
-{
-    return dev->boot.area == dev->cfg->map->images[0].secondary ? 1 : 0;
 }
 
 /* "app: blinky 1.2.0+0 running from slot 0 (not confirmed)" */
@@ -316,14 +327,21 @@ static void say_app(const struct dfu_sim_device *dev, const char *what)
     sim_say(dev, buf);
 }
 
+static bool is_confirmed(const struct dfu_sim_device *dev)
+{
+    return dfu_boot_is_slot_confirmed(dev->cfg->map, dev->boot.places[0].area);
+}
+
 static void say_running(const struct dfu_sim_device *dev)
 {
     char buf[64];
     struct text t = text_in(buf, sizeof buf);
+    const struct dfu_boot_place *place = &dev->boot.places[0];
 
     text_add(&t, " running from slot ");
-    text_add_dec(&t, slot_of(dev));
-    text_add(&t, dfu_boot_is_img_confirmed(dev->cfg->map, 0) ? " (confirmed)" : " (not confirmed)");
+    text_add_dec(&t, place->slot);
+    text_add(&t, place->ram ? ", in RAM" : "");
+    text_add(&t, is_confirmed(dev) ? " (confirmed)" : " (not confirmed)");
     say_app(dev, buf);
 }
 
@@ -345,8 +363,8 @@ static void start_app(struct dfu_sim_device *dev, uint64_t now_ms)
     }
     dev->state = DFU_SIM_RUNNING;
     say_running(dev);
-    if (dev->app.confirm == DFU_SIM_CONFIRM_SELF && !dfu_boot_is_img_confirmed(dev->cfg->map, 0)) {
-        int err = dfu_boot_write_img_confirmed(dev->cfg->map, 0);
+    if (dev->app.confirm == DFU_SIM_CONFIRM_SELF && !is_confirmed(dev)) {
+        int err = dfu_boot_set_next(dev->cfg->map, dev->boot.places[0].area, true, true);
 
         say_app(dev, err ? " could not confirm itself" : " confirmed itself");
     }

@@ -165,10 +165,10 @@ static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
         .board = cfg->board,
         .os = "dfukit-sim",
         .bootloader = "MCUboot", /* the word clients look for; ours works by the same rules */
-        .boot_mode = (int8_t)cfg->map->mode,
+        .boot_mode = (int8_t)dfu_mode_number(cfg->map->mode),
         .no_downgrade = cfg->prevent_downgrade,
         .clock_has_ms = true,
-        .takes_boot_mode = cfg->recovery != NULL,
+        .takes_boot_mode = cfg->recovery != NULL || cfg->map->mode == DFU_MODE_FIRMWARE_LOADER,
         .reset = reset_soon,
         .clock_get = clock_get,
         .clock_set = clock_set,
@@ -184,6 +184,10 @@ void sim_server_start(struct dfu_sim_device *dev)
     memset(s, 0, sizeof *s);
     s->os = os_group(dev);
     s->img.map = cfg->map;
+    s->img.active_slot = dev->boot.places[0].slot;
+    for (uint8_t i = 1; i < cfg->map->image_count; i++) {
+        s->img.active_slots = (uint8_t)(s->img.active_slots | dev->boot.places[i].slot << i);
+    }
     s->img.hash_size = image_hash_size(&cfg->policy);
     s->img.sha256 = hash_of_type(&cfg->policy, DFU_TLV_SHA256);
     if (cfg->storage && !dfu_record_open(&s->progress, cfg->storage)) {
@@ -192,6 +196,7 @@ void sim_server_start(struct dfu_sim_device *dev)
         s->img.store_interval = STORE_INTERVAL;
     }
     s->img.erase_progressively = true;
+    s->img.confirm_other_images = true; /* its application speaks for all */
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
     s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
     dfu_smp_lock_init(&s->guard, &dev->lock, &s->img);

@@ -42,6 +42,9 @@ struct img_info {
 /* What lies in a slot. 0 or an enum dfu_smp_img_err. */
 int img_read(const struct dfu_smp_img *img, struct img_slot at, struct img_info *out);
 
+/* False where a slot holds an image that is linked to run in place, and elsewhere. */
+bool img_fits(const struct dfu_smp_img *img, struct img_slot at);
+
 /* Commands, one file each or two. */
 int img_state_read(struct dfu_smp_call *call);
 int img_state_write(struct dfu_smp_call *call);

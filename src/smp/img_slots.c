@@ -17,7 +17,9 @@ const struct dfu_area *img_area(const struct dfu_smp_img *img, struct img_slot a
 
 struct img_slot img_active(const struct dfu_smp_img *img, uint8_t image)
 {
-    return (struct img_slot){ image, image == img->running_image ? img->active_slot : 0 };
+    uint8_t other = img->active_slots >> image & 1;
+
+    return (struct img_slot){ image, image == img->running_image ? img->active_slot : other };
 }
 
 bool img_is_active(const struct dfu_smp_img *img, struct img_slot at)
@@ -32,14 +34,20 @@ struct img_slot img_other(struct img_slot at)
 
 int img_swap_type(const struct dfu_smp_img *img, uint8_t image)
 {
-    int type = dfu_mcuboot_swap_type(img->map, image);
+    int type = dfu_mcuboot_next(img->map, image, img_active(img, image).slot);
 
     return type < 0 ? DFU_SWAP_PANIC : type;
 }
 
+/* The program that brings new applications; it can only be replaced with a programmer. */
+static bool is_loader(const struct dfu_smp_img *img, struct img_slot at)
+{
+    return img->map->mode == DFU_MODE_FIRMWARE_LOADER && at.image == 0 && at.slot == 1;
+}
+
 bool img_is_in_use(const struct dfu_smp_img *img, struct img_slot at)
 {
-    if (img_is_active(img, at)) {
+    if (img_is_active(img, at) || is_loader(img, at)) {
         return true;
     }
     switch (img_swap_type(img, at.image)) {
@@ -89,4 +97,15 @@ int img_read(const struct dfu_smp_img *img, struct img_slot at, struct img_info 
     out->version = image.header.version;
     out->bootable = (image.header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0;
     return 0;
+}
+
+bool img_fits(const struct dfu_smp_img *img, struct img_slot at)
+{
+    const struct dfu_area *area = img_area(img, at);
+    uint8_t raw[DFU_IMAGE_HEADER_SIZE];
+    struct dfu_image_header header;
+
+    return dfu_area_read(area, dfu_boot_get_image_start_offset(img->map, area), raw, sizeof raw) ||
+           dfu_image_header_parse(raw, &header) != DFU_IMAGE_FINE ||
+           dfu_boot_fits_slot(img->map, area, &header);
 }

@@ -17,12 +17,25 @@ struct flags {
     bool pending, confirmed, active, permanent;
 };
 
+/* Where slots are chosen, each one's own trailer tells, whatever the next start does. */
+static bool is_on_trial(const struct dfu_smp_img *img, struct img_slot at, int type)
+{
+    if (img->map->mode == DFU_MODE_DIRECT_XIP_REVERT ||
+        img->map->mode == DFU_MODE_RAM_LOAD_REVERT) {
+        return !dfu_boot_is_slot_confirmed(img->map, img_area(img, at));
+    }
+    return type == DFU_SWAP_REVERT;
+}
+
 static struct flags slot_flags(const struct dfu_smp_img *img, struct img_slot at)
 {
     int type = img_swap_type(img, at.image);
 
     if (img_is_active(img, at)) {
-        return (struct flags){ .active = true, .confirmed = type != DFU_SWAP_REVERT };
+        return (struct flags){ .active = true, .confirmed = !is_on_trial(img, at, type) };
+    }
+    if (img->map->mode == DFU_MODE_FIRMWARE_LOADER && at.slot == 0) {
+        return (struct flags){ .confirmed = true }; /* seen from the loader */
     }
     switch (type) {
     case DFU_SWAP_TEST: return (struct flags){ .pending = true };
@@ -151,13 +164,14 @@ static int check_target(const struct dfu_smp_img *img, struct img_slot target, b
 {
     bool is_active = img_is_active(img, target);
 
-    if (confirm && target.image != img->running_image && (img->refuse_other_images || is_active)) {
+    if (confirm && target.image != img->running_image &&
+        (img->refuse_other_images || (is_active && !img->confirm_other_images))) {
         return DFU_SMP_IMG_CONFIRMATION_DENIED;
     }
     if (!confirm && is_active) {
         return DFU_SMP_IMG_TEST_TO_ACTIVE_DENIED;
     }
-    return 0;
+    return is_active || img_fits(img, target) ? 0 : DFU_SMP_IMG_INVALID_FLASH_ADDRESS;
 }
 
 enum act { NOTHING, WRITE_MARK, REFUSE };
@@ -176,6 +190,19 @@ static enum act decide(int type, bool is_active, bool confirm)
     case DFU_SWAP_NONE: return confirm && is_active ? NOTHING : WRITE_MARK;
     default: return REFUSE;
     }
+}
+
+static enum act decide_for(const struct dfu_smp_img *img, struct img_slot target, bool confirm)
+{
+    int type = img_swap_type(img, target.image);
+    bool is_active = img_is_active(img, target);
+
+    /* What is chosen next says nothing about whether this one still has to be confirmed. */
+    if (confirm && is_active && dfu_mode_chooses_slot(img->map->mode) &&
+        is_on_trial(img, target, type)) {
+        return WRITE_MARK;
+    }
+    return decide(type, is_active, confirm);
 }
 
 static int write_mark(struct dfu_smp_call *call, struct img_slot target, bool confirm)
@@ -206,7 +233,8 @@ static bool can_write_state(const struct dfu_smp_img *img)
     case DFU_MODE_OVERWRITE:
     case DFU_MODE_SWAP_MOVE:
     case DFU_MODE_SWAP_OFFSET:
-    case DFU_MODE_DIRECT_XIP_REVERT: return true;
+    case DFU_MODE_DIRECT_XIP_REVERT:
+    case DFU_MODE_RAM_LOAD_REVERT: return true;
     default: return false;
     }
 }
@@ -234,7 +262,7 @@ int img_state_write(struct dfu_smp_call *call)
     if (rc) {
         return dfu_smp_fail(call, (uint16_t)rc);
     }
-    switch (decide(img_swap_type(img, target.image), img_is_active(img, target), confirm)) {
+    switch (decide_for(img, target, confirm)) {
     case NOTHING: break;
     case WRITE_MARK: rc = write_mark(call, target, confirm); break;
     case REFUSE: rc = dfu_smp_fail(call, DFU_SMP_IMG_ALREADY_PENDING); break;

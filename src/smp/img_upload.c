@@ -179,6 +179,19 @@ static int check_size(const struct dfu_smp_img *img, struct img_slot at, const s
     return rq->data.len > rq->len ? DFU_SMP_IMG_DATA_OVERRUN : 0;
 }
 
+/* An image that is linked to run in place must come to that place. */
+static int check_address(const struct dfu_smp_img *img, struct img_slot at,
+                         const struct request *rq, const char **reason)
+{
+    struct dfu_image_header header;
+
+    *reason = "img address mismatch";
+    return dfu_image_header_parse(rq->data.data, &header) != DFU_IMAGE_FINE ||
+                   dfu_boot_fits_slot(img->map, img_area(img, at), &header)
+               ? 0
+               : DFU_SMP_IMG_INVALID_FLASH_ADDRESS;
+}
+
 static int check_version(const struct dfu_smp_img *img, struct img_slot at,
                          const struct request *rq)
 {
@@ -402,6 +415,9 @@ static int first_chunk(struct dfu_smp_call *call, const struct request *rq)
         return refuse(call, DFU_SMP_IMG_NO_FREE_SLOT, "no slot");
     }
     rc = check_size(img, at, rq, &reason);
+    if (!rc) {
+        rc = check_address(img, at, rq, &reason);
+    }
     if (rc) {
         return refuse(call, (uint16_t)rc, reason);
     }

@@ -6,13 +6,6 @@
 
 #include "dfu/err.h"
 
-/* Modes that run a slot where it lies, or a copy of it: nothing is swapped. */
-static bool is_direct_xip(const struct dfu_slot_map *map)
-{
-    return map->mode == DFU_MODE_DIRECT_XIP || map->mode == DFU_MODE_DIRECT_XIP_REVERT ||
-           map->mode == DFU_MODE_RAM_LOAD || map->mode == DFU_MODE_RAM_LOAD_REVERT;
-}
-
 /* The pair that an area belongs to, or NULL. */
 static const struct dfu_slot_pair *pair_of(const struct dfu_slot_map *map,
                                            const struct dfu_area *area, uint8_t *image)
@@ -96,7 +89,7 @@ int dfu_boot_set_next(const struct dfu_slot_map *map, const struct dfu_area *are
     if (state.magic == DFU_MAGIC_BAD) {
         return DFU_ERR_STATE;
     }
-    if (is_direct_xip(map)) {
+    if (dfu_mode_chooses_slot(map->mode)) {
         return set_next_xip(map, area, active || confirm, &state);
     }
     return active ? confirm_running(map, area, &state) : request(map, area, image, confirm, &state);
@@ -123,14 +116,19 @@ int dfu_boot_write_img_confirmed(const struct dfu_slot_map *map, uint8_t image)
 
 /* ---- Reading ---- */
 
-bool dfu_boot_is_img_confirmed(const struct dfu_slot_map *map, uint8_t image)
+bool dfu_boot_is_slot_confirmed(const struct dfu_slot_map *map, const struct dfu_area *area)
 {
     struct dfu_slot_state state;
 
-    if (image >= map->image_count || dfu_slot_state_read(map, map->images[image].primary, &state)) {
+    if (dfu_slot_state_read(map, area, &state)) {
         return false;
     }
     return state.magic == DFU_MAGIC_UNSET || state.image_ok != DFU_FLAG_UNSET;
+}
+
+bool dfu_boot_is_img_confirmed(const struct dfu_slot_map *map, uint8_t image)
+{
+    return image < map->image_count && dfu_boot_is_slot_confirmed(map, map->images[image].primary);
 }
 
 int dfu_mcuboot_swap_type(const struct dfu_slot_map *map, uint8_t image)

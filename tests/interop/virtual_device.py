@@ -24,14 +24,14 @@ def run(*command, timeout=60, **options):
                           timeout=timeout, **options)
 
 
-def make_image(path, version, text="", size=20000, key=None, fill=0):
-    """Sign with imgtool. `text` tells the simulated application how to behave."""
+def make_image(path, version, text="", size=20000, key=None, fill=0, more=()):
+    """Sign with imgtool (more: its options). `text` tells the application how to behave."""
     payload = path.with_suffix(".payload")
     body = random.Random(f"{version} {fill}").randbytes(size)
     head = f"dfukit-app\n{text}\n".encode() if text else b""
     payload.write_bytes((head + body)[:size])
     command = [BIN / "imgtool", "sign", "--version", version, "--header-size", "0x200",
-               "--pad-header", "--align", "4", "--slot-size", hex(SLOT_SIZE)]
+               "--pad-header", "--align", "4", "--slot-size", hex(SLOT_SIZE), *more]
     if key:
         command += ["--key", key]
     done = run(*command, payload, path)

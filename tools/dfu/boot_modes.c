@@ -9,6 +9,16 @@ const struct boot_mode boot_modes[] = {
     { "move", "swap using move", DFU_MODE_SWAP_MOVE, &dfu_boot_swap_move },
     { "overwrite", "overwrite only", DFU_MODE_OVERWRITE, &dfu_boot_overwrite },
     { "overwrite-fast", "overwrite only, fast", DFU_MODE_OVERWRITE, &dfu_boot_overwrite_fast },
+    { "direct-xip", "direct-XIP", DFU_MODE_DIRECT_XIP, &dfu_boot_direct_xip },
+    { "direct-xip-revert", "direct-XIP with revert", DFU_MODE_DIRECT_XIP_REVERT,
+      &dfu_boot_direct_xip_revert },
+    { "ram-load", "RAM load", DFU_MODE_RAM_LOAD, &dfu_boot_ram_load },
+    { "ram-load-revert", "RAM load with revert", DFU_MODE_RAM_LOAD_REVERT,
+      &dfu_boot_ram_load_revert },
+    { "single", "single slot", DFU_MODE_SINGLE_SLOT, &dfu_boot_single_slot },
+    { "single-ram-load", "single slot RAM load", DFU_MODE_SINGLE_RAM_LOAD,
+      &dfu_boot_single_ram_load },
+    { "firmware-loader", "firmware loader", DFU_MODE_FIRMWARE_LOADER, &dfu_boot_firmware_loader },
     { NULL, NULL, DFU_MODE_SINGLE_SLOT, NULL },
 };
 
@@ -43,10 +53,18 @@ static const char *all_names(char *out, size_t cap)
     return out;
 }
 
+static bool has_one_slot(enum dfu_boot_mode mode)
+{
+    return mode == DFU_MODE_SINGLE_SLOT || mode == DFU_MODE_SINGLE_RAM_LOAD;
+}
+
 int boot_mode_apply(const struct boot_mode *mode, struct dfu_slot_map *map,
                     const struct dfu_area *scratch, const char **why)
 {
     map->mode = mode->mode;
+    for (uint8_t i = 0; i < map->image_count && has_one_slot(mode->mode); i++) {
+        map->images[i].secondary = NULL;
+    }
     map->scratch = mode->mode == DFU_MODE_SWAP_SCRATCH ? scratch : NULL;
     *why = NULL;
     return dfu_slot_map_check(map, why);

@@ -9,6 +9,10 @@
 #include "cli.h"
 #include "dfu/boot.h"
 
+/* The RAM of devices that run images from there: where microcontrollers of this kind have it. */
+#define BOOT_MODE_RAM_ADDR 0x20000000u
+#define BOOT_MODE_RAM_SIZE 0x100000u
+
 struct boot_mode {
     const char *name; /* "move" */
     const char *text; /* "swap using move" */

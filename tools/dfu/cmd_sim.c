@@ -58,7 +58,10 @@ static const struct cli_option options[] = {
     { "decrypt-key", 0, "FILE", 1,
       "the device's own key, for encrypted images; may be given more than once", NULL,
       OPT_DECRYPT_KEY },
-    { "init", 0, "IMAGE", 1, "program this image into slot 0 if that is empty", NULL, OPT_INIT },
+    { "init", 0, "IMAGE", 1,
+      "program this image into slot 0 if that is empty; given again, into the first slot of the "
+      "next image (the loader's, with -m firmware-loader)",
+      NULL, OPT_INIT },
     { "udp", 'u', "PORT", 1, "serve SMP on this UDP port of this machine; 0 finds a free one", NULL,
       OPT_UDP },
     { "address", 'a', "ADDRESS", 1,
@@ -261,7 +264,9 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->board = cli_value(cli, OPT_BOARD);
     config->flash = cli_value(cli, OPT_FLASH);
     config->serial = cli_value(cli, OPT_SERIAL);
-    config->init = cli_value(cli, OPT_INIT);
+    for (size_t i = 0; i < DFU_IMAGES_MAX; i++) {
+        config->init[i] = i < cli_count(cli, OPT_INIT) ? cli_value_n(cli, OPT_INIT, i) : NULL;
+    }
     config->mode_option = OPT_MODE;
     config->decrypt_key_option = OPT_DECRYPT_KEY;
     config->ready_file = cli_value(cli, OPT_READY_FILE);

@@ -17,6 +17,13 @@ static void add_help(struct explain_fit *fit, uint32_t limit, const char *what, 
     }
 }
 
+/* Only they run the same image from the same place. */
+static bool moves_images(enum dfu_boot_mode mode)
+{
+    return mode == DFU_MODE_SWAP_MOVE || mode == DFU_MODE_SWAP_OFFSET ||
+           mode == DFU_MODE_SWAP_SCRATCH || mode == DFU_MODE_OVERWRITE;
+}
+
 static void try_modes(struct explain *e)
 {
     const struct dfu_area *scratch = dfu_board_area(e->board, "scratch_partition");
@@ -25,7 +32,8 @@ static void try_modes(struct explain *e)
         struct dfu_slot_map map = e->board->map;
         const char *why;
 
-        if (m->mode != map.mode && boot_mode_apply(m, &map, scratch, &why) == 0) {
+        if (m->mode != map.mode && moves_images(m->mode) &&
+            boot_mode_apply(m, &map, scratch, &why) == 0) {
             add_help(&e->fit, dfu_slot_max_image(&map, 0), "mode ", m->name);
         }
     }

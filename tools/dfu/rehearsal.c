@@ -31,10 +31,14 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
         .policy = *policy,
         .encryption = policy->decryption ? &dfu_boot_encrypted : NULL,
         .validate_primary = true,
+        .ram = &r->ram,
+        .ram_count = 1,
         .buf = r->buf,
         .buf_len = sizeof r->buf,
     };
-    if (!r->mem || !r->kept || !r->programmed) {
+    r->ram = (struct dfu_boot_ram){ BOOT_MODE_RAM_ADDR, BOOT_MODE_RAM_SIZE,
+                                    calloc(1, BOOT_MODE_RAM_SIZE) };
+    if (!r->mem || !r->kept || !r->programmed || !r->ram.mem) {
         return false;
     }
     for (uint8_t i = 0; i < board->flash_count; i++) {
@@ -65,6 +69,7 @@ void rehearsal_free(struct rehearsal *r)
     free(r->mem);
     free(r->kept);
     free(r->programmed);
+    free(r->ram.mem);
     *r = (struct rehearsal){ 0 };
 }
 

@@ -17,6 +17,7 @@ struct rehearsal {
     struct dfu_sim_flash flashes[DFU_BOARD_FLASHES_MAX];
     uint8_t *mem, *kept, *programmed; /* of all flashes, one after the other */
     size_t size, programmed_size;
+    struct dfu_boot_ram ram; /* as the virtual device has it */
     uint8_t buf[4096];
 };
 

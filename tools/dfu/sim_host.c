@@ -11,6 +11,7 @@
 
 #include "board.h"
 #include "boot_modes.h"
+#include "dfu/update.h"
 #include "dfu/err.h"
 #include "event_loop.h"
 #include "extras.h"
@@ -34,6 +35,7 @@ struct host {
     struct dfu_board board;
     struct dfu_flash_file file;
     const char *mode_text;
+    struct dfu_boot_ram ram; /* of the device */
     struct extras extras;
     struct dfu_boot_config beyond; /* of it only what goes beyond MCUboot */
     struct dfu_sim_flash *flashes[DFU_BOARD_FLASHES_MAX];
@@ -167,34 +169,71 @@ static int check_first_image(struct host *host, const struct dfu_area *slot, con
     return 0;
 }
 
-/* What a programmer does in the factory: only where nothing is yet. */
-static int program_first_image(struct host *host)
+/* The slot of the n-th --init, as this mode uses them. */
+static const struct dfu_area *first_slot(const struct dfu_slot_map *map, size_t n)
 {
-    const struct dfu_area *slot = host->board.map.images[0].primary;
-    const char *path = host->config->init;
+    if (map->mode == DFU_MODE_FIRMWARE_LOADER && n < 2) {
+        return n == 0 ? map->images[0].primary : map->images[0].secondary;
+    }
+    return n < map->image_count ? map->images[n].primary : NULL;
+}
+
+/* Where an image has one start to be confirmed, what a factory ships is. */
+static int confirm_first_image(struct host *host, const struct dfu_area *slot)
+{
+    const struct dfu_slot_map *map = &host->board.map;
+    struct dfu_slot_state state;
+
+    if ((map->mode != DFU_MODE_DIRECT_XIP_REVERT && map->mode != DFU_MODE_RAM_LOAD_REVERT) ||
+        dfu_slot_state_read(map, slot, &state) || state.magic != DFU_MAGIC_UNSET) {
+        return 0;
+    }
+    return dfu_boot_set_next(map, slot, true, true)
+               ? cli_fail(host->cli, CLI_INTERNAL, "the first image cannot be confirmed")
+               : 0;
+}
+
+static int program_image(struct host *host, const struct dfu_area *slot, const char *path, size_t n)
+{
     uint8_t *image = NULL;
     size_t len = 0;
-    int is_erased = dfu_area_is_erased(slot, 0, slot->size);
-    int err;
+    int err = cli_read_file(host->cli, path, 1u << 30, &image, &len);
 
-    if (!path) {
-        return 0;
-    }
-    if (is_erased != 1) {
-        cli_note(host->cli, "slot 0 of %s is not empty, so --init changes nothing",
-                 host->config->flash);
-        return 0;
-    }
-    err = cli_read_file(host->cli, path, 1u << 30, &image, &len);
     if (err) {
         return err;
     }
     err = check_first_image(host, slot, path, image, len);
     if (!err) {
         dfu_sim_flash_load(slot->ctx, slot->base, image, len);
-        printf("sim: programmed %s into slot 0\n", path);
+        err = confirm_first_image(host, slot);
+    }
+    if (!err) {
+        printf("sim: programmed %s into %s\n", path, n == 0 ? "slot 0" : slot->label);
     }
     free(image);
+    return err;
+}
+
+/* What a programmer does in the factory: only where nothing is yet. */
+static int program_first_images(struct host *host)
+{
+    int err = 0;
+
+    for (size_t n = 0; !err && n < DFU_IMAGES_MAX && host->config->init[n]; n++) {
+        const struct dfu_area *slot = first_slot(&host->board.map, n);
+
+        if (!slot) {
+            return cli_fail(host->cli, CLI_USAGE, "--init %s has no slot: board %s has %u image%s",
+                            host->config->init[n], host->board.name, host->board.map.image_count,
+                            host->board.map.image_count == 1 ? "" : "s");
+        }
+        if (dfu_area_is_erased(slot, 0, slot->size) == 1) {
+            err = program_image(host, slot, host->config->init[n], n);
+        } else {
+            cli_note(host->cli, "%s of %s is not empty, so --init changes nothing",
+                     n == 0 ? "slot 0" : slot->label, host->config->flash);
+        }
+    }
     return err;
 }
 
@@ -370,6 +409,8 @@ static void set_up_device(struct host *host)
         .decryption = sim_keys_decryption(&host->keys),
     };
     host->device_config.prevent_downgrade = config->prevent_downgrade;
+    host->device_config.ram = &host->ram;
+    host->device_config.ram_count = 1;
     host->device_config.beyond = &host->beyond;
     host->device_config.board = host->board.name;
     host->device_config.version = DFUKIT_VERSION;
@@ -436,7 +477,7 @@ static int run(struct host *host)
     if (!err) {
         printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name, host->mode_text,
                host->config->flash, host->file.size / 1024);
-        err = program_first_image(host);
+        err = program_first_images(host);
     }
     if (!err) {
         err = extras_take(host->cli, &host->board, &host->extras, &host->beyond);
@@ -460,6 +501,12 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
     setvbuf(stdout, NULL, _IOLBF, 0); /* a console's lines are read while they appear */
     host->cli = cli;
     host->config = config;
+    host->ram = (struct dfu_boot_ram){ BOOT_MODE_RAM_ADDR, BOOT_MODE_RAM_SIZE,
+                                       calloc(1, BOOT_MODE_RAM_SIZE) };
+    if (!host->ram.mem) {
+        free(host);
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
     dfu_loop_init(&host->loop);
     err = sim_keys_load(cli, &host->keys, config->key_files, config->key_count);
     if (!err) {
@@ -469,6 +516,7 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
         err = run(host);
     }
     sim_keys_free(&host->keys);
+    free(host->ram.mem);
     free(host);
     return err;
 }

@@ -15,8 +15,8 @@ struct sim_host_config {
     const char **key_files;
     size_t key_count;
     bool hash_only;
-    int decrypt_key_option; /* of the command line: the device's own keys */
-    const char *init;       /* or NULL */
+    int decrypt_key_option;           /* of the command line: the device's own keys */
+    const char *init[DFU_IMAGES_MAX]; /* the n-th for image n; or NULL */
 
     bool has_udp;
     const char *address; /* or NULL: this machine alone */
