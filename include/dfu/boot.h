@@ -93,7 +93,9 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_RAM_FAILED,  /* Image a RAM loading to b is failed. */
     DFU_BOOT_EV_RAM_REMOVED,  /* Removing image a from SRAM at address b */
     DFU_BOOT_EV_SLOT_REMOVED, /* Removing image a slot b from flash */
-    DFU_BOOT_EV_ATTEMPT,      /* Image on trial: start a of b */
+    DFU_BOOT_EV_REVOKED,      /* Key revoked: a */
+    DFU_BOOT_EV_REVOKE_REFUSED,
+    DFU_BOOT_EV_ATTEMPT, /* Image on trial: start a of b */
     DFU_BOOT_EV_COUNT
 };
 
@@ -154,6 +156,7 @@ extern const struct dfu_boot_skip dfu_boot_skip_equal;
 
 struct dfu_boot_attempts;
 struct dfu_boot_history;
+struct dfu_boot_revocation;
 
 struct dfu_boot_config {
     const struct dfu_slot_map *map;
@@ -179,9 +182,10 @@ struct dfu_boot_config {
     void (*feed_watchdog)(void *ctx);                             /* may be NULL */
     void *ctx;
 
-    const struct dfu_boot_skip *skip;         /* &dfu_boot_skip_equal, or NULL */
-    const struct dfu_boot_attempts *attempts; /* attempts.h: starts before a revert */
-    const struct dfu_boot_history *history;   /* history.h: what became of updates */
+    const struct dfu_boot_skip *skip;             /* &dfu_boot_skip_equal, or NULL */
+    const struct dfu_boot_attempts *attempts;     /* attempts.h: starts before a revert */
+    const struct dfu_boot_history *history;       /* history.h: what became of updates */
+    const struct dfu_boot_revocation *revocation; /* revoke.h: keys no longer trusted */
 };
 
 /* Where an image lies that may run. */

@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 #include "boot/check.h"
 
+#include "boot/revoke.h"
 #include "boot/rollback.h"
 #include "image/verdict.h"
 
@@ -14,8 +15,12 @@ void check_image(const struct check_subject *subject, struct dfu_image_report *r
     if (subject->limit == 0) { /* as a limit of an image it would mean "none" */
         return;
     }
-    dfu_image_verify(subject->policy, subject->reader, subject->limit, cfg->buf, cfg->buf_len,
-                     cfg->feed_watchdog, cfg->ctx, report);
+    if (cfg->revocation) {
+        cfg->revocation->rules->verify(subject, report);
+    } else {
+        dfu_image_verify(subject->policy, subject->reader, subject->limit, cfg->buf, cfg->buf_len,
+                         cfg->feed_watchdog, cfg->ctx, report);
+    }
     if (!dfu_verdict_is_trusted(&report->verdict) || !cfg->counter || !subject->is_counted) {
         return;
     }

@@ -65,6 +65,9 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_RAM_FAILED] = "I: Image $a RAM loading to 0x$B is failed.",
     [DFU_BOOT_EV_RAM_REMOVED] = "I: Removing image $a from SRAM at address 0x$B",
     [DFU_BOOT_EV_SLOT_REMOVED] = "I: Removing image $a slot $b from flash",
+    [DFU_BOOT_EV_REVOKED] = "I: Key whose hash begins 0x$A is revoked",
+    [DFU_BOOT_EV_REVOKE_REFUSED] =
+        "E: Key whose hash begins 0x$A cannot be revoked: what runs needs it",
     [DFU_BOOT_EV_ATTEMPT] = "I: Image on trial: start $a of $b before it is reverted",
 };
 

@@ -8,6 +8,7 @@
 #include "boot/pick.h"
 #include "boot/place_reader.h"
 #include "boot/slot_ops.h"
+#include "boot/stay.h"
 #include "dfu/err.h"
 
 static void emit(const struct dfu_boot_config *cfg, enum dfu_boot_event_id id, uint32_t a,
@@ -61,17 +62,6 @@ static enum dfu_image_fault check(const struct check_subject *subject)
         return DFU_IMAGE_COUNTER_TOO_LOW;
     }
     return DFU_IMAGE_FINE;
-}
-
-static bool is_here_to_stay(const struct dfu_boot_config *cfg, const struct dfu_boot_place *place)
-{
-    struct dfu_slot_state state;
-
-    if (cfg->strategy->pick && !cfg->strategy->pick->reverts) {
-        return true; /* there are no trials */
-    }
-    return dfu_slot_state_read(cfg->map, place->area, &state) == DFU_OK &&
-           (state.magic != DFU_MAGIC_GOOD || state.image_ok == DFU_FLAG_SET);
 }
 
 static int raise_one(const struct dfu_boot_config *cfg, uint8_t image,

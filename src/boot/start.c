@@ -6,6 +6,7 @@
 
 #include "boot/history.h"
 #include "boot/pick.h"
+#include "boot/revoke.h"
 #include "boot/rollback.h"
 #include "boot/share.h"
 #include "dfu/err.h"
@@ -59,6 +60,9 @@ static int check_config(const struct dfu_boot_config *cfg)
 static void conclude(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
 {
     (void)history_runs(cfg);
+    if (cfg->revocation) {
+        cfg->revocation->rules->apply(cfg, out);
+    }
     if (cfg->counter) {
         cfg->counter->rules->raise(cfg, out);
     }

@@ -243,6 +243,7 @@ static int run_bootloader(struct dfu_sim_device *dev)
         config.skip = dev->cfg->beyond->skip;
         config.attempts = dev->cfg->beyond->attempts;
         config.history = dev->cfg->beyond->history;
+        config.revocation = dev->cfg->beyond->revocation;
     }
 
     count_from_here(dev);

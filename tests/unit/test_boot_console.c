@@ -103,6 +103,11 @@ static const struct {
     { { .id = DFU_BOOT_EV_RAM_REMOVED, .b = 0x20 },
       "I: Removing image 0 from SRAM at address 0x20" },
     { { .id = DFU_BOOT_EV_SLOT_REMOVED, .b = 1 }, "I: Removing image 0 slot 1 from flash" },
+    { { .id = DFU_BOOT_EV_ATTEMPT, .a = 2, .b = 3 },
+      "I: Image on trial: start 2 of 3 before it is reverted" },
+    { { .id = DFU_BOOT_EV_REVOKED, .a = 0x12ab }, "I: Key whose hash begins 0x12ab is revoked" },
+    { { .id = DFU_BOOT_EV_REVOKE_REFUSED, .a = 0x12ab },
+      "E: Key whose hash begins 0x12ab cannot be revoked: what runs needs it" },
 };
 
 static void every_event_has_its_line(void **state)
