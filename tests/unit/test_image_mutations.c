@@ -374,6 +374,36 @@ static void each_tlv_removed_doubled_or_moved(const struct subject *s, uint8_t *
     }
 }
 
+/* With right totals: each value a byte longer and shorter, and bytes that are no TLV at the end. A
+ * zero byte may follow an ECDSA signature. */
+static void each_value_stretched(const struct subject *s, uint8_t *buf)
+{
+    static const uint8_t zeros[4] = { 0 };
+    struct area a;
+
+    for (size_t i = 0; i < 2 * s->tlv_count; i++) {
+        bool is_longer = i % 2 != 0;
+
+        begin(&a, s, buf);
+        for (size_t j = 0; j < s->tlv_count; j++) {
+            uint8_t value[512] = { 0 };
+            size_t len = s->tlvs[j].len;
+
+            assert_true(len < sizeof(value));
+            memcpy(value, s->data + s->tlvs[j].off, len);
+            add(&a, s->tlvs[j].type, value, j != i / 2 ? len : is_longer ? len + 1 : len - 1);
+        }
+        judge(s, buf, a.len, is_longer && s->tlvs[i / 2].type == DFU_TLV_ECDSA, "TLV stretched",
+              i / 2, is_longer);
+    }
+    for (uint16_t more = 1; more < 4; more++) {
+        memcpy(buf, s->data, s->len);
+        memcpy(buf + s->len, zeros, more);
+        put_le16(buf + s->image.prot_end + 2, (uint16_t)(s->len - s->image.prot_end + more));
+        judge(s, buf, s->len + more, false, "bytes behind the TLVs", more, 0);
+    }
+}
+
 /* At the end, where it names no key any more. */
 static void each_type_added(const struct subject *s, uint8_t *buf)
 {
@@ -431,6 +461,7 @@ static void no_change_to_a_valid_image_goes_unseen(void **state)
         each_length(&s, buf);
         each_size_field(&s, buf);
         each_tlv_removed_doubled_or_moved(&s, buf);
+        each_value_stretched(&s, buf);
         each_type_added(&s, buf);
         each_splice(&s, buf);
     }
