@@ -26,6 +26,8 @@ extern "C" {
 /* One upgrade mode. A mode that no configuration points at is not linked. */
 struct dfu_boot_strategy;
 extern const struct dfu_boot_strategy dfu_boot_swap_move;
+extern const struct dfu_boot_strategy dfu_boot_swap_offset;
+extern const struct dfu_boot_strategy dfu_boot_swap_scratch;
 extern const struct dfu_boot_strategy dfu_boot_overwrite;      /* whole slot */
 extern const struct dfu_boot_strategy dfu_boot_overwrite_fast; /* only what the image needs */
 
@@ -54,6 +56,7 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_INVALID_SLOT, /* Image in the <text> slot is not valid! b: enum dfu_image_fault */
     DFU_BOOT_EV_DOWNGRADE_ERASED, /* Image a in slot 1 erased due to downgrade prevention */
     DFU_BOOT_EV_VERSION_TOO_LOW,  /* Insufficient version in secondary slot */
+    DFU_BOOT_EV_STORED_TOO_LOW,   /* Secondary header magic detected in first sector, ... */
     DFU_BOOT_EV_STUCK_REVERT,
     DFU_BOOT_EV_SECONDARY_UNREADABLE,
     DFU_BOOT_EV_SECTORS_FAILED,

@@ -9,6 +9,7 @@
 #include "boot/decide.h"
 #include "boot/depend.h"
 #include "boot/history.h"
+#include "boot/locate.h"
 #include "boot/look.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
@@ -18,9 +19,11 @@
 struct job {
     struct boot_pair pair;
     enum dfu_swap_type type; /* to carry out, or carried out */
-    bool is_recorded;        /* the primary's trailer asks for it */
+    bool is_recorded;        /* a trailer of the swap itself asks for it */
+    bool is_in_scratch;      /* ... that of the scratch area */
     bool is_fill;            /* not a revert: there is nothing in the primary to go back from */
     bool is_resumed;
+    bool is_tried;        /* something was to be carried out */
     bool is_half_changed; /* the primary may hold neither image whole */
     int err;              /* why an update was not carried out */
     enum dfu_image_fault fault;
@@ -47,7 +50,9 @@ static struct boot_pair pair_of(const struct dfu_boot_config *cfg, uint8_t image
 {
     const struct dfu_slot_pair *slots = &cfg->map->images[image];
 
-    return (struct boot_pair){ cfg, slots->primary, slots->secondary, image };
+    return (struct boot_pair){
+        .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = image
+    };
 }
 
 /* ---- Decide ---- */
@@ -80,7 +85,8 @@ static int clean(const struct boot_pair *pair, struct boot_decision decision,
         return copy_drop_request(pair); /* the erase that the cut prevented */
     }
     err = slot_erase_trailer(pair, pair->secondary);
-    if (!err && !(decision.is_recorded && decision.type == DFU_SWAP_REVERT)) {
+    if (!err && pair->cfg->map->mode == DFU_MODE_SWAP_MOVE &&
+        !(decision.is_recorded && decision.type == DFU_SWAP_REVERT)) {
         emit_type(pair, settled->left);
     }
     if (!err && settled->cleaning == BOOT_CLEAN_BOTH_TRAILERS) {
@@ -95,7 +101,8 @@ static int check_update(struct job *job, const struct boot_facts *facts,
                         struct boot_decision decision)
 {
     struct dfu_image_report report;
-    enum boot_check check = look_at_secondary(&job->pair, decision.type, &report);
+    enum boot_check check =
+        look_at_secondary(&job->pair, decision.type, decision.is_recorded, &report);
     struct boot_settlement settled = boot_settle(facts, decision, check);
     int err;
 
@@ -156,11 +163,11 @@ static int decide(struct job *job, bool has_start_left)
     struct boot_decision decision = attempts_apply(boot_decide(&facts), has_start_left);
 
     if (err) {
-        job->is_half_changed =
-            boot_source_of(facts.mode, &facts.primary, &facts.secondary) != BOOT_SOURCE_NONE;
+        job->is_half_changed = boot_has_begun(&facts);
         err = survive(job, err);
     }
     job->is_recorded = swap.is_recorded || decision.is_recorded;
+    job->is_in_scratch = swap.is_in_scratch;
     if (!err && facts.can_upgrade && !decision.is_recorded) {
         emit_type(&job->pair, decision.type);
     }
@@ -211,7 +218,7 @@ static void check_dependencies(struct start *start)
 
         places[i] = (struct swap_place){ job->pair.primary, 0 };
         if (is_upgrade(job)) {
-            places[i] = look_where_secondary_is(&job->pair, job->type);
+            places[i] = (struct swap_place){ job->pair.secondary, job->pair.update_off };
             has_upgrade = true;
         }
     }
@@ -273,11 +280,15 @@ static int swap_slots(const struct job *job)
     int err = swap_init(&swap, &job->pair, job->type);
 
     swap.is_recorded = job->is_recorded;
+    swap.is_in_scratch = job->is_in_scratch;
     return err ? err : run_swap(&swap);
 }
 
+/* What comes into an empty primary has nothing to go back to. With an offset, where the way back
+ * is another one, MCUboot would take it all the same (N2): so there the image counts as confirmed. */
 static int fill_primary(const struct job *job)
 {
+    bool is_final = job->pair.cfg->map->mode == DFU_MODE_SWAP_OFFSET;
     struct swap swap;
     int err = history_overwrites(&job->pair);
 
@@ -288,7 +299,7 @@ static int fill_primary(const struct job *job)
         err = history_overwritten(&job->pair);
     }
     if (!err) {
-        err = swap_init(&swap, &job->pair, job->type);
+        err = swap_init(&swap, &job->pair, is_final ? DFU_SWAP_REVERT : job->type);
     }
     return err ? err : swap_complete(&swap);
 }
@@ -298,6 +309,7 @@ static int act(struct job *job)
     const struct dfu_boot_config *cfg = job->pair.cfg;
     int err;
 
+    job->is_tried = job->is_resumed || job->type != DFU_SWAP_NONE;
     if (job->is_resumed || job->type == DFU_SWAP_NONE) {
         return DFU_OK;
     }
@@ -370,13 +382,16 @@ static void report(const struct job *job, struct dfu_boot_result *out)
 }
 
 /* Every image must be fit to run, or none does. */
-static int verify_all(const struct start *start, struct dfu_boot_result *out)
+static int verify_all(struct start *start, struct dfu_boot_result *out)
 {
     struct dfu_image_header header;
     uint32_t verified = 0;
     int err = DFU_OK;
 
     for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
+        if (start->jobs[i].is_tried) {
+            (void)locate_update(&start->jobs[i].pair, DFU_SWAP_NONE);
+        }
         err = verify(&start->jobs[i], i == 0 ? &out->header : &header, &out->fault);
         out->fault_image = err ? i : 0;
         verified += err == DFU_OK;
@@ -409,7 +424,8 @@ int boot_upgrade(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 static void look_at_update(const struct boot_pair *pair, const struct boot_facts *facts,
                            struct boot_decision decision, struct dfu_boot_outlook *out)
 {
-    enum boot_check check = look_at_secondary(pair, decision.type, &out->secondary_report);
+    enum boot_check check =
+        look_at_secondary(pair, decision.type, decision.is_recorded, &out->secondary_report);
     struct boot_settlement settled = boot_settle(facts, decision, check);
 
     out->swap = settled.type;
@@ -423,7 +439,7 @@ static void look_at_filling(const struct boot_pair *pair, struct dfu_boot_outloo
     enum boot_check check = BOOT_CHECK_EMPTY;
 
     if (!out->erases_secondary) {
-        check = look_at_secondary(pair, DFU_SWAP_REVERT, &out->secondary_report);
+        check = look_at_secondary(pair, DFU_SWAP_REVERT, false, &out->secondary_report);
     }
     out->update_err = refusal(check);
     if (check == BOOT_CHECK_GOOD) {
@@ -479,7 +495,7 @@ int boot_upgrade_look(const struct dfu_boot_config *cfg, uint8_t image,
     out->primary = facts.primary;
     out->secondary = facts.secondary;
     look_at_primary(&pair, &out->primary_report);
-    look_at_secondary(&pair, DFU_SWAP_REVERT, &out->secondary_report);
+    look_at_secondary(&pair, DFU_SWAP_REVERT, false, &out->secondary_report);
     look_ahead(&pair, &facts, &swap, out);
     return DFU_OK;
 }

@@ -11,21 +11,6 @@ static bool is_confirming(enum dfu_swap_type type)
     return type == DFU_SWAP_PERM || type == DFU_SWAP_REVERT;
 }
 
-int swap_request_back(const struct swap *swap)
-{
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
-    const struct dfu_area *secondary = swap->pair->secondary;
-    int err = slot_erase_trailer(swap->pair, secondary);
-
-    if (!err) {
-        err = dfu_trailer_write_image_ok(map, secondary);
-    }
-    if (!err) {
-        err = swap_write_size(swap, secondary);
-    }
-    return err ? err : dfu_trailer_write_magic(map, secondary);
-}
-
 static int write_finished_trailer(const struct swap *swap)
 {
     const struct dfu_slot_map *map = swap->pair->cfg->map;
@@ -51,8 +36,13 @@ static int write_finished_trailer(const struct swap *swap)
  * would stay for good, so until it is back the secondary asks for the old image. */
 static int rebuild_trailer(const struct swap *swap)
 {
-    int err = swap_request_back(swap);
+    const struct swap_plan *plan = swap->pair->cfg->strategy->plan;
+    int err;
 
+    if (plan->end_trial) {
+        return plan->end_trial(swap);
+    }
+    err = plan->request_back(swap);
     if (!err) {
         err = write_finished_trailer(swap);
     }
@@ -65,6 +55,7 @@ static int rebuild_trailer(const struct swap *swap)
 static int write_flags(const struct swap *swap)
 {
     const struct dfu_slot_map *map = swap->pair->cfg->map;
+    bool can_rebuild = swap->pair->cfg->strategy->plan->request_back != NULL;
     struct dfu_slot_state primary;
     int err = dfu_slot_state_read(map, swap->pair->primary, &primary);
 
@@ -74,7 +65,7 @@ static int write_flags(const struct swap *swap)
     if (!err) {
         err = dfu_trailer_write_copy_done(map, swap->pair->primary);
     }
-    if (!err && is_confirming(swap->type) && primary.image_ok == DFU_FLAG_BAD) {
+    if (!err && can_rebuild && is_confirming(swap->type) && primary.image_ok == DFU_FLAG_BAD) {
         err = write_finished_trailer(swap);
     }
     return err;
@@ -88,7 +79,7 @@ int swap_complete(const struct swap *swap)
         return err;
     }
     if (!err) {
-        return spare_clean(swap->pair);
+        return spare_clean(swap);
     }
     /* An image that stays needs no flag: the finished records say at each start that nothing is
      * left to do. Erasing them is what must not happen: torn, it could leave the order to swap

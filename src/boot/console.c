@@ -20,6 +20,8 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_INVALID_SLOT] = "E: Image in the $t slot is not valid!",
     [DFU_BOOT_EV_DOWNGRADE_ERASED] = "I: Image $a in slot 1 erased due to downgrade prevention",
     [DFU_BOOT_EV_VERSION_TOO_LOW] = "E: Insufficient version in secondary slot",
+    [DFU_BOOT_EV_STORED_TOO_LOW] =
+        "E: Secondary header magic detected in first sector, wrong upload address?",
     [DFU_BOOT_EV_STUCK_REVERT] = "I: Cleared image $a primary slot trailer due to stuck revert",
     [DFU_BOOT_EV_SECONDARY_UNREADABLE] =
         "I: Secondary image of image pair ($a) is unreachable. Treat it as empty",

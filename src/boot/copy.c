@@ -52,9 +52,10 @@ struct opened {
 static int open_update(const struct boot_pair *pair, struct opened *out)
 {
     *out = (struct opened){ .pair = pair };
-    return pair->cfg->encryption ? pair->cfg->encryption->find(
-                                       pair, (struct swap_place){ pair->secondary, 0 }, &out->key)
-                                 : DFU_OK;
+    return pair->cfg->encryption
+               ? pair->cfg->encryption->find(
+                     pair, (struct swap_place){ pair->secondary, pair->update_off }, &out->key)
+               : DFU_OK;
 }
 
 /* [off, off + len) of both slots. */
@@ -63,7 +64,8 @@ static int copy_opened(const struct opened *update, uint32_t off, uint32_t len)
     const struct boot_pair *pair = update->pair;
     struct slot_cipher cipher = { &update->key, off };
 
-    return slot_copy_through(pair, cipher, pair->primary, off, pair->secondary, off, len);
+    return slot_copy_through(pair, cipher, pair->primary, off, pair->secondary,
+                             pair->update_off + off, len);
 }
 
 /* ---- Leaving alone what is right already ---- */
@@ -72,8 +74,8 @@ static int copy_sector(const struct opened *update, const struct dfu_sector *sec
 {
     const struct boot_pair *pair = update->pair;
     struct slot_cipher cipher = { &update->key, sector->off };
-    int equal =
-        skip_is_equal(pair, cipher, pair->primary, sector->off, pair->secondary, sector->off, len);
+    int equal = skip_is_equal(pair, cipher, pair->primary, sector->off, pair->secondary,
+                              pair->update_off + sector->off, len);
     int err;
 
     if (equal != 0) {
@@ -122,8 +124,9 @@ static int copy_update(const struct boot_pair *pair, uint32_t size)
 
 int copy_image(const struct boot_pair *pair)
 {
+    struct slot_extent extent;
     uint32_t size;
-    int err = slot_image_size(pair->secondary, &size);
+    int err = slot_image_extent(pair->secondary, pair->update_off, &extent);
 
     if (err) {
         return err;
@@ -131,8 +134,8 @@ int copy_image(const struct boot_pair *pair)
     announce(pair);
     /* To the write unit, and no further: one unit more (B7) would reach into the trailer where
      * the image is as large as can be. */
-    size = round_up(size, pair->primary->write_size);
-    if (size == 0 || size > pair->secondary->size) {
+    size = round_up(extent.end, pair->primary->write_size);
+    if (size == 0 || size > pair->secondary->size - pair->update_off) {
         return DFU_ERR_FORMAT;
     }
     err = pair->cfg->skip ? DFU_OK : make_room(pair, size);
@@ -181,4 +184,31 @@ int copy_into_broken_primary(const struct boot_pair *pair)
     int err = copy_image(pair);
 
     return err ? err : copy_drop_request(pair);
+}
+
+int copy_retire_secondary(const struct boot_pair *pair)
+{
+    struct dfu_sector first;
+    int err = dfu_area_sector_at(pair->secondary, 0, &first);
+
+    if (!err) {
+        err = slot_erase_span(pair, pair->secondary, first.off, first.size);
+    }
+    return err ? err : copy_drop_request(pair);
+}
+
+/* The trailer that came along is the request's, if there was one. MCUboot leaves one without a
+ * magic otherwise (B5). */
+int copy_slot_into_broken_primary(const struct boot_pair *pair)
+{
+    struct dfu_slot_state state;
+    int err = copy_slot(pair);
+
+    if (!err) {
+        err = dfu_slot_state_read(pair->cfg->map, pair->primary, &state);
+    }
+    if (!err && state.magic == DFU_MAGIC_UNSET) {
+        err = dfu_trailer_write_magic(pair->cfg->map, pair->primary);
+    }
+    return err ? err : copy_retire_secondary(pair);
 }

@@ -18,6 +18,13 @@ int copy_slot(const struct boot_pair *pair);
  * its request. */
 int copy_into_broken_primary(const struct boot_pair *pair);
 
+/* The same for swap using scratch, which copies the whole slot and keeps nothing. */
+int copy_slot_into_broken_primary(const struct boot_pair *pair);
+
+/* After a copy: destroy the secondary's header, then the request, so that nothing is lost in
+ * between. */
+int copy_retire_secondary(const struct boot_pair *pair);
+
 /* Erase the last sector of the secondary, and with it the request. */
 int copy_drop_request(const struct boot_pair *pair);
 

@@ -4,6 +4,8 @@
  * left out. */
 #include "boot/decide.h"
 
+#define SCRATCH_STATES 3u /* records of one operation of a scratch swap */
+
 static const struct dfu_slot_state empty_trailer = {
     .magic = DFU_MAGIC_UNSET,
     .image_ok = DFU_FLAG_UNSET,
@@ -11,15 +13,104 @@ static const struct dfu_slot_state empty_trailer = {
     .swap_type = DFU_SWAP_NONE,
 };
 
-enum boot_source boot_source_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
-                                const struct dfu_slot_state *secondary)
+static bool has_begun(const struct dfu_slot_state *trailer)
 {
-    bool has_status = mode == DFU_MODE_SWAP_MOVE;
+    return trailer->magic == DFU_MAGIC_GOOD && trailer->copy_done == DFU_FLAG_UNSET;
+}
 
-    return has_status && primary->magic == DFU_MAGIC_GOOD && primary->copy_done == DFU_FLAG_UNSET &&
-                   secondary->magic != DFU_MAGIC_GOOD
+static bool has_status_in_primary(enum dfu_boot_mode mode)
+{
+    return mode == DFU_MODE_SWAP_MOVE || mode == DFU_MODE_SWAP_OFFSET;
+}
+
+bool boot_is_revert_prepared_twice(const struct boot_facts *facts)
+{
+    return facts->mode == DFU_MODE_SWAP_OFFSET && has_begun(&facts->primary) &&
+           facts->primary.swap_type == DFU_SWAP_REVERT &&
+           facts->secondary.magic == DFU_MAGIC_GOOD && facts->secondary.copy_done == DFU_FLAG_SET &&
+           facts->secondary.swap_type == DFU_SWAP_REVERT;
+}
+
+bool boot_is_noted_twice(const struct boot_facts *facts)
+{
+    return facts->mode == DFU_MODE_SWAP_SCRATCH && has_begun(&facts->primary) &&
+           facts->primary.swap_type != DFU_SWAP_NONE && facts->scratch.magic == DFU_MAGIC_GOOD;
+}
+
+/* copy_done of a trial is noted there where the primary could not take it (end_trial). */
+static bool is_trial_noted(const struct boot_facts *facts)
+{
+    return facts->mode == DFU_MODE_SWAP_SCRATCH && facts->scratch.magic == DFU_MAGIC_GOOD &&
+           facts->scratch.copy_done == DFU_FLAG_SET && facts->scratch.image_num == facts->image;
+}
+
+/* Once the primary's trailer says that the first operation is done, what is left in scratch is of
+ * no use: its erase may have been torn (B2). */
+static bool is_scratch_over(const struct boot_facts *facts)
+{
+    return facts->scratch.magic != DFU_MAGIC_GOOD || is_trial_noted(facts) ||
+           (boot_is_noted_twice(facts) && facts->own_done == SCRATCH_STATES);
+}
+
+/* A request that is newer than the swap whose records are complete: then only the last flag of
+ * that could not be written. */
+static bool is_over_but_for_its_flag(const struct boot_facts *facts)
+{
+    return facts->steps > 0 && facts->done == facts->steps &&
+           facts->secondary.magic == DFU_MAGIC_GOOD;
+}
+
+static enum boot_source source_with_scratch(const struct boot_facts *facts)
+{
+    const struct dfu_slot_state *primary = &facts->primary;
+
+    if (!is_scratch_over(facts)) {
+        return facts->scratch.image_num == facts->image ? BOOT_SOURCE_SCRATCH : BOOT_SOURCE_NONE;
+    }
+    if (primary->copy_done != DFU_FLAG_UNSET || primary->magic == DFU_MAGIC_BAD ||
+        is_trial_noted(facts) || is_over_but_for_its_flag(facts)) {
+        return BOOT_SOURCE_NONE;
+    }
+    return BOOT_SOURCE_PRIMARY; /* where a primary without a magic has nothing to tell */
+}
+
+/* While a scratch swap has no record yet, the request for an update still stands in the secondary:
+ * if it does not, this can only be a revert, whichever trailer is torn. */
+static enum dfu_swap_type recorded_type(const struct boot_facts *facts, enum boot_source source)
+{
+    enum dfu_swap_type type =
+        source == BOOT_SOURCE_SCRATCH ? facts->scratch.swap_type : facts->primary.swap_type;
+
+    if (facts->mode != DFU_MODE_SWAP_SCRATCH || facts->done > 0) {
+        return type;
+    }
+    if (facts->secondary.magic == DFU_MAGIC_GOOD) {
+        return DFU_SWAP_NONE; /* what the table says */
+    }
+    return facts->scratch.magic == DFU_MAGIC_GOOD && facts->primary.magic == DFU_MAGIC_GOOD &&
+                   facts->primary.swap_type == DFU_SWAP_REVERT
+               ? DFU_SWAP_REVERT
+               : type;
+}
+
+enum boot_source boot_source_of(const struct boot_facts *facts)
+{
+    if (facts->mode == DFU_MODE_SWAP_SCRATCH) {
+        return source_with_scratch(facts);
+    }
+    return has_status_in_primary(facts->mode) && has_begun(&facts->primary) &&
+                   (facts->secondary.magic != DFU_MAGIC_GOOD ||
+                    (facts->done > 0 && boot_is_revert_prepared_twice(facts)))
                ? BOOT_SOURCE_PRIMARY
                : BOOT_SOURCE_NONE;
+}
+
+bool boot_has_begun(const struct boot_facts *facts)
+{
+    enum boot_source source = boot_source_of(facts);
+
+    return source == BOOT_SOURCE_SCRATCH ||
+           (source == BOOT_SOURCE_PRIMARY && facts->primary.magic == DFU_MAGIC_GOOD);
 }
 
 /* The request moves to the primary's trailer before it is erased from the secondary's. If that
@@ -31,7 +122,7 @@ static bool is_torn_permanent_request(const struct boot_facts *facts)
     const struct dfu_slot_state *primary = &facts->primary;
     const struct dfu_slot_state *secondary = &facts->secondary;
 
-    return facts->mode == DFU_MODE_SWAP_MOVE && facts->is_size_known &&
+    return has_status_in_primary(facts->mode) && facts->is_size_known &&
            primary->magic == DFU_MAGIC_GOOD && primary->copy_done == DFU_FLAG_UNSET &&
            (primary->swap_type == DFU_SWAP_PERM || primary->swap_type == DFU_SWAP_REVERT) &&
            secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok != DFU_FLAG_SET &&
@@ -41,27 +132,34 @@ static bool is_torn_permanent_request(const struct boot_facts *facts)
 struct boot_decision boot_decide(const struct boot_facts *facts)
 {
     const struct dfu_slot_state *primary = &facts->primary;
+    struct dfu_slot_state asking = facts->primary;
+    enum boot_source source;
     enum dfu_swap_type type;
+    bool is_possible;
 
+    if (is_trial_noted(facts)) {
+        asking.copy_done = DFU_FLAG_SET;
+    }
     if (!facts->can_upgrade) {
         return (struct boot_decision){ BOOT_KEEP, DFU_SWAP_NONE, false, DFU_BOOT_WHY_BLOCKED };
     }
-    if (boot_source_of(facts->mode, primary, &facts->secondary) != BOOT_SOURCE_NONE) {
+    source = boot_source_of(facts);
+    if (source != BOOT_SOURCE_NONE) {
+        type = recorded_type(facts, source);
         if (facts->done > 0) {
-            return (struct boot_decision){ BOOT_RESUME, primary->swap_type, true,
-                                           DFU_BOOT_WHY_RECORDS };
+            return (struct boot_decision){ BOOT_RESUME, type, true, DFU_BOOT_WHY_RECORDS };
         }
-        if (primary->swap_type != DFU_SWAP_NONE) {
-            return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true,
-                                           DFU_BOOT_WHY_TRAILER };
+        if (type != DFU_SWAP_NONE) {
+            return (struct boot_decision){ BOOT_UPGRADE, type, true, DFU_BOOT_WHY_TRAILER };
         }
     }
     if (is_torn_permanent_request(facts)) {
         return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true,
                                        DFU_BOOT_WHY_TORN_REQUEST };
     }
-    type = dfu_swap_type_of(facts->mode, primary, &facts->secondary);
-    return (struct boot_decision){ type == DFU_SWAP_NONE ? BOOT_KEEP : BOOT_UPGRADE, type, false,
+    type = dfu_swap_type_of(facts->mode, &asking, &facts->secondary);
+    is_possible = type != DFU_SWAP_NONE && !(type == DFU_SWAP_REVERT && facts->is_misplaced);
+    return (struct boot_decision){ is_possible ? BOOT_UPGRADE : BOOT_KEEP, type, false,
                                    DFU_BOOT_WHY_TABLE };
 }
 

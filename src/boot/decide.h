@@ -13,15 +13,19 @@
 #include "dfu/boot.h"
 
 /* Which area holds the status of a swap that has begun. */
-enum boot_source { BOOT_SOURCE_NONE, BOOT_SOURCE_PRIMARY };
+enum boot_source { BOOT_SOURCE_NONE, BOOT_SOURCE_PRIMARY, BOOT_SOURCE_SCRATCH };
 
 /* What one image pair looks like before anything is done. */
 struct boot_facts {
     enum dfu_boot_mode mode;
     bool can_upgrade;   /* slots fit together, headers and status could be read */
     bool is_size_known; /* the primary's trailer records the size that this swap would have */
+    bool is_misplaced;  /* the image to go back to does not lie where a revert would fetch it */
+    uint8_t image;      /* which pair it is */
     uint32_t done;      /* steps of a begun swap that are recorded as done */
-    struct dfu_slot_state primary, secondary;
+    uint32_t steps;     /* ... of so many; 0 where none has begun */
+    uint32_t own_done;  /* the same by the primary's records alone, where scratch has some, too */
+    struct dfu_slot_state primary, secondary, scratch;
 };
 
 enum boot_action {
@@ -61,8 +65,17 @@ struct boot_settlement {
     enum dfu_swap_type left; /* what is asked for when a request has been cleaned away */
 };
 
-enum boot_source boot_source_of(enum dfu_boot_mode mode, const struct dfu_slot_state *primary,
-                                const struct dfu_slot_state *secondary);
+enum boot_source boot_source_of(const struct boot_facts *facts);
+
+/* Whether that is a swap which has changed the primary, or is about to. */
+bool boot_has_begun(const struct boot_facts *facts);
+
+/* Whether both trailers ask for a revert, as MCUboot leaves them when it is cut while it prepares
+ * one for the second time: the primary's may have records. */
+bool boot_is_revert_prepared_twice(const struct boot_facts *facts);
+
+/* Whether a swap that is noted in the scratch area may be noted in the primary as well. */
+bool boot_is_noted_twice(const struct boot_facts *facts);
 
 struct boot_decision boot_decide(const struct boot_facts *facts);
 

@@ -9,7 +9,9 @@ static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_
 {
     for (uint8_t i = 0; i < cfg->map->image_count; i++) {
         const struct dfu_slot_pair *slots = &cfg->map->images[i];
-        const struct boot_pair pair = { cfg, slots->primary, slots->secondary, i };
+        const struct boot_pair pair = {
+            .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = i
+        };
         int err = place_check(&pair, 0, &out->fault);
 
         if (!err) {
@@ -27,7 +29,9 @@ static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_
 static int start_loader(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
     const struct dfu_slot_pair *slots = &cfg->map->images[0];
-    const struct boot_pair pair = { cfg, slots->primary, slots->secondary, 0 };
+    const struct boot_pair pair = { .cfg = cfg,
+                                    .primary = slots->primary,
+                                    .secondary = slots->secondary };
     enum dfu_image_fault fault;
     int err = place_check(&pair, 1, &fault);
 

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "boot/check.h"
+#include "boot/locate.h"
 #include "boot/rollback.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
@@ -31,23 +32,54 @@ static bool has_too_many_sectors(const struct boot_pair *pair, const struct dfu_
     return true;
 }
 
-static int look_at_slots(const struct boot_pair *pair)
+static enum dfu_slot_fit fit_of(const struct boot_pair *pair)
 {
-    enum dfu_slot_fit fit;
+    if (dfu_area_sector_count(pair->secondary) > pair->cfg->map->max_sectors) {
+        /* So MCUboot: it then has no sector list to compare. */
+        return pair->cfg->map->mode == DFU_MODE_SWAP_OFFSET ? DFU_SLOTS_COUNT_DIFFERS
+                                                            : DFU_SLOTS_SECTORS_DIFFER;
+    }
+    return dfu_slot_compatible(pair->cfg->map, pair->image);
+}
+
+/* Scratch mode: no image fits slots whose sectors can not be exchanged. */
+static bool has_no_limit(const struct boot_pair *pair)
+{
+    enum dfu_slot_fit fit = fit_of(pair);
+
+    return pair->cfg->map->mode == DFU_MODE_SWAP_SCRATCH &&
+           dfu_area_sector_count(pair->primary) <= pair->cfg->map->max_sectors &&
+           (fit == DFU_SLOTS_SECTORS_DIFFER || fit == DFU_SLOTS_SCRATCH_TOO_SMALL);
+}
+
+/* DFU_ERR_NOTSUP if the slots do not fit together. */
+static int emit_misfit(const struct boot_pair *pair)
+{
+    enum dfu_slot_fit fit = fit_of(pair);
+
+    if (fit == DFU_SLOTS_FIT) {
+        return DFU_OK;
+    }
+    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INCOMPATIBLE,
+                                             .text = dfu_slot_fit_text(fit) });
+    return DFU_ERR_NOTSUP;
+}
+
+static int look_at_slots(struct boot_pair *pair)
+{
+    int err;
 
     if (has_too_many_sectors(pair, pair->primary)) {
         return DFU_ERR_NOTSUP;
     }
-    fit = dfu_slot_compatible(pair->cfg->map, pair->image);
     if (has_too_many_sectors(pair, pair->secondary)) {
-        fit = DFU_SLOTS_SECTORS_DIFFER; /* so MCUboot: it then has no sector list to compare */
+        locate_announce(pair); /* without a list MCUboot looks twice */
     }
-    if (fit != DFU_SLOTS_FIT) {
-        boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INCOMPATIBLE,
-                                                 .text = dfu_slot_fit_text(fit) });
-        return DFU_ERR_NOTSUP;
+    err = locate_update(pair, DFU_SWAP_NONE);
+    if (err) {
+        return err;
     }
-    return DFU_OK;
+    return emit_misfit(pair);
 }
 
 /* ---- Trailers and status ---- */
@@ -66,6 +98,9 @@ static int look_at_trailers(const struct boot_pair *pair, struct boot_facts *fac
                                                  .a = pair->image });
         facts->secondary = empty_trailer;
         err = DFU_OK;
+    }
+    if (!err && map->scratch) {
+        err = dfu_slot_state_read(map, map->scratch, &facts->scratch);
     }
     return err;
 }
@@ -90,23 +125,94 @@ static int compare_sizes(const struct boot_pair *pair, struct boot_facts *facts,
     return err;
 }
 
+static int read_progress(struct boot_facts *facts, struct swap *swap)
+{
+    int err = swap_read_progress(swap);
+
+    facts->done = swap->done;
+    facts->steps = err || swap->count == 0 ? 0 : swap->pair->cfg->strategy->plan->steps(swap);
+    return err;
+}
+
+/* Trailers alone do not always say whose records count. */
+static int look_at_own_records(struct boot_facts *facts, struct swap *swap)
+{
+    int err;
+
+    if (!boot_is_noted_twice(facts) && !boot_is_revert_prepared_twice(facts)) {
+        return DFU_OK;
+    }
+    err = read_progress(facts, swap);
+    facts->own_done = facts->done;
+    return err == DFU_ERR_POWER ? err : DFU_OK;
+}
+
+/* So much of the scratch area's trailer is shown as it stands: what lies there is often no trailer,
+ * but the end of a sector. */
+static struct dfu_slot_state shown_scratch(const struct boot_facts *facts, const struct swap *swap)
+{
+    const struct dfu_area *scratch = swap->pair->cfg->map->scratch;
+    struct dfu_slot_state shown = facts->scratch;
+    uint8_t raw;
+
+    if (dfu_area_read(scratch, swap->scratch_at.swap_info, &raw, 1) == DFU_OK &&
+        raw != scratch->erased && (raw & 0x0fu) == 0) {
+        shown.swap_type = (enum dfu_swap_type)0;
+    }
+    return shown;
+}
+
+static void announce_status(const struct boot_pair *pair, const struct boot_facts *facts,
+                            const struct swap *swap)
+{
+    static const char *const names[] = {
+        [BOOT_SOURCE_NONE] = "none",
+        [BOOT_SOURCE_PRIMARY] = "primary slot",
+        [BOOT_SOURCE_SCRATCH] = "scratch",
+    };
+    struct dfu_slot_state other = facts->secondary;
+    bool has_scratch = pair->cfg->map->scratch != NULL;
+
+    if (has_scratch) {
+        other = shown_scratch(facts, swap);
+    }
+    boot_emit_trailer(pair, "Primary image", &facts->primary);
+    boot_emit_trailer(pair, has_scratch ? "Scratch" : "Secondary image", &other);
+    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SOURCE,
+                                             .text = names[boot_source_of(facts)] });
+}
+
+/* The records of the area that has them. A primary without a whole magic has none, whatever its
+ * bytes are: an image may reach there (N4). */
+static int look_at_records(struct boot_facts *facts, struct swap *swap)
+{
+    enum boot_source source = boot_source_of(facts);
+
+    swap->is_in_scratch = source == BOOT_SOURCE_SCRATCH;
+    swap->is_recorded = true;
+    swap->type = swap->is_in_scratch ? facts->scratch.swap_type : facts->primary.swap_type;
+    if (!boot_has_begun(facts)) {
+        facts->done = 0;
+        return dfu_area_read(swap->pair->primary,
+                             swap->at.status + (swap->at.status_count - 1) * swap->at.status_stride,
+                             swap->pair->cfg->buf, 1);
+    }
+    return read_progress(facts, swap);
+}
+
 static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts, struct swap *swap)
 {
-    enum boot_source source = boot_source_of(facts->mode, &facts->primary, &facts->secondary);
     int err = swap_init(swap, pair, facts->primary.swap_type);
 
-    boot_emit_trailer(pair, "Primary image", &facts->primary);
-    boot_emit_trailer(pair, "Secondary image", &facts->secondary);
-    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SOURCE,
-                                             .text = source == BOOT_SOURCE_PRIMARY ? "primary slot"
-                                                                                   : "none" });
-    if (!err && source == BOOT_SOURCE_NONE) {
+    if (!err) {
+        err = look_at_own_records(facts, swap);
+    }
+    announce_status(pair, facts, swap);
+    if (!err && boot_source_of(facts) == BOOT_SOURCE_NONE) {
         return compare_sizes(pair, facts, swap);
     }
     if (!err) {
-        swap->is_recorded = true;
-        err = swap_read_progress(swap);
-        facts->done = swap->done;
+        err = look_at_records(facts, swap);
     }
     if (err && err != DFU_ERR_POWER) {
         boot_emit(pair,
@@ -115,19 +221,40 @@ static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts
     return err;
 }
 
-/* A begun swap needs both headers where its progress puts them; before one the primary's is
- * enough, and not even that if a broken primary may be filled. */
-static int look_at_headers(const struct boot_pair *pair, const struct boot_facts *facts,
+/* Before a swap the primary's header is enough, in swap using scratch not even that; nor where a
+ * broken primary may be filled. */
+static int look_at_headers_in_place(struct boot_pair *pair, enum dfu_swap_type recorded)
+{
+    bool is_needed = !pair->cfg->bootstrap && pair->cfg->map->mode != DFU_MODE_SWAP_SCRATCH;
+    struct dfu_image_header header;
+    int err;
+
+    if (recorded != DFU_SWAP_REVERT) {
+        locate_announce(pair);
+    }
+    err = slot_header_read(pair->primary, 0, &header);
+    if (err == DFU_ERR_FORMAT && !is_needed) {
+        return DFU_OK;
+    }
+    return err ? err : locate_update(pair, recorded);
+}
+
+/* A begun swap needs the headers where its progress puts them. */
+static int look_at_headers(struct boot_pair *pair, const struct boot_facts *facts,
                            const struct swap *swap)
 {
-    struct dfu_image_header header;
+    bool is_begun = boot_source_of(facts) != BOOT_SOURCE_NONE;
+    enum dfu_swap_type recorded = is_begun ? facts->primary.swap_type : DFU_SWAP_NONE;
     bool found = true;
-    int err = DFU_OK;
+    int err;
 
-    if (facts->done > 0) {
+    if (facts->done == 0) {
+        err = look_at_headers_in_place(pair, recorded);
+    } else {
+        for (int slot = 0; slot < 2 && recorded != DFU_SWAP_REVERT; slot++) {
+            locate_announce(pair);
+        }
         err = swap_headers_are_found(swap, &found);
-    } else if (!pair->cfg->bootstrap) {
-        err = slot_header_read(pair->primary, 0, &header);
     }
     if (!found) {
         err = DFU_ERR_FORMAT;
@@ -139,7 +266,7 @@ static int look_at_headers(const struct boot_pair *pair, const struct boot_facts
     return err;
 }
 
-int look_at_pair(const struct boot_pair *pair, struct boot_facts *facts, struct swap *swap)
+int look_at_pair(struct boot_pair *pair, struct boot_facts *facts, struct swap *swap)
 {
     bool swaps = pair->cfg->strategy->plan != NULL;
     int err;
@@ -147,8 +274,10 @@ int look_at_pair(const struct boot_pair *pair, struct boot_facts *facts, struct 
     *swap = (struct swap){ .pair = pair };
     *facts = (struct boot_facts){
         .mode = pair->cfg->map->mode,
+        .image = pair->image,
         .primary = empty_trailer,
         .secondary = empty_trailer,
+        .scratch = empty_trailer,
     };
     err = look_at_slots(pair);
     if (!err) {
@@ -160,6 +289,7 @@ int look_at_pair(const struct boot_pair *pair, struct boot_facts *facts, struct 
     if (!err && swaps) {
         err = look_at_headers(pair, facts, swap);
     }
+    facts->is_misplaced = pair->is_misplaced;
     facts->can_upgrade = err == DFU_OK;
     return err;
 }
@@ -174,7 +304,7 @@ static uint32_t size_limit(const struct boot_pair *pair)
     uint32_t limit = dfu_slot_max_image(map, pair->image);
     struct dfu_trailer at;
 
-    if (limit > 0 || map->mode == DFU_MODE_SWAP_SCRATCH ||
+    if (limit > 0 || has_no_limit(pair) ||
         dfu_area_sector_count(pair->primary) > map->max_sectors ||
         dfu_slot_trailer(map, pair->primary, &at)) {
         return limit;
@@ -182,36 +312,40 @@ static uint32_t size_limit(const struct boot_pair *pair)
     return pair->cfg->strategy->plan ? at.status : at.swap_info;
 }
 
-struct swap_place look_where_secondary_is(const struct boot_pair *pair, enum dfu_swap_type type)
+static uint32_t image_off(const struct boot_pair *pair, const struct dfu_area *area)
 {
-    uint32_t off = dfu_slot_upload_offset(pair->cfg->map, pair->image);
-
-    return (struct swap_place){ pair->secondary, type == DFU_SWAP_REVERT ? 0 : off };
+    return area == pair->secondary ? pair->update_off : 0;
 }
 
 static void verify_slot(const struct boot_pair *pair, const struct dfu_area *area,
                         struct dfu_image_report *report)
 {
     const struct dfu_boot_config *cfg = pair->cfg;
-    struct dfu_area_span span = { area, 0 };
+    struct dfu_area_span span = { area, image_off(pair, area) };
     struct dfu_reader reader = dfu_area_reader(&span);
     struct dfu_image_policy policy = cfg->policy;
 
+    if (has_no_limit(pair)) {
+        (void)emit_misfit(pair);
+    }
     policy.body_is_clear = area == pair->primary;
     check_image(
         &(struct check_subject){ cfg, &policy, &reader, size_limit(pair), pair->image, true },
         report);
 }
 
-static enum boot_check check_header(const struct dfu_area *area, struct dfu_image_header *header,
+static enum boot_check check_header(const struct boot_pair *pair, const struct dfu_area *area,
+                                    struct dfu_image_header *header,
                                     struct dfu_image_report *report)
 {
+    uint32_t off = image_off(pair, area);
+
     *header = (struct dfu_image_header){ 0 };
     *report = (struct dfu_image_report){ .fault = DFU_IMAGE_BAD_MAGIC, .key_index = -1 };
-    if (slot_header_is_erased(area, 0) == 1) {
+    if (slot_header_is_erased(area, off) == 1) {
         return BOOT_CHECK_EMPTY;
     }
-    if (slot_header_read(area, 0, header) == DFU_OK &&
+    if (slot_header_read(area, off, header) == DFU_OK &&
         (header->flags & DFU_IMAGE_F_NON_BOOTABLE) != 0) {
         return BOOT_CHECK_NOT_BOOTABLE;
     }
@@ -227,6 +361,15 @@ static bool has_room_for_key(const struct boot_pair *pair, const struct dfu_imag
            content_key_len(header->flags) <= map->key_size;
 }
 
+static void emit_invalid(const struct boot_pair *pair, const char *name,
+                         const struct dfu_image_report *report)
+{
+    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
+                                             .a = pair->image,
+                                             .b = report->fault,
+                                             .text = name });
+}
+
 static enum boot_check check_slot(const struct boot_pair *pair, const struct dfu_area *area,
                                   const char *name, struct dfu_image_report *report)
 {
@@ -234,10 +377,7 @@ static enum boot_check check_slot(const struct boot_pair *pair, const struct dfu
     if (dfu_verdict_is_trusted(&report->verdict)) {
         return BOOT_CHECK_GOOD;
     }
-    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
-                                             .a = pair->image,
-                                             .b = report->fault,
-                                             .text = name });
+    emit_invalid(pair, name, report);
     return report->fault == DFU_IMAGE_UNREADABLE ? BOOT_CHECK_UNREADABLE : BOOT_CHECK_INVALID;
 }
 
@@ -267,21 +407,36 @@ static bool is_downgrade(const struct boot_pair *pair, const struct dfu_image_he
 enum boot_check look_at_primary(const struct boot_pair *pair, struct dfu_image_report *report)
 {
     struct dfu_image_header header;
-    enum boot_check check = check_header(pair->primary, &header, report);
+    enum boot_check check = check_header(pair, pair->primary, &header, report);
 
     return check == BOOT_CHECK_GOOD ? check_slot(pair, pair->primary, "primary", report) : check;
 }
 
+/* An update whose first sector lies where that of the old image will be stored. */
+static bool is_stored_too_low(const struct boot_pair *pair, enum dfu_swap_type type)
+{
+    struct dfu_image_header header;
+
+    return (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) &&
+           dfu_slot_upload_offset(pair->cfg->map, pair->image) > 0 &&
+           slot_header_read(pair->secondary, 0, &header) == DFU_OK;
+}
+
 /* Overwriting is refused before the image is verified; a swap after, and never when it goes back. */
 enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_type type,
-                                  struct dfu_image_report *report)
+                                  bool is_recorded, struct dfu_image_report *report)
 {
     bool swaps = pair->cfg->strategy->plan != NULL;
     struct dfu_image_header header;
-    enum boot_check check = check_header(pair->secondary, &header, report);
+    enum boot_check check = check_header(pair, pair->secondary, &header, report);
 
     if (check != BOOT_CHECK_GOOD) {
         return check;
+    }
+    if (!is_recorded && is_stored_too_low(pair, type)) {
+        boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_STORED_TOO_LOW });
+        emit_invalid(pair, "secondary", report);
+        return BOOT_CHECK_INVALID;
     }
     if (!swaps && is_downgrade(pair, &header)) {
         boot_emit(pair,

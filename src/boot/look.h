@@ -9,15 +9,13 @@
 #include "boot/strategy.h"
 
 /* facts are always filled; an error says why nothing can be upgraded. swap is set up for a swap
- * that has begun, if one has. */
-int look_at_pair(const struct boot_pair *pair, struct boot_facts *facts, struct swap *swap);
+ * that has begun, if one has; pair->update_off is filled. */
+int look_at_pair(struct boot_pair *pair, struct boot_facts *facts, struct swap *swap);
 
-/* The whole check of the secondary's image before it may be brought in as type. */
+/* The whole check of the secondary's image before it may be brought in as type. If that swap is
+ * recorded, its first step may have been done in part. */
 enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_type type,
-                                  struct dfu_image_report *report);
-
-/* Where the image begins that is to be brought in as type. */
-struct swap_place look_where_secondary_is(const struct boot_pair *pair, enum dfu_swap_type type);
+                                  bool is_recorded, struct dfu_image_report *report);
 
 /* The same check for the primary's image. */
 enum boot_check look_at_primary(const struct boot_pair *pair, struct dfu_image_report *report);

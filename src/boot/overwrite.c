@@ -5,21 +5,12 @@
 #include "boot/boot.h"
 #include "boot/copy.h"
 #include "boot/history.h"
-#include "boot/slot_ops.h"
-#include "dfu/err.h"
 
 static int retire_secondary(const struct boot_pair *pair)
 {
-    struct dfu_sector first;
     int err = history_overwritten(pair);
 
-    if (!err) {
-        err = dfu_area_sector_at(pair->secondary, 0, &first);
-    }
-    if (!err) {
-        err = slot_erase_span(pair, pair->secondary, first.off, first.size);
-    }
-    return err ? err : copy_drop_request(pair);
+    return err ? err : copy_retire_secondary(pair);
 }
 
 static int overwrite_whole(const struct boot_pair *pair)

@@ -91,7 +91,10 @@ static void look_at_all(struct pick *p)
         struct choice *c = &p->choices[i];
 
         *c = (struct choice){
-            .pair = { p->cfg, slots->primary, slots->secondary, i },
+            .pair = { .cfg = p->cfg,
+                      .primary = slots->primary,
+                      .secondary = slots->secondary,
+                      .image = i },
             .area = { slots->primary, slots->secondary },
             .slot = NO_SLOT,
             .fault = DFU_IMAGE_BAD_MAGIC,

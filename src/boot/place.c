@@ -83,7 +83,9 @@ int place_report(const struct boot_pair *pair, uint8_t slot, struct dfu_boot_res
 int place_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
 {
     const struct dfu_slot_pair *slots = &cfg->map->images[image];
-    const struct boot_pair pair = { cfg, slots->primary, slots->secondary, image };
+    const struct boot_pair pair = {
+        .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = image
+    };
 
     out->fit = DFU_SLOTS_FIT;
     verify(&pair, 0, &out->primary_report);

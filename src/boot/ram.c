@@ -95,11 +95,11 @@ static int ram_load(const struct boot_pair *pair, uint8_t slot, const struct ram
     const struct dfu_area *area = slot == 0 ? pair->primary : pair->secondary;
     uint32_t limit = slot_image_limit(pair->cfg->map, area);
     struct dfu_image_header header;
-    uint32_t size;
+    struct slot_extent extent;
     int err = slot_header_read(area, 0, &header);
 
     if (!err) {
-        err = slot_image_size(area, &size);
+        err = slot_image_extent(area, 0, &extent);
     }
     if (err) {
         return err;
@@ -110,12 +110,12 @@ static int ram_load(const struct boot_pair *pair, uint8_t slot, const struct ram
                                                  .text = slot == 0 ? "primary" : "secondary" });
         return DFU_ERR_VERIFY;
     }
-    if (size == 0 || size > limit) {
+    if (extent.end == 0 || extent.end > limit) {
         boot_emit(pair, (struct dfu_boot_event){
-                            .id = DFU_BOOT_EV_SIZE_TOO_LARGE, .a = size, .b = limit });
+                            .id = DFU_BOOT_EV_SIZE_TOO_LARGE, .a = extent.end, .b = limit });
         return DFU_ERR_VERIFY;
     }
-    err = find_room(pair, header.load_addr, size, taken, out);
+    err = find_room(pair, header.load_addr, extent.end, taken, out);
     if (!err) {
         err = copy(pair, area, out);
         if (!err && (header.flags & ENCRYPTED) != 0) {

@@ -43,7 +43,9 @@ static int check(const struct boot_pair *pair, enum dfu_image_fault *fault)
 static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
     for (uint8_t i = 0; i < cfg->map->image_count; i++) {
-        const struct boot_pair pair = { cfg, cfg->map->images[i].primary, NULL, i };
+        const struct boot_pair pair = { .cfg = cfg,
+                                        .primary = cfg->map->images[i].primary,
+                                        .image = i };
         int err = check(&pair, &out->fault);
 
         out->swap[i] = DFU_SWAP_NONE;

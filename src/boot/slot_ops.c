@@ -141,15 +141,15 @@ int slot_header_read(const struct dfu_area *area, uint32_t off, struct dfu_image
     return dfu_image_header_parse(raw, out) == DFU_IMAGE_FINE ? DFU_OK : DFU_ERR_FORMAT;
 }
 
-int slot_image_size(const struct dfu_area *area, uint32_t *out)
+int slot_image_extent(const struct dfu_area *area, uint32_t off, struct slot_extent *out)
 {
-    struct dfu_area_span span = { area, 0 };
+    struct dfu_area_span span = { area, off };
     struct dfu_reader reader = dfu_area_reader(&span);
     struct dfu_image image;
 
-    *out = 0;
+    *out = (struct slot_extent){ 0, 0 };
     switch (dfu_image_open(&image, &reader, 0)) {
-    case DFU_IMAGE_FINE: *out = image.end; return DFU_OK;
+    case DFU_IMAGE_FINE: *out = (struct slot_extent){ image.end, image.prot_end }; return DFU_OK;
     case DFU_IMAGE_UNREADABLE: return DFU_ERR_IO;
     default: return DFU_OK;
     }

@@ -49,8 +49,12 @@ int slot_header_is_erased(const struct dfu_area *area, uint32_t off);
 /* Read and parse a header; DFU_ERR_FORMAT if there is none. */
 int slot_header_read(const struct dfu_area *area, uint32_t off, struct dfu_image_header *out);
 
-/* The image's size, all TLVs included; 0 if the slot holds no well-formed image. */
-int slot_image_size(const struct dfu_area *area, uint32_t *out);
+/* Where an image ends, all TLVs included, and where its unprotected TLVs begin, counted from the
+ * image's start at off; 0 and 0 if no well-formed image is there. */
+struct slot_extent {
+    uint32_t end, tlvs;
+};
+int slot_image_extent(const struct dfu_area *area, uint32_t off, struct slot_extent *out);
 
 /* The largest image that an area may hold for itself, in modes that move nothing; 0: none. */
 uint32_t slot_image_limit(const struct dfu_slot_map *map, const struct dfu_area *area);

@@ -7,12 +7,18 @@
 #include "dfu/err.h"
 
 #define SPARES     8u
-#define SPARE_TAG  0x5ea1u /* so that left-over bytes do not read as a record */
+#define SPARE_TAG  0x5ea0u /* so that left-over bytes do not read as a record; plus the type */
 #define SPARE_SIZE 4u      /* tag, index */
 
 struct spare_list {
     uint32_t off, stride, count;
 };
+
+/* A list that could not be cleaned away must not count in the swap that comes next. */
+static uint16_t tag_of(const struct swap *swap)
+{
+    return (uint16_t)(SPARE_TAG | (swap->type & 0x0fu));
+}
 
 static int find_list(const struct boot_pair *pair, struct spare_list *out)
 {
@@ -28,13 +34,14 @@ static int find_list(const struct boot_pair *pair, struct spare_list *out)
     return DFU_OK;
 }
 
-int spare_write(const struct boot_pair *pair, uint32_t index)
+int spare_write(const struct swap *swap, uint32_t index)
 {
+    const struct boot_pair *pair = swap->pair;
     uint8_t raw[SPARE_SIZE];
     struct spare_list list;
     int err = find_list(pair, &list);
 
-    put_le16(raw, SPARE_TAG);
+    put_le16(raw, tag_of(swap));
     put_le16(raw + 2, (uint16_t)index);
     for (uint32_t i = 0; !err && i < list.count; i++) {
         uint32_t at = list.off + i * list.stride;
@@ -54,24 +61,27 @@ int spare_write(const struct boot_pair *pair, uint32_t index)
     return err ? err : DFU_ERR_NOSPACE;
 }
 
-int spare_find(const struct boot_pair *pair, uint32_t index)
+int spare_find(const struct swap *swap, uint32_t index)
 {
+    const struct boot_pair *pair = swap->pair;
     uint8_t raw[SPARE_SIZE];
     struct spare_list list;
     int err = find_list(pair, &list);
 
     for (uint32_t i = 0; !err && i < list.count; i++) {
         err = dfu_area_read(pair->secondary, list.off + i * list.stride, raw, sizeof raw);
-        if (!err && get_le16(raw) == SPARE_TAG && get_le16(raw + 2) == index) {
+        if (!err && get_le16(raw) == tag_of(swap) && get_le16(raw + 2) == index) {
             return 1;
         }
     }
     return err;
 }
 
-int spare_clean(const struct boot_pair *pair)
+int spare_clean(const struct swap *swap)
 {
+    const struct boot_pair *pair = swap->pair;
     struct spare_list list;
+    struct dfu_sector first;
     int err = find_list(pair, &list);
     int erased =
         err ? err : dfu_area_is_erased(pair->secondary, list.off, list.count * list.stride);
@@ -79,5 +89,9 @@ int spare_clean(const struct boot_pair *pair)
     if (erased < 0) {
         return erased;
     }
-    return erased ? DFU_OK : slot_erase_trailer(pair, pair->secondary);
+    if (!erased) {
+        err = dfu_area_sector_at(pair->secondary, list.off, &first);
+    }
+    /* Where the image shares that sector the list stays. */
+    return err || erased || swap->end > first.off ? err : slot_erase_trailer(pair, pair->secondary);
 }

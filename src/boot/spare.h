@@ -10,12 +10,12 @@
 #include "boot/strategy.h"
 
 /* Note that the status record of this index counts as written. */
-int spare_write(const struct boot_pair *pair, uint32_t index);
+int spare_write(const struct swap *swap, uint32_t index);
 
 /* 1 if it was noted, 0 if not, or a negative error. */
-int spare_find(const struct boot_pair *pair, uint32_t index);
+int spare_find(const struct swap *swap, uint32_t index);
 
-/* Leave the secondary's trailer erased, as a finished swap does. */
-int spare_clean(const struct boot_pair *pair);
+/* Leave the secondary's trailer erased, as a finished swap does, if no image shares its sectors. */
+int spare_clean(const struct swap *swap);
 
 #endif

@@ -19,18 +19,24 @@ struct boot_pair {
     const struct dfu_boot_config *cfg;
     const struct dfu_area *primary, *secondary;
     uint8_t image;
+    uint32_t update_off; /* where the secondary's image begins; locate.h finds it */
+    bool is_misplaced;   /* it is to be gone back to, but does not lie where that would fetch it */
 };
 
 /* A swap, not yet begun or under way. */
 struct swap {
     const struct boot_pair *pair;
-    struct dfu_trailer at; /* the primary's */
+    struct dfu_trailer at;         /* the primary's */
+    struct dfu_trailer scratch_at; /* the scratch area's, if there is one */
     enum dfu_swap_type type;
-    bool is_recorded;  /* the primary's trailer asks for this swap, and may keep doing so */
-    uint32_t size;     /* bytes of the larger image */
-    uint32_t unit;     /* bytes moved at once */
-    uint32_t count;    /* units that the size needs */
-    uint32_t required; /* bytes of the primary that the swap would use, and has */
+    bool is_recorded;   /* a trailer of the swap itself asks for it, and may keep doing so */
+    bool is_in_scratch; /* ... that of the scratch area */
+    uint32_t size;      /* bytes of the larger image */
+    uint32_t unit;      /* bytes moved at once; 0 where that differs from operation to operation */
+    uint32_t count;     /* operations that the size needs */
+    uint32_t end;       /* of the last of them, in both slots */
+    uint32_t used[2];   /* sectors of each image; a plan may skip what lies above */
+    uint32_t required;  /* bytes of the primary that the swap would use, and has */
     uint32_t available;
     uint32_t done;         /* steps that are recorded */
     uint32_t failed_marks; /* records that could not be written */
@@ -47,9 +53,10 @@ struct swap_step {
 
 /* The record of a step: where in the journal, and MCUboot's name for the step. */
 struct swap_mark {
-    uint32_t index; /* in status records */
-    uint32_t idx;   /* operation, from 1 */
-    uint8_t state;  /* of that operation, from 1; also the byte recorded */
+    const struct dfu_area *area; /* whose trailer holds it; NULL: the primary's */
+    uint32_t index;              /* in status records */
+    uint32_t idx;                /* operation, from 1 */
+    uint8_t state;               /* of that operation, from 1; also the byte recorded */
 };
 
 struct swap_place {
@@ -58,7 +65,9 @@ struct swap_place {
 };
 
 struct swap_plan {
-    const char *algorithm; /* as the console names it */
+    const char *algorithm;  /* as the console names it */
+    uint32_t first_records; /* so many at the start may be missing without being a gap */
+    bool takes_empty;       /* the primary need not hold an image */
     /* From size to unit, count, required and available. DFU_ERR_NOSPACE, DFU_ERR_FORMAT. */
     int (*measure)(struct swap *swap);
     uint32_t (*steps)(const struct swap *swap);
@@ -68,6 +77,17 @@ struct swap_plan {
     struct swap_place (*header)(const struct swap *swap, bool of_primary);
     /* Put the trailers in order before step 0. */
     int (*prepare)(struct swap *swap);
+    /* Make the secondary ask for the image in it, which is the confirmed one. NULL: no trailer can
+     * be made anew, it may share its sector with an image. */
+    int (*request_back)(const struct swap *swap);
+
+    /* NULL where there is nothing to do: */
+    int (*ready)(struct swap *swap); /* before the first step of this start */
+    /* The step itself, where it is more than an erase and a copy, and what follows its record. */
+    int (*apply)(const struct swap *swap, uint32_t n);
+    int (*recorded)(const struct swap *swap, uint32_t n);
+    int (*finish)(const struct swap *swap);    /* after the last step, before the flags */
+    int (*end_trial)(const struct swap *swap); /* for a copy_done that refuses to be written */
 };
 
 struct pick_rules;

@@ -16,8 +16,15 @@
 
 int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_type type)
 {
+    const struct dfu_slot_map *map = pair->cfg->map;
+    int err;
+
     *swap = (struct swap){ .pair = pair, .type = type };
-    return dfu_slot_trailer(pair->cfg->map, pair->primary, &swap->at);
+    err = dfu_slot_trailer(map, pair->primary, &swap->at);
+    if (!err && map->scratch) {
+        err = dfu_slot_trailer(map, map->scratch, &swap->scratch_at);
+    }
+    return err;
 }
 
 static const struct swap_plan *plan_of(const struct swap *swap)
@@ -25,24 +32,38 @@ static const struct swap_plan *plan_of(const struct swap *swap)
     return swap->pair->cfg->strategy->plan;
 }
 
+/* The trailer that describes a swap which has begun. */
+struct swap_source {
+    const struct dfu_area *area;
+    const struct dfu_trailer *at;
+};
+
+static struct swap_source source_of(const struct swap *swap)
+{
+    return swap->is_in_scratch
+               ? (struct swap_source){ swap->pair->cfg->map->scratch, &swap->scratch_at }
+               : (struct swap_source){ swap->pair->primary, &swap->at };
+}
+
 int swap_new_size(const struct boot_pair *pair, uint32_t *size)
 {
-    uint32_t primary, secondary;
-    int err = slot_image_size(pair->primary, &primary);
+    struct slot_extent primary, secondary;
+    int err = slot_image_extent(pair->primary, 0, &primary);
 
     if (!err) {
-        err = slot_image_size(pair->secondary, &secondary);
+        err = slot_image_extent(pair->secondary, pair->update_off, &secondary);
     }
     if (!err) {
-        *size = max_u32(primary, secondary);
+        *size = max_u32(primary.end, secondary.end);
     }
     return err;
 }
 
 int swap_recorded_size(const struct swap *swap, uint32_t *size)
 {
+    struct swap_source from = source_of(swap);
     uint8_t raw[4];
-    int err = dfu_area_read(swap->pair->primary, swap->at.swap_size, raw, sizeof raw);
+    int err = dfu_area_read(from.area, from.at->swap_size, raw, sizeof raw);
 
     if (!err) {
         *size = get_le32(raw);
@@ -52,16 +73,13 @@ int swap_recorded_size(const struct swap *swap, uint32_t *size)
 
 /* ---- Reading the journal ---- */
 
-static uint32_t record_off(const struct swap *swap, uint32_t index)
-{
-    return swap->at.status + index * swap->at.status_stride;
-}
-
 /* Only the first byte tells: a record that was torn, but not wholly erased, was begun after its
  * step was done. */
 static int is_recorded(const struct swap *swap, uint32_t index)
 {
-    int erased = dfu_area_is_erased(swap->pair->primary, record_off(swap, index), 1);
+    struct swap_source from = source_of(swap);
+    uint32_t off = from.at->status + index * from.at->status_stride;
+    int erased = dfu_area_is_erased(from.area, off, 1);
 
     return erased < 0 ? erased : !erased;
 }
@@ -70,9 +88,10 @@ static int is_recorded(const struct swap *swap, uint32_t index)
 static int count_records(const struct swap *swap, uint32_t *count)
 {
     const struct boot_pair *pair = swap->pair;
+    struct swap_source from = source_of(swap);
     const uint8_t *buf = pair->cfg->buf;
-    uint32_t stride = swap->at.status_stride;
-    uint32_t size = swap->at.status_count * stride;
+    uint32_t stride = from.at->status_stride;
+    uint32_t size = from.at->status_count * stride;
     uint32_t chunk = (uint32_t)pair->cfg->buf_len / stride * stride;
     uint32_t len;
 
@@ -81,12 +100,12 @@ static int count_records(const struct swap *swap, uint32_t *count)
         int err;
 
         len = min_u32(chunk, size - at);
-        err = dfu_area_read(pair->primary, swap->at.status + at, pair->cfg->buf, len);
+        err = dfu_area_read(from.area, from.at->status + at, pair->cfg->buf, len);
         if (err) {
             return err;
         }
         for (uint32_t i = 0; i < len; i += stride) {
-            if (buf[i] != pair->primary->erased) {
+            if (buf[i] != from.area->erased) {
                 *count = (at + i) / stride + 1;
             }
         }
@@ -108,7 +127,7 @@ static bool find_step(const struct swap *swap, uint32_t index, uint32_t *n)
 
 static int report_gaps(const struct swap *swap)
 {
-    for (uint32_t n = 0; n < swap->done; n++) {
+    for (uint32_t n = plan_of(swap)->first_records; n < swap->done; n++) {
         int recorded = is_recorded(swap, plan_of(swap)->mark(swap, n).index);
 
         if (recorded < 0) {
@@ -129,7 +148,7 @@ static int follow_spares(struct swap *swap)
     uint32_t steps = plan->steps(swap);
 
     while (swap->done < steps) {
-        int spare = spare_find(swap->pair, plan->mark(swap, swap->done).index);
+        int spare = spare_find(swap, plan->mark(swap, swap->done).index);
 
         if (spare <= 0) {
             return spare;
@@ -168,7 +187,7 @@ int swap_read_progress(struct swap *swap)
 int swap_headers_are_found(const struct swap *swap, bool *found)
 {
     *found = true;
-    for (int slot = 0; slot < 2; slot++) {
+    for (int slot = plan_of(swap)->takes_empty ? 1 : 0; slot < 2; slot++) {
         struct swap_place at = plan_of(swap)->header(swap, slot == 0);
         struct dfu_image_header header;
         int err = slot_header_read(at.area, at.off, &header);
@@ -183,38 +202,6 @@ int swap_headers_are_found(const struct swap *swap, bool *found)
 }
 
 /* ---- Writing ---- */
-
-int swap_write_size(const struct swap *swap, const struct dfu_area *area)
-{
-    struct dfu_trailer at;
-    uint8_t raw[4];
-    int err = dfu_slot_trailer(swap->pair->cfg->map, area, &at);
-
-    put_le32(raw, swap->size);
-    return err ? err : dfu_area_write_padded(area, at.swap_size, raw, sizeof raw);
-}
-
-/* "Status init" (2.7): the magic comes last and vouches for all before it. */
-int swap_write_status(const struct swap *swap, const struct dfu_area *area)
-{
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
-    struct dfu_slot_state secondary;
-    int err = dfu_slot_state_read(map, swap->pair->secondary, &secondary);
-
-    if (!err && swap->type != DFU_SWAP_NONE) {
-        err = dfu_trailer_write_swap_info(map, area, swap->type, swap->pair->image);
-    }
-    if (!err && secondary.image_ok == DFU_FLAG_SET) {
-        err = dfu_trailer_write_image_ok(map, area);
-    }
-    if (!err) {
-        err = swap_write_size(swap, area);
-    }
-    if (!err && swap->pair->cfg->encryption) {
-        err = swap->pair->cfg->encryption->write(swap, area);
-    }
-    return err ? err : dfu_trailer_write_magic(map, area);
-}
 
 /* A body is plain in the primary and encrypted everywhere else. Where a step belongs in its image
  * is what the primary's offset says, but where the old image was shifted up to make room. */
@@ -240,6 +227,12 @@ static int is_done_already(const struct swap *swap, const struct swap_step *step
                                        step->src, step->src_off, step->len);
 }
 
+int swap_copy(const struct swap *swap, const struct swap_step *step)
+{
+    return slot_copy_through(swap->pair, cipher_of(swap, step), step->dst, step->dst_off, step->src,
+                             step->src_off, step->len);
+}
+
 static int apply_step(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
 {
     int err;
@@ -252,11 +245,16 @@ static int apply_step(const struct swap *swap, const struct swap_step *step, boo
         return err < 0 ? err : DFU_OK;
     }
     err = slot_erase_span(swap->pair, step->dst, step->dst_off, step->len);
-    if (err) {
-        return err;
-    }
-    return slot_copy_through(swap->pair, cipher_of(swap, step), step->dst, step->dst_off, step->src,
-                             step->src_off, step->len);
+    return err ? err : swap_copy(swap, step);
+}
+
+static int write_record(const struct swap *swap, const struct swap_mark *mark)
+{
+    const struct dfu_area *area = mark->area ? mark->area : swap->pair->primary;
+    const struct dfu_trailer *at = mark->area ? &swap->scratch_at : &swap->at;
+
+    return dfu_area_write_padded(area, at->status + mark->index * at->status_stride, &mark->state,
+                                 sizeof mark->state);
 }
 
 /* A record whose last write was torn may read erased and still refuse to be programmed. Its step
@@ -265,17 +263,34 @@ static int apply_step(const struct swap *swap, const struct swap_step *step, boo
 static int mark_step(struct swap *swap, uint32_t n)
 {
     struct swap_mark mark = plan_of(swap)->mark(swap, n);
-    int err = dfu_area_write_padded(swap->pair->primary, record_off(swap, mark.index), &mark.state,
-                                    sizeof mark.state);
+    int err = write_record(swap, &mark);
 
     if (err && err != DFU_ERR_POWER) {
-        err = spare_write(swap->pair, mark.index);
+        err = spare_write(swap, mark.index);
     }
     if (err && err != DFU_ERR_POWER && swap->pair->cfg->validate_primary) {
         swap->failed_marks++;
         err = DFU_OK;
     }
     return err;
+}
+
+static int carry_out(struct swap *swap, uint32_t n, bool may_be_torn)
+{
+    const struct swap_plan *plan = plan_of(swap);
+    struct swap_step step;
+    int err;
+
+    if (plan->apply) {
+        err = plan->apply(swap, n);
+    } else {
+        step = plan->step(swap, n);
+        err = apply_step(swap, &step, may_be_torn);
+    }
+    if (!err) {
+        err = mark_step(swap, n);
+    }
+    return err || !plan->recorded ? err : plan->recorded(swap, n);
 }
 
 /* A trailer left by a swap of other images must not be kept: on resume its size would count. */
@@ -338,7 +353,7 @@ static int go_on(struct swap *swap)
     const struct dfu_boot_encryption *encryption = swap->pair->cfg->encryption;
 
     return encryption && swap->done < plan_of(swap)->steps(swap)
-               ? encryption->resume(swap, swap->pair->primary)
+               ? encryption->resume(swap, source_of(swap).area)
                : DFU_OK;
 }
 
@@ -346,25 +361,21 @@ static int run_steps(struct swap *swap)
 {
     const struct swap_plan *plan = plan_of(swap);
     uint32_t first = swap->done, steps = plan->steps(swap);
-    int err = DFU_OK;
+    int err = plan->ready ? plan->ready(swap) : DFU_OK;
 
     for (; !err && swap->done < steps; swap->done += !err) {
-        struct swap_step step = plan->step(swap, swap->done);
-
-        err = apply_step(swap, &step, swap->done == first && swap->is_recorded);
-        if (!err) {
-            err = mark_step(swap, swap->done);
-        }
+        err = carry_out(swap, swap->done, swap->done == first && swap->is_recorded);
     }
     return err;
 }
 
 int swap_run(struct swap *swap)
 {
+    const struct swap_plan *plan = plan_of(swap);
     int err;
 
-    boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SWAP_STARTS,
-                                                   .text = plan_of(swap)->algorithm });
+    boot_emit(swap->pair,
+              (struct dfu_boot_event){ .id = DFU_BOOT_EV_SWAP_STARTS, .text = plan->algorithm });
     err = swap->done == 0 ? begin(swap) : go_on(swap);
     if (!err) {
         err = run_steps(swap);
@@ -377,6 +388,9 @@ int swap_run(struct swap *swap)
         boot_emit(swap->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_STATUS_WRITE_FAILS,
                                                        .a = swap->failed_marks });
     }
-    err = history_swapped(swap->pair, swap->type);
+    err = plan->finish ? plan->finish(swap) : DFU_OK;
+    if (!err) {
+        err = history_swapped(swap->pair, swap->type);
+    }
     return err ? err : swap_complete(swap);
 }

@@ -31,11 +31,15 @@ int swap_headers_are_found(const struct swap *swap, bool *found);
  * changed if a new swap does not fit. */
 int swap_run(struct swap *swap);
 
-/* What a plan's prepare is made of. */
+/* What plans are made of. */
+int swap_copy(const struct swap *swap, const struct swap_step *step); /* into erased flash */
 int swap_write_size(const struct swap *swap, const struct dfu_area *area);
 int swap_write_status(const struct swap *swap, const struct dfu_area *area);
 
-/* Make the secondary's trailer ask for the image in the secondary, for good. */
+/* A prepare for modes that keep the whole status in the primary. */
+int swap_prepare(struct swap *swap);
+
+/* A request_back: as a request for a permanent swap. */
 int swap_request_back(const struct swap *swap);
 
 /* image_ok for an image that need not prove itself, then copy_done. */

@@ -4,7 +4,6 @@
  * then, from the bottom, fetch a sector of the new image and store one of the old. */
 #include "boot/boot.h"
 #include "boot/copy.h"
-#include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
 
@@ -58,9 +57,9 @@ static struct swap_mark move_mark(const struct swap *swap, uint32_t n)
     uint32_t i = n - swap->count;
 
     if (n < swap->count) {
-        return (struct swap_mark){ n, n + 1, 1 };
+        return (struct swap_mark){ NULL, n, n + 1, 1 };
     }
-    return (struct swap_mark){ swap->pair->cfg->map->max_sectors + i, i / 2 + 1,
+    return (struct swap_mark){ NULL, swap->pair->cfg->map->max_sectors + i, i / 2 + 1,
                                (uint8_t)(i % 2 + 1) };
 }
 
@@ -80,38 +79,6 @@ static struct swap_place move_header(const struct swap *swap, bool of_primary)
     return (struct swap_place){ swapped < 1 ? secondary : primary, 0 };
 }
 
-/* While the primary's trailer is being rebuilt the secondary asks for its image, which is the
- * confirmed one, for good: a cut here can not lose the way back. */
-static int ask_for_confirmed_image(const struct swap *swap)
-{
-    const struct boot_pair *pair = swap->pair;
-    struct dfu_slot_state secondary;
-    int err = dfu_slot_state_read(pair->cfg->map, pair->secondary, &secondary);
-
-    if (err) {
-        return err;
-    }
-    boot_emit_trailer(pair, "Secondary image", &secondary);
-    if (secondary.magic == DFU_MAGIC_GOOD) {
-        return DFU_OK;
-    }
-    return swap_request_back(swap);
-}
-
-static int move_prepare(struct swap *swap)
-{
-    const struct boot_pair *pair = swap->pair;
-    int err = swap->type == DFU_SWAP_REVERT ? ask_for_confirmed_image(swap) : DFU_OK;
-
-    if (!err && !swap->is_recorded) {
-        err = slot_erase_trailer(pair, pair->primary);
-        if (!err) {
-            err = swap_write_status(swap, pair->primary);
-        }
-    }
-    return err ? err : slot_erase_trailer(pair, pair->secondary);
-}
-
 static const struct swap_plan move_plan = {
     .algorithm = "move",
     .measure = move_measure,
@@ -119,7 +86,8 @@ static const struct swap_plan move_plan = {
     .step = move_step,
     .mark = move_mark,
     .header = move_header,
-    .prepare = move_prepare,
+    .prepare = swap_prepare,
+    .request_back = swap_request_back,
 };
 
 const struct dfu_boot_strategy dfu_boot_swap_move = {

@@ -191,6 +191,8 @@ static const struct dfu_boot_strategy *strategy_of(const struct world_spec *spec
 {
     switch (spec->mode) {
     case DFU_MODE_SWAP_MOVE: return &dfu_boot_swap_move;
+    case DFU_MODE_SWAP_OFFSET: return &dfu_boot_swap_offset;
+    case DFU_MODE_SWAP_SCRATCH: return &dfu_boot_swap_scratch;
     case DFU_MODE_OVERWRITE: return spec->is_fast ? &dfu_boot_overwrite_fast : &dfu_boot_overwrite;
     case DFU_MODE_DIRECT_XIP: return &dfu_boot_direct_xip;
     case DFU_MODE_DIRECT_XIP_REVERT: return &dfu_boot_direct_xip_revert;

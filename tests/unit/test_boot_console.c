@@ -46,6 +46,8 @@ static const struct {
     { { .id = DFU_BOOT_EV_DOWNGRADE_ERASED },
       "I: Image 0 in slot 1 erased due to downgrade prevention" },
     { { .id = DFU_BOOT_EV_VERSION_TOO_LOW }, "E: Insufficient version in secondary slot" },
+    { { .id = DFU_BOOT_EV_STORED_TOO_LOW },
+      "E: Secondary header magic detected in first sector, wrong upload address?" },
     { { .id = DFU_BOOT_EV_STUCK_REVERT },
       "I: Cleared image 0 primary slot trailer due to stuck revert" },
     { { .id = DFU_BOOT_EV_SECONDARY_UNREADABLE },

@@ -43,6 +43,23 @@ static const struct rule move_rules[] = {
     { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_KEEP, DFU_SWAP_NONE, false },
 };
 
+static const struct rule offset_rules[] = {
+    { GOOD, NOT_GOOD, ANY, ANY, UNSET, ANY, ANY, ANY, YES, ANY, BOOT_RESUME, ANY, true },
+    /* B13: MCUboot was cut while it prepared a revert that has records for the second time */
+    { GOOD, GOOD, ANY, ANY, UNSET, SET, DFU_SWAP_REVERT, DFU_SWAP_REVERT, YES, ANY, BOOT_RESUME,
+      ANY, true },
+    { GOOD, NOT_GOOD, ANY, ANY, UNSET, ANY, A_TYPE, ANY, NO, ANY, BOOT_UPGRADE, ANY, true },
+    { GOOD, GOOD, ANY, NOT_SET, UNSET, ANY, PERM_OR_REVERT, NOT_TEST, ANY, YES, BOOT_UPGRADE, ANY,
+      true },
+    { ANY, GOOD, ANY, UNSET, ANY, SET, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT, false },
+    { ANY, GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_TEST, false },
+    { ANY, GOOD, ANY, SET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_PERM, false },
+    { GOOD, ANY, UNSET, ANY, SET, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT, false },
+    { GOOD, ANY, UNSET, ANY, BAD, ANY, A_TYPE, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
+      false },
+    { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_KEEP, DFU_SWAP_NONE, false },
+};
+
 static const struct rule overwrite_rules[] = {
     { ANY, GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_TEST, false },
     { ANY, GOOD, ANY, SET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_PERM, false },
@@ -131,6 +148,12 @@ static void move_decides_by_the_table_whatever_the_trailers_hold(void **state)
 {
     (void)state;
     assert_int_equal(try_all(DFU_MODE_SWAP_MOVE, move_rules), STATES * STATES * 4);
+}
+
+static void offset_decides_by_the_table_whatever_the_trailers_hold(void **state)
+{
+    (void)state;
+    assert_int_equal(try_all(DFU_MODE_SWAP_OFFSET, offset_rules), STATES * STATES * 4);
 }
 
 static void overwrite_decides_by_the_table_whatever_the_trailers_hold(void **state)
@@ -233,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(move_decides_by_the_table_whatever_the_trailers_hold),
+        cmocka_unit_test(offset_decides_by_the_table_whatever_the_trailers_hold),
         cmocka_unit_test(overwrite_decides_by_the_table_whatever_the_trailers_hold),
         cmocka_unit_test(nothing_is_decided_for_slots_that_can_not_be_upgraded),
         cmocka_unit_test(a_refused_image_costs_exactly_what_the_specification_says),

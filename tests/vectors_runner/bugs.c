@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "dfu/err.h"
 #include "dfu/trailer.h"
+#include "image/magic.h"
 #include "jsonl.h"
 #include "run.h"
 
@@ -45,19 +46,21 @@ static void replace_tail(char *line, const char *from, const char *with)
 static void shorten_copy(struct run *run, struct right_boot *boot)
 {
     uint32_t unit = run->c->spec.areas[WORLD_PRI].write_size;
+    uint32_t off = dfu_slot_upload_offset(&run->right.map, 0);
     char wrong[32], right[32];
 
     for (size_t i = 0; i < run->c->image_count; i++) {
         const struct case_image *image = &run->c->images[i];
 
         if (image->size % unit != 0 ||
-            memcmp(image->bytes, boot_world_bytes(&run->right, WORLD_SEC), image->size) != 0) {
+            memcmp(image->bytes, boot_world_bytes(&run->right, WORLD_SEC) + off, image->size) !=
+                0) {
             continue;
         }
         for (size_t j = 0; j < boot->ops.count; j++) {
             struct case_op *op = &boot->ops.list[j];
 
-            if (op->kind == 'C' && op->src_off == 0 && op->len == image->size + unit) {
+            if (op->kind == 'C' && op->src_off == off && op->len == image->size + unit) {
                 op->len = image->size;
             }
         }
@@ -169,6 +172,241 @@ static void note_start_elsewhere(struct run *run, struct right_boot *boot)
     }
 }
 
+static char *line_at(struct world_log *log, const char *start, size_t *index)
+{
+    char *line = line_with(log, start);
+
+    *index = line ? (size_t)(line - log->lines[0]) / WORLD_LINE_SIZE : log->count;
+    return line;
+}
+
+static void drop_line(struct world_log *log, const char *start)
+{
+    size_t i;
+
+    if (line_at(log, start, &i)) {
+        memmove(log->lines[i], log->lines[i + 1], (log->count - i - 1) * WORLD_LINE_SIZE);
+        log->count--;
+    }
+}
+
+static void insert_op(struct case_ops *ops, size_t at, const struct case_op *op)
+{
+    struct case_op *list = realloc(ops->list, (ops->count + 2) * sizeof ops->list[0]);
+
+    if (!list) {
+        report_fatal("out of memory");
+    }
+    memmove(&list[at + 1], &list[at], (ops->count - at) * sizeof list[0]);
+    list[at] = *op;
+    ops->list = list;
+    ops->count++;
+}
+
+/* From here on the right flash follows our own loader; only what it must hold is judged. */
+static void follow(struct run *run, struct right_boot *boot, const char *holds)
+{
+    run->twin_holds = holds;
+    run->is_twin = true;
+    boot->result = "ok";
+    boot->type[0] = '\0';
+    boot->runs = NULL;
+    boot->holds = NULL;
+}
+
+/* B12: the first two records, which come from scratch, belong where the status begins. Where the
+ * scratch area has a smaller write unit, MCUboot takes its swap_size along. */
+static void put_records_in_place(struct run *run, struct right_boot *boot)
+{
+    static char hex[4 * DFU_FLASH_WRITE_SIZE_MAX + 1];
+    struct dfu_trailer at;
+
+    if (dfu_slot_trailer(&run->right.map, &run->right.area[WORLD_PRI], &at)) {
+        return;
+    }
+    for (size_t i = 1; i < boot->ops.count; i++) {
+        struct case_op *op = &boot->ops.list[i];
+
+        if (op->kind != 'W' || op->area != WORLD_PRI || op->len != 2 * at.status_stride ||
+            op[-1].kind != 'C' || op[-1].area != WORLD_PRI) {
+            continue;
+        }
+        memset(hex, run->c->spec.erased ? 'f' : '0', sizeof hex - 1);
+        memcpy(hex, "01", 2);
+        memcpy(hex + 2 * (size_t)at.status_stride, "02", 2);
+        hex[4 * (size_t)at.status_stride] = '\0';
+        run->odd_off = op->off;
+        run->odd_hex = op->hex;
+        op->off = at.status;
+        op->hex = hex;
+    }
+}
+
+/* B2: what a torn erase left in scratch is not copied again; the swap goes on with the second
+ * operation, and the revert brings the old image back. */
+static void ignore_torn_scratch(struct run *run, struct right_boot *boot)
+{
+    size_t first = 0;
+
+    if (strcmp(boot->result, "cut") == 0) {
+        return;
+    }
+    if (run->is_past_bug) {
+        follow(run, boot, "old");
+        return;
+    }
+    boot->result = "ok";
+    boot->runs = NULL;
+    boot->holds = NULL;
+    boot->pri_holds = "new";
+    boot->sec_holds = "old";
+    while (first < boot->ops.count && boot->ops.list[first].area != WORLD_SCR) {
+        first++;
+    }
+    boot->ops.count -= first;
+    memmove(boot->ops.list, boot->ops.list + first, boot->ops.count * sizeof boot->ops.list[0]);
+    replace_tail(line_with(&boot->log, "Boot source"), "scratch", "primary slot");
+    drop_line(&boot->log, "Image in the primary slot is not valid!");
+    run->is_past_bug = true;
+}
+
+/* B14: the second start rebuilds the primary's trailer from that in scratch, and leaves the latter
+ * alone until the former is whole. So the old image comes back. */
+static void rebuild_before_scratch(struct run *run, struct right_boot *boot)
+{
+    const struct dfu_area *pri = &run->right.area[WORLD_PRI];
+    uint32_t shift = pri->size - run->right.area[WORLD_SCR].size;
+
+    if (strcmp(boot->result, "cut") != 0) {
+        if (run->cuts == 2) {
+            follow(run, boot, "old");
+        }
+        return;
+    }
+    run->cuts++;
+    for (size_t i = 0; run->cuts == 2 && i < boot->ops.count; i++) {
+        boot->ops.list[i].area = WORLD_PRI;
+        boot->ops.list[i].off += shift;
+    }
+}
+
+/* B13: whatever MCUboot did in the second start, the revert has begun and is finished. */
+static void finish_the_revert(struct run *run, struct right_boot *boot)
+{
+    if (strcmp(boot->result, "cut") == 0) {
+        boot->is_unjudged = ++run->cuts == 2;
+    } else if (run->cuts == 2) {
+        bool is_first = !run->is_twin;
+
+        follow(run, boot, "old");
+        (void)strcpy(boot->type, is_first ? "resume revert" : "none");
+    }
+}
+
+/* N1: the swap goes on behind the highest record, as in the other modes, and without validation,
+ * too; a trial is then reverted. */
+static void resume_behind_the_gap(struct run *run, struct right_boot *boot)
+{
+    if (strcmp(boot->result, "cut") == 0) {
+        run->cuts++;
+    } else if (run->cuts > 0) {
+        follow(run, boot, run->is_twin ? "old" : "new");
+    }
+}
+
+/* N3: groups begin at common borders, so nothing is lost. */
+static void keep_both_images(struct run *run, struct right_boot *boot)
+{
+    bool is_trial = strstr(run->c->id, "-test") != NULL;
+
+    follow(run, boot, is_trial && run->is_twin ? "old" : "new");
+    boot->sec_holds = strcmp(run->twin_holds, "old") == 0 ? "new" : "old";
+}
+
+/* B1: no copy is skipped while the primary still holds the old image, so that a trial can be
+ * reverted. Most cases show it in cuts: sweep.c. */
+static void copy_the_whole_old_image(struct run *run, struct right_boot *boot)
+{
+    bool is_trial = strstr(run->c->id, "-perm") == NULL;
+
+    if (strcmp(boot->result, "cut") == 0) {
+        run->cuts++;
+    } else if (run->cuts > 0) {
+        follow(run, boot, is_trial && run->is_twin ? "old" : "new");
+        boot->sec_holds = strcmp(run->twin_holds, "old") == 0 ? "new" : "old";
+    }
+}
+
+/* N2: what comes into an empty primary counts as confirmed. */
+static void confirm_the_first_image(struct run *run, struct right_boot *boot)
+{
+    struct case_op image_ok;
+
+    if (run->is_past_bug) {
+        follow(run, boot, "new");
+        return;
+    }
+    image_ok = boot->ops.list[boot->ops.count - 1];
+    image_ok.off += run->right.map.max_align;
+    insert_op(&boot->ops, boot->ops.count - 1, &image_ok);
+    replace_tail(line_with(&boot->log, "Swap type: revert"), "revert", "none");
+    drop_line(&boot->log, "Swap type: revert");
+    run->is_past_bug = true;
+}
+
+/* B5: the primary's trailer gets a magic, right after the copy. */
+static void write_magic_too(struct run *run, struct right_boot *boot)
+{
+    static char hex[2 * DFU_FLASH_WRITE_SIZE_MAX + 1];
+    uint32_t len = round_up(DFU_TRAILER_MAGIC_SIZE, run->right.map.max_align);
+    struct case_op op = { .kind = 'W', .area = WORLD_PRI, .hex = hex, .len = len };
+    uint8_t magic[DFU_TRAILER_MAGIC_SIZE];
+    char *flag = line_with(&boot->log, "Primary image: magic=unset");
+
+    op.off = run->right.area[WORLD_PRI].size - len;
+    trailer_magic(run->right.map.max_align, magic);
+    memset(hex, run->c->spec.erased ? 'f' : '0', sizeof hex - 1);
+    for (size_t i = 0; i < sizeof magic; i++) {
+        (void)sprintf(hex + 2 * (len - sizeof magic + i), "%02x", magic[i]);
+    }
+    for (size_t i = 0; i < boot->ops.count; i++) {
+        if (boot->ops.list[i].kind == 'C') {
+            insert_op(&boot->ops, i + 1, &op);
+            return;
+        }
+    }
+    if (flag && state_of(run, WORLD_PRI).magic == DFU_MAGIC_GOOD) {
+        char rest[WORLD_LINE_SIZE];
+
+        (void)strcpy(rest, strchr(flag, ','));
+        replace_tail(flag, "unset", "good");
+        (void)strcat(flag, rest);
+    }
+}
+
+/* N5, not marked in the recordings: a revert is due, but the image in the secondary lies where an
+ * update does. MCUboot swaps sectors that are no image into the primary; right is to run on. */
+static void keep_what_runs(struct run *run, struct right_boot *boot)
+{
+    size_t first;
+
+    if (run->is_past_bug) {
+        follow(run, boot, "old");
+        return;
+    }
+    boot->ops.count = 0;
+    boot->result = "ok";
+    (void)strcpy(boot->type, "none");
+    boot->runs = NULL;
+    boot->holds = NULL;
+    boot->pri_holds = "old";
+    boot->sec_holds = strstr(run->c->id, "-bad") ? NULL : "new";
+    (void)line_at(&boot->log, "Starting swap", &first);
+    boot->log.count = first;
+    drop_line(&boot->log, "Image in the secondary slot is not valid!");
+    run->is_past_bug = true;
+}
+
 static void add_type(char *out, size_t size, const char *before, const char *type)
 {
     size_t len = strlen(out);
@@ -201,6 +439,28 @@ void run_type_of_row(const cJSON *row, char *out, size_t size)
     }
 }
 
+static const struct {
+    const char *bug;
+    void (*mend)(struct run *run, struct right_boot *boot);
+} table[] = {
+    { "B7", shorten_copy },
+    { "B4", leave_copy_done },
+    { "B3", revert_despite_torn_copy_done },
+    { "B11", keep_the_request },
+    { "B2", ignore_torn_scratch },
+    { "B5", write_magic_too },
+    { "N1", resume_behind_the_gap },
+    { "N2", confirm_the_first_image },
+    { "N3", keep_both_images },
+};
+
+static bool is_misplaced_revert(const struct swap_case *c)
+{
+    return strcmp(c->id, "offset/copy-done-set-in-secondary") == 0 ||
+           strcmp(c->id, "offset/primary-looks-like-trial") == 0 ||
+           strcmp(c->id, "offset/primary-looks-like-trial-secondary-bad") == 0;
+}
+
 void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out)
 {
     const cJSON *line;
@@ -218,25 +478,36 @@ void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out)
                            line->valuestring);
         }
     }
-    if (case_shows(run->c, "B7")) {
-        shorten_copy(run, out);
-    }
     if (case_shows(run->c, "B6") || strstr(run->c->id, "/revert-then-request-again")) {
         if (run->c->spec.mode == DFU_MODE_OVERWRITE) {
             clear_stale_request(run, out);
         }
     }
-    if (case_shows(run->c, "B4")) {
-        leave_copy_done(run, out);
+    if (run->c->spec.mode == DFU_MODE_SWAP_SCRATCH) {
+        put_records_in_place(run, out);
     }
-    if (case_shows(run->c, "B3")) {
-        revert_despite_torn_copy_done(run, out);
+    if (strstr(run->c->id, "/bug-B1-")) {
+        copy_the_whole_old_image(run, out);
     }
     if (case_runs_in_place(run->c) && strstr(run->c->id, "/copydone-bad")) {
         note_start_elsewhere(run, out);
     }
-    if (case_shows(run->c, "B11")) {
-        keep_the_request(run, out);
+    if (strstr(run->c->id, "/bug-B13")) { /* others show it in pairs of cuts */
+        finish_the_revert(run, out);
+    }
+    if (strstr(run->c->id, "/bug-B14")) {
+        rebuild_before_scratch(run, out);
+    }
+    if (is_misplaced_revert(run->c)) {
+        keep_what_runs(run, out);
+    }
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (case_shows(run->c, table[i].bug)) {
+            table[i].mend(run, out);
+        }
+    }
+    if (strcmp(run->c->id, "scratch/gap-in-records-novalidate") == 0) {
+        resume_behind_the_gap(run, out);
     }
     /* B10: the same flash as recorded, but a gap in the records is reported. */
     out->extra_inconsistent_line = case_shows(run->c, "B10") && strstr(out->type, "resume");

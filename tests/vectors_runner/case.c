@@ -87,6 +87,8 @@ static const struct {
     bool is_fast;
 } modes[] = {
     { "move", DFU_MODE_SWAP_MOVE, false },
+    { "offset", DFU_MODE_SWAP_OFFSET, false },
+    { "scratch", DFU_MODE_SWAP_SCRATCH, false },
     { "overwrite", DFU_MODE_OVERWRITE, false },
     { "overwrite-fast", DFU_MODE_OVERWRITE, true },
     { "direct-xip", DFU_MODE_DIRECT_XIP, false },

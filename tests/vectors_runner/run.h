@@ -25,6 +25,12 @@ struct run {
      * cases show that an ordinary revert, and an ordinary upgrade, are right. */
     bool is_twin;
     const char *twin_holds; /* the image that its primary must then hold */
+    /* What bugs.c remembers from one boot of a case to the next. */
+    unsigned cuts;
+    bool is_past_bug;
+    uint32_t
+        odd_off; /* where MCUboot put the first records (B12), and which bytes; NULL: nowhere */
+    const char *odd_hex;
 };
 
 /* What a boot must do, once the case's bugs are taken out. */
@@ -33,8 +39,10 @@ struct right_boot {
     struct world_log log;
     const char *result; /* "ok", "no-image", "cut" */
     char type[48]; /* as in sweep rows: "none", "resume perm", "none, test"; "": not recorded */
-    const cJSON *runs, *holds;    /* NULL: not recorded */
-    bool extra_inconsistent_line; /* B10 */
+    const cJSON *runs, *holds;         /* NULL: not recorded */
+    const char *pri_holds, *sec_holds; /* names instead of holds; NULL: not judged */
+    bool extra_inconsistent_line;      /* B10 */
+    bool is_unjudged;                  /* what MCUboot does here is wrong, and that is the case */
 };
 
 /* What our loader did, in the recording's words. */
@@ -43,6 +51,7 @@ struct our_boot {
     char result[16], type[48], runs[48];
     int holds[WORLD_PLACES]; /* index of the image, or -1 */
     uint32_t hold_off[WORLD_PLACES];
+    int also_holds[WORLD_PLACES]; /* a second one, behind it */
 };
 
 struct our_boot run_start(struct run *run);

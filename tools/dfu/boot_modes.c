@@ -7,6 +7,8 @@
 
 const struct boot_mode boot_modes[] = {
     { "move", "swap using move", DFU_MODE_SWAP_MOVE, &dfu_boot_swap_move },
+    { "swap-scratch", "swap using scratch", DFU_MODE_SWAP_SCRATCH, &dfu_boot_swap_scratch },
+    { "swap-offset", "swap using offset", DFU_MODE_SWAP_OFFSET, &dfu_boot_swap_offset },
     { "overwrite", "overwrite only", DFU_MODE_OVERWRITE, &dfu_boot_overwrite },
     { "overwrite-fast", "overwrite only, fast", DFU_MODE_OVERWRITE, &dfu_boot_overwrite_fast },
     { "direct-xip", "direct-XIP", DFU_MODE_DIRECT_XIP, &dfu_boot_direct_xip },

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* The trailers of a swap that begins: what is written into them, and in which order. */
+#include "base/bytes.h"
+#include "boot/keys.h"
+#include "boot/slot_ops.h"
+#include "boot/swap.h"
+#include "dfu/err.h"
+
+#define TLV_SIZES_SIZE 4u
+
+int swap_write_size(const struct swap *swap, const struct dfu_area *area)
+{
+    struct dfu_trailer at;
+    uint8_t raw[4];
+    int err = dfu_slot_trailer(swap->pair->cfg->map, area, &at);
+
+    put_le32(raw, swap->size);
+    return err ? err : dfu_area_write_padded(area, at.swap_size, raw, sizeof raw);
+}
+
+/* Bytes of an image's unprotected TLVs, which its header does not tell; 0 without an image. */
+static int tlv_size_of(const struct swap *swap, bool of_primary, uint16_t *out)
+{
+    struct swap_place at = swap->pair->cfg->strategy->plan->header(swap, of_primary);
+    struct slot_extent extent;
+    int err = slot_image_extent(at.area, at.off, &extent);
+
+    *out = (uint16_t)(extent.end - extent.tlvs);
+    return err;
+}
+
+static int write_tlv_sizes(const struct swap *swap, const struct dfu_area *area, uint32_t off)
+{
+    uint8_t raw[TLV_SIZES_SIZE];
+    uint16_t primary, secondary;
+    int err = tlv_size_of(swap, true, &primary);
+
+    if (!err) {
+        err = tlv_size_of(swap, false, &secondary);
+    }
+    if (err) {
+        return err;
+    }
+    put_le16(raw, primary);
+    put_le16(raw + 2, secondary);
+    return dfu_area_write_padded(area, off, raw, sizeof raw);
+}
+
+/* "Status init" (2.7): the magic comes last and vouches for all before it. */
+int swap_write_status(const struct swap *swap, const struct dfu_area *area)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    struct dfu_slot_state secondary;
+    struct dfu_trailer at;
+    int err = dfu_slot_state_read(map, swap->pair->secondary, &secondary);
+
+    if (!err) {
+        err = dfu_slot_trailer(map, area, &at);
+    }
+    if (!err && swap->type != DFU_SWAP_NONE) {
+        err = dfu_trailer_write_swap_info(map, area, swap->type, swap->pair->image);
+    }
+    if (!err && secondary.image_ok == DFU_FLAG_SET) {
+        err = dfu_trailer_write_image_ok(map, area);
+    }
+    if (!err) {
+        err = swap_write_size(swap, area);
+    }
+    if (!err && at.tlv_sizes > 0) {
+        err = write_tlv_sizes(swap, area, at.tlv_sizes);
+    }
+    if (!err && swap->pair->cfg->encryption) {
+        err = swap->pair->cfg->encryption->write(swap, area);
+    }
+    return err ? err : dfu_trailer_write_magic(map, area);
+}
+
+int swap_request_back(const struct swap *swap)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_area *secondary = swap->pair->secondary;
+    int err = slot_erase_trailer(swap->pair, secondary);
+
+    if (!err) {
+        err = dfu_trailer_write_image_ok(map, secondary);
+    }
+    if (!err) {
+        err = swap_write_size(swap, secondary);
+    }
+    return err ? err : dfu_trailer_write_magic(map, secondary);
+}
+
+/* While the primary's trailer is being rebuilt the secondary asks for its image, which is the
+ * confirmed one: a cut here can not lose the way back. */
+static int ask_back(const struct swap *swap)
+{
+    const struct boot_pair *pair = swap->pair;
+    struct dfu_slot_state secondary;
+    int err = dfu_slot_state_read(pair->cfg->map, pair->secondary, &secondary);
+
+    if (err) {
+        return err;
+    }
+    boot_emit_trailer(pair, "Secondary image", &secondary);
+    if (secondary.magic == DFU_MAGIC_GOOD) {
+        return DFU_OK;
+    }
+    return pair->cfg->strategy->plan->request_back(swap);
+}
+
+int swap_prepare(struct swap *swap)
+{
+    const struct boot_pair *pair = swap->pair;
+    int err = swap->type == DFU_SWAP_REVERT ? ask_back(swap) : DFU_OK;
+
+    if (!err && !swap->is_recorded) {
+        err = slot_erase_trailer(pair, pair->primary);
+        if (!err) {
+            err = swap_write_status(swap, pair->primary);
+        }
+    }
+    return err ? err : slot_erase_trailer(pair, pair->secondary);
+}
