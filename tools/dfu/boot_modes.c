@@ -72,17 +72,28 @@ int boot_mode_apply(const struct boot_mode *mode, struct dfu_slot_map *map,
     return dfu_slot_map_check(map, why);
 }
 
+const struct boot_mode *boot_mode_named(struct cli *cli, int id)
+{
+    const char *name = cli_value(cli, id);
+    const struct boot_mode *mode = find(name);
+    char names[256];
+
+    if (!mode) {
+        cli_fail(cli, CLI_USAGE, "%s %s is not one of: %s", cli_option_text(cli, id), name,
+                 all_names(names, sizeof names));
+    }
+    return mode;
+}
+
 const struct boot_mode *boot_mode_choose(struct cli *cli, int id, struct dfu_board *board)
 {
     const char *name = cli_value(cli, id);
-    const struct boot_mode *mode = name ? find(name) : boot_mode_of(board->map.mode);
+    const struct boot_mode *mode = name ? boot_mode_named(cli, id) : boot_mode_of(board->map.mode);
     const struct dfu_area *scratch = dfu_board_area(board, "scratch_partition");
     const char *why;
     char names[256];
 
     if (!mode && name) {
-        cli_fail(cli, CLI_USAGE, "-m/--mode %s is not one of: %s", name,
-                 all_names(names, sizeof names));
         return NULL;
     }
     if (!mode) {

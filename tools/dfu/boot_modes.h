@@ -26,6 +26,9 @@ extern const struct boot_mode boot_modes[]; /* the end has no name */
  * cli_fail: no such mode, or one that does not suit the board. */
 const struct boot_mode *boot_mode_choose(struct cli *cli, int id, struct dfu_board *board);
 
+/* What the option id, which was given, names; NULL after cli_fail. */
+const struct boot_mode *boot_mode_named(struct cli *cli, int id);
+
 /* The first mode of that kind, or NULL. */
 const struct boot_mode *boot_mode_of(enum dfu_boot_mode mode);
 

@@ -27,6 +27,10 @@ static const struct cli_option options[] = {
       O_SLOT_SIZE },
     { "board", 0, "NAME", 1, "slots and limits of this board, instead of -S, --align and so on",
       NULL, O_BOARD },
+    { "sectors", 0, "LIST", 1, "sectors of the slots instead: 118x4K, or SLOT0/SLOT1[/SCRATCH]",
+      NULL, O_SECTORS },
+    { "mode", 0, "MODE", 1, "how the bootloader upgrades; with --board or --sectors", NULL,
+      O_MODE },
     { "align", 0, "1|2|4|8|16|32", 1, "write alignment of the flash", "1", O_ALIGN },
     { "max-align", 0, "8|16|32", 1, "the larger alignment of both slots", NULL, O_MAX_ALIGN },
     { "max-sectors", 'M', "N", 1, "sectors of a slot that the bootloader was built for", "128",
@@ -88,7 +92,8 @@ static int need_options(struct cli *cli)
     static const int required[] = { O_VERSION, O_HEADER_SIZE, O_SLOT_SIZE };
 
     for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
-        if (!cli_has(cli, required[i]) && !(required[i] == O_SLOT_SIZE && cli_has(cli, O_BOARD))) {
+        if (!cli_has(cli, required[i]) &&
+            !(required[i] == O_SLOT_SIZE && (cli_has(cli, O_BOARD) || cli_has(cli, O_SECTORS)))) {
             return cli_fail(cli, CLI_USAGE, "%s is missing; see dfu %s --help",
                             cli_option_text(cli, required[i]), cli->command->name);
         }
@@ -112,28 +117,6 @@ static int fail_write(struct sign_job *job, int err)
                         cli_value(job->cli, O_FIX_SIG), job->key.path);
     }
     return cli_fail(job->cli, CLI_INTERNAL, "cannot make the image: %s", dfu_err_name(err));
-}
-
-/* By imgtool's rule, and where the board is known by what its bootloader really takes. */
-static int check_size(struct sign_job *job, uint32_t len, uint32_t trailer)
-{
-    if (job->largest != 0 && len > job->largest) {
-        return cli_fail(job->cli, CLI_USAGE,
-                        "the image has %u bytes, and %u is what the bootloader of board %s takes; "
-                        "make the program smaller by %u bytes",
-                        len, job->largest, cli_value(job->cli, O_BOARD), len - job->largest);
-    }
-    if (job->slot.size == 0) {
-        job->slot.size = len + trailer; /* no size to check against */
-    }
-    if ((uint64_t)len + trailer > job->slot.size &&
-        (job->largest == 0 || job->pads || cli_has(job->cli, O_SLOT_SIZE))) {
-        return cli_fail(job->cli, CLI_USAGE,
-                        "Image size (0x%x) + trailer (0x%x) exceeds requested size 0x%x; make the "
-                        "program smaller or the slot larger",
-                        len, trailer, job->slot.size);
-    }
-    return CLI_DONE;
 }
 
 /* Room for the image and all that follows it, header space and program in place. */
@@ -196,7 +179,8 @@ static int build(struct sign_job *job, uint32_t *len)
         }
     }
     err = dfu_image_write(&job->spec, job->image, room, payload_len, len);
-    return err ? fail_write(job, err) : check_size(job, *len, dfu_image_trailer_size(&job->slot));
+    return err ? fail_write(job, err)
+               : sign_check_size(job, *len, dfu_image_trailer_size(&job->slot));
 }
 
 static void release(struct sign_job *job)
@@ -209,6 +193,7 @@ static void release(struct sign_job *job)
     free(job->input);
     free(job->image);
     keyfile_free(&job->key);
+    sign_free_geometry(job);
     cryptkey_free(&job->device);
     OPENSSL_cleanse(job->content_key, sizeof(job->content_key));
 }
@@ -272,6 +257,9 @@ static const char *const examples[] = {
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header -S 0x70000 app.bin app.signed.bin",
     "# For the slots of a board, as its bootloader knows them",
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.bin out.bin",
+    "# For slots of other sectors, and what still fits them",
+    "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --sectors 4x16K,1x64K,7x128K "
+    "--mode overwrite app.bin out.bin",
     "# Straight from the linker",
     "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header --board nrf52840dk app.elf out.bin",
     "# A whole slot that is programmed into a new device",

@@ -182,3 +182,10 @@ int explain_look(struct explain *e)
     play_all(e);
     return 0;
 }
+
+void explain_measure(struct explain *e, uint32_t size)
+{
+    e->has_fit = true;
+    fit_measure(&e->fit, &e->board->map, dfu_board_area(e->board, "scratch_partition"),
+                e->board->name, size);
+}

@@ -10,12 +10,12 @@
 #include "cli.h"
 #include "dfu/client.h"
 #include "extras.h"
+#include "fit.h"
 #include "rehearsal.h"
 #include "sim_keys.h"
 
 #define EXPLAIN_BOOTS_MAX     8u
 #define EXPLAIN_SCENARIOS_MAX 5u
-#define EXPLAIN_HELP_MAX      16u
 
 enum explain_source { EXPLAIN_IMAGE, EXPLAIN_FLASH, EXPLAIN_DEVICE };
 
@@ -44,16 +44,6 @@ struct explain_scenario {
     unsigned count;
 };
 
-/* How a file or a slot's image goes with the layout. */
-struct explain_fit {
-    uint32_t size, limit;
-    struct {
-        char what[96]; /* "mode overwrite" */
-        uint32_t limit;
-    } helps[EXPLAIN_HELP_MAX];
-    unsigned help_count;
-};
-
 struct explain {
     struct cli *cli;
     enum explain_source source;
@@ -70,7 +60,7 @@ struct explain {
     struct explain_scenario scenarios[EXPLAIN_SCENARIOS_MAX];
     unsigned scenario_count;
     bool has_fit, is_stand_in; /* stand-in: the other image of a rehearsal is only supposed */
-    struct explain_fit fit;
+    struct fit fit;
     bool is_board_known; /* false: a device whose board was not named */
     bool has_cost;       /* erases and time mean something: images of the right size, that board */
 };

@@ -141,7 +141,7 @@ static void add_scenarios(const struct explain *e, cJSON *json)
     }
 }
 
-static cJSON *fit_json(const struct explain_fit *fit)
+static cJSON *fit_json(const struct fit *fit)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON *helps;

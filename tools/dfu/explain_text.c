@@ -271,7 +271,7 @@ static void print_scenarios(const struct explain *e)
 
 static void print_fit(const struct explain *e)
 {
-    const struct explain_fit *fit = &e->fit;
+    const struct fit *fit = &e->fit;
 
     if (fit->size <= fit->limit) {
         printf("It fits: %" PRIu32 " bytes, %" PRIu32 " below the largest image (%" PRIu32 ").\n",

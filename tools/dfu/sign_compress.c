@@ -24,19 +24,6 @@ int sign_take_compression(struct sign_job *job)
     return exit_code;
 }
 
-static int check_decompressed(struct sign_job *job)
-{
-    uint32_t len = job->compression.plain_len;
-
-    if (job->largest != 0 && len > job->largest) {
-        return cli_fail(job->cli, CLI_USAGE,
-                        "decompressed, the image has %u bytes, and %u is what the bootloader of "
-                        "board %s takes; make the program smaller by %u bytes",
-                        len, job->largest, cli_value(job->cli, O_BOARD), len - job->largest);
-    }
-    return CLI_DONE;
-}
-
 /* The body takes the program's place behind the header. Where it is no smaller, the image is made
  * as if nothing had been said (and, unlike imgtool's, encrypted if that was). */
 int sign_compress(struct sign_job *job, size_t room, uint32_t *payload_len, int *err)
@@ -52,7 +39,7 @@ int sign_compress(struct sign_job *job, size_t room, uint32_t *payload_len, int 
     *err =
         dfu_image_compress(&job->spec, c->is_thumb, job->image, room, *payload_len, body, cap, c);
     if (!*err) {
-        exit_code = check_decompressed(job);
+        exit_code = sign_check_fit(job, c->plain_len, "decompressed, the image");
     }
     if (!*err && !exit_code && c->pays) {
         memcpy(job->image + job->spec.header_size, body, c->body_len);

@@ -7,6 +7,7 @@
 #ifndef DFU_SIGN_JOB_H
 #define DFU_SIGN_JOB_H
 
+#include "board.h"
 #include "cli.h"
 #include "cryptkey.h"
 #include "dfu/image_writer.h"
@@ -14,6 +15,7 @@
 #include "sign_values.h"
 
 #define SIGN_CUSTOM_MAX 64u
+#define SIGN_RUNS_MAX   8u
 
 enum sign_option {
     O_KEY = 'k',
@@ -58,10 +60,23 @@ enum sign_option {
     O_BOARD,
     O_SIGNER,
     O_SIGNER_TIMEOUT,
+    O_SECTORS,
+    O_MODE,
 };
 
 /* What goes to OUTFILE: the image, or what is to be signed of it. */
 enum sign_vector { SIGN_WHOLE, SIGN_PAYLOAD, SIGN_DIGEST };
+
+/* The bootloader's view of the slots, by a board's name or by their sectors. */
+struct sign_geometry {
+    bool is_known;
+    char name[96];           /* "the bootloader of board sim" */
+    struct dfu_board *board; /* NULL: sectors were given */
+    struct dfu_slot_map map;
+    const struct dfu_area *scratch; /* also where the mode has no use for it */
+    struct dfu_area areas[3];
+    struct dfu_sector_run runs[3][SIGN_RUNS_MAX];
+};
 
 /* What was asked for, and what has to be released at its end. */
 struct sign_job {
@@ -70,7 +85,7 @@ struct sign_job {
     struct dfu_image_slot slot;
     bool pads, confirms, tests;
     enum sign_vector vector;
-    uint32_t largest; /* image that the board's bootloader takes; 0: no board was named */
+    struct sign_geometry geometry;
     uint32_t counter;
     struct dfu_image_dependency *dependencies;
     uint8_t vendor_id[SIGN_UUID_SIZE], class_id[SIGN_UUID_SIZE];
@@ -98,6 +113,17 @@ struct sign_job {
 
 /* The slot: by a board's name, by options, or both (options win). */
 int sign_take_slot(struct sign_job *job);
+
+/* Whether an image of len bytes fits; what says which image: "the image". */
+int sign_check_fit(struct sign_job *job, uint32_t len, const char *what);
+
+/* The same, and by imgtool's rule where a slot size was given: then trailer bytes must be left. */
+int sign_check_size(struct sign_job *job, uint32_t len, uint32_t trailer);
+
+/* The slot's alignment and erased value from --board; then, those known, the whole geometry. */
+int sign_take_board(struct sign_job *job);
+int sign_take_geometry(struct sign_job *job);
+void sign_free_geometry(struct sign_job *job);
 
 /* Who signs, and whether the image or a part of it is wanted. */
 int sign_take_signer(struct sign_job *job);
