@@ -79,6 +79,9 @@ static void note_unprotected(const struct dfu_unpacked *u, struct findings *f,
         len = u->sha.len;
     } else if (is_signature(tlv->type)) {
         f->stored_signatures++;
+        if (u->signature.len == 0) {
+            return;
+        }
         len = u->signature.len;
     }
     f->unprot_size += HEAD_SIZE + len;
@@ -153,7 +156,10 @@ static void first_piece(struct dfu_unpacked *u)
 
 static bool is_left_out(const struct dfu_unpacked *u, const struct dfu_image_tlv *tlv)
 {
-    return (tlv->is_protected && (u->is_unprotected || is_about_compression(tlv->type)));
+    if (tlv->is_protected) {
+        return u->is_unprotected || is_about_compression(tlv->type);
+    }
+    return is_signature(tlv->type) && u->signature.len == 0;
 }
 
 static int next_piece(struct dfu_unpacked *u)
@@ -381,12 +387,12 @@ enum dfu_image_fault dfu_unpacked_open(struct dfu_unpacked *out, const struct df
     }
     fault = find_out(out, &f);
     if (!fault) {
-        fault = check_coding(out, &f);
-    }
-    if (!fault) {
         out->prot_size = f.prot_size ? f.prot_size + HEAD_SIZE : 0;
         out->unprot_size = f.unprot_size + HEAD_SIZE;
         fault = rebuild_header(out, &f);
+    }
+    if (!fault) {
+        fault = check_coding(out, &f);
     }
     if (!fault) {
         first_piece(out);

@@ -176,7 +176,9 @@ void test_image_build(const struct test_recipe *recipe, uint8_t *out)
 
     put_header(recipe, out);
     for (uint32_t i = 0; i < recipe->body; i++) {
-        *at++ = (uint8_t)(recipe->pattern * 31u + i * 7u + (i >> 8) * 13u + (i >> 12) * 57u);
+        *at++ = recipe->payload
+                    ? recipe->payload[i]
+                    : (uint8_t)(recipe->pattern * 31u + i * 7u + (i >> 8) * 13u + (i >> 12) * 57u);
     }
     if (recipe->prot_count > 0) {
         at = put_tlv_head(at, PROT_INFO_MAGIC, prot_size(recipe));

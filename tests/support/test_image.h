@@ -26,7 +26,8 @@ struct test_recipe {
     uint32_t body;
     uint32_t flags;
     struct dfu_image_version version;
-    uint8_t pattern; /* payload byte i is a fixed function of this and i */
+    uint8_t pattern;        /* payload byte i is a fixed function of this and i */
+    const uint8_t *payload; /* ... unless the bytes are here */
     struct test_tlv prot[TEST_IMAGE_TLVS_MAX], tlvs[TEST_IMAGE_TLVS_MAX];
     size_t prot_count, tlv_count;
     EVP_PKEY *ed25519; /* or NULL: sign the hash, TLVs KEYHASH and ED25519 are added */
