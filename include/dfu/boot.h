@@ -115,6 +115,10 @@ char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t 
 /* What encrypted images need besides policy.decryption. */
 struct dfu_boot_encryption;
 extern const struct dfu_boot_encryption dfu_boot_encrypted;
+/* What compressed images need besides policy.unpacker. They are installed where the mode
+ * overwrites; in all others they are refused. */
+struct dfu_boot_decompression;
+extern const struct dfu_boot_decompression dfu_boot_decompressed;
 /* Roll-back protection: a number for each image, kept where it can only grow. An image must carry
  * one that is not lower (TLV 0x50, protected); the number grows when an image is confirmed. */
 struct dfu_boot_rollback;
@@ -166,6 +170,7 @@ struct dfu_boot_config {
     const struct dfu_boot_strategy *strategy; /* of map->mode; a mismatch is refused */
     struct dfu_image_policy policy;
     const struct dfu_boot_encryption *encryption; /* &dfu_boot_encrypted, with policy.decryption */
+    const struct dfu_boot_decompression *decompression; /* &dfu_boot_decompressed, or NULL */
     bool validate_primary;  /* verify the primary fully at every start; the sane default */
     bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
     const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */

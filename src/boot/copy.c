@@ -14,7 +14,7 @@ static void announce(const struct boot_pair *pair)
     boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_ERASING_PRIMARY });
 }
 
-static void announce_copying(const struct boot_pair *pair, uint32_t size)
+void copy_announce(const struct boot_pair *pair, uint32_t size)
 {
     boot_emit(pair,
               (struct dfu_boot_event){ .id = DFU_BOOT_EV_COPYING, .a = pair->image, .b = size });
@@ -41,6 +41,12 @@ static int make_room(const struct boot_pair *pair, uint32_t size)
         return err;
     }
     return slot_erase_span(pair, pair->primary, first.off, pair->primary->size - first.off);
+}
+
+int copy_make_room(const struct boot_pair *pair, uint32_t size, bool whole)
+{
+    announce(pair);
+    return whole ? slot_erase(pair, pair->primary) : make_room(pair, size);
 }
 
 /* The secondary's image on its way into the primary. */
@@ -142,7 +148,7 @@ int copy_image(const struct boot_pair *pair)
     if (err) {
         return err;
     }
-    announce_copying(pair, size);
+    copy_announce(pair, size);
     err = copy_update(pair, size);
     return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
 }
@@ -162,7 +168,7 @@ int copy_slot(const struct boot_pair *pair)
     if (err) {
         return err;
     }
-    announce_copying(pair, primary->size);
+    copy_announce(pair, primary->size);
     /* Flags that the request left erased must stay programmable: the application confirms there. */
     flags = round_down(at.swap_info, primary->write_size);
     err = copy_update(pair, flags);

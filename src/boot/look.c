@@ -329,6 +329,9 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
         (void)emit_misfit(pair);
     }
     policy.body_is_clear = area == pair->primary;
+    if (area == pair->primary) {
+        policy.unpacker = NULL; /* what is to run has been decompressed */
+    }
     check_image(
         &(struct check_subject){ cfg, &policy, &reader, size_limit(pair), pair->image, true },
         report);

@@ -4,6 +4,7 @@
  * header goes first and its request last, so that nothing is lost in between. */
 #include "boot/boot.h"
 #include "boot/copy.h"
+#include "boot/decompress.h"
 #include "boot/history.h"
 
 static int retire_secondary(const struct boot_pair *pair)
@@ -13,24 +14,28 @@ static int retire_secondary(const struct boot_pair *pair)
     return err ? err : copy_retire_secondary(pair);
 }
 
-static int overwrite_whole(const struct boot_pair *pair)
+static int bring_in(const struct boot_pair *pair, bool whole)
 {
-    int err = history_overwrites(pair);
+    const struct dfu_boot_decompression *how = pair->cfg->decompression;
+    int packed = how ? how->is_needed(pair) : 0;
+    int err = packed < 0 ? packed : history_overwrites(pair);
 
-    if (!err) {
-        err = copy_slot(pair);
+    if (!err && packed) {
+        err = how->install(pair, whole);
+    } else if (!err) {
+        err = whole ? copy_slot(pair) : copy_image(pair);
     }
     return err ? err : retire_secondary(pair);
 }
 
+static int overwrite_whole(const struct boot_pair *pair)
+{
+    return bring_in(pair, true);
+}
+
 static int overwrite_fast(const struct boot_pair *pair)
 {
-    int err = history_overwrites(pair);
-
-    if (!err) {
-        err = copy_image(pair);
-    }
-    return err ? err : retire_secondary(pair);
+    return bring_in(pair, false);
 }
 
 const struct dfu_boot_strategy dfu_boot_overwrite = {

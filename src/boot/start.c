@@ -31,6 +31,17 @@ static bool encryption_makes_sense(const struct dfu_boot_config *cfg)
            (cfg->map->key_size >= KEY_SIZE_MIN && cfg->map->key_size <= DFU_WRAPPED_KEY_MAX);
 }
 
+/* A program that is moved back and forth, or runs where it lies, cannot be compressed. */
+static bool decompression_makes_sense(const struct dfu_boot_config *cfg)
+{
+    const struct dfu_unpacker *how = cfg->policy.unpacker;
+
+    if (!how || !cfg->decompression) {
+        return !how && !cfg->decompression;
+    }
+    return how->way && how->decoder && how->work && cfg->map->mode == DFU_MODE_OVERWRITE;
+}
+
 static int check_config(const struct dfu_boot_config *cfg)
 {
     const char *what;
@@ -47,7 +58,7 @@ static int check_config(const struct dfu_boot_config *cfg)
         (cfg->policy.key_count == 0 && !cfg->policy.hash_only)) {
         return DFU_ERR_INVAL;
     }
-    if (!encryption_makes_sense(cfg)) {
+    if (!encryption_makes_sense(cfg) || !decompression_makes_sense(cfg)) {
         return DFU_ERR_INVAL;
     }
     if (cfg->strategy->pick && cfg->strategy->pick->load && (!cfg->ram || cfg->ram_count == 0)) {

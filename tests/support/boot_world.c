@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dfu/decompress.h"
 #include "dfu/err.h"
 
 #define GUARD_BYTE 0xa5u
@@ -207,6 +208,8 @@ static const struct dfu_boot_strategy *strategy_of(const struct world_spec *spec
 
 static void build_config(struct world *w)
 {
+    static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, 65536u) / 8]; /* one decoding at a time */
+    static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work };
     static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, NULL };
 
     w->cfg = (struct dfu_boot_config){
@@ -216,7 +219,9 @@ static void build_config(struct world *w)
                     .keys = w->spec.key,
                     .key_count = w->spec.key ? 1 : 0,
                     .hash_only = !w->spec.key,
-                    .decryption = w->spec.decryption },
+                    .decryption = w->spec.decryption,
+                    .unpacker = w->spec.unpacks ? &unpacker : NULL },
+        .decompression = w->spec.unpacks ? &dfu_boot_decompressed : NULL,
         .encryption = w->spec.decryption ? &dfu_boot_encrypted : NULL,
         .validate_primary = w->spec.validate_primary,
         .prevent_downgrade = w->spec.prevent_downgrade,

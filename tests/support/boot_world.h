@@ -53,6 +53,7 @@ struct world_spec {
     uint16_t max_sectors;
     uint8_t erased;
     bool validate_primary, prevent_downgrade, bootstrap;
+    bool unpacks;              /* compressed images */
     const struct dfu_key *key; /* NULL: images are accepted by their hash alone */
     const struct dfu_image_decryption *decryption; /* NULL: none */
     uint16_t key_size;                             /* bytes kept of a content key */
