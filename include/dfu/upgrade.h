@@ -22,8 +22,10 @@ struct dfu_firmware {
     enum dfu_image_fault fault; /* DFU_IMAGE_FINE, or nothing below but size and sha is valid */
     struct dfu_image_header header;
     uint32_t size; /* of the image, all TLVs included; padding after it is not sent */
-    uint8_t hash[DFU_HASH_MAX];
+    uint8_t hash[DFU_HASH_MAX]; /* under which a slot lists it */
     size_t hash_len;
+    /* Under which it is listed once it runs: another one, as long, where it was decompressed. */
+    uint8_t run_hash[DFU_HASH_MAX];
     uint8_t sha[32]; /* SHA-256 of the size bytes: the upload's identity */
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Look at a file before it is sent: is it an image, is it whole, and what is it called? */
+#include <string.h>
+
 #include "base/bytes.h"
 #include "dfu/err.h"
 #include "dfu/upgrade.h"
@@ -36,6 +38,24 @@ static int digest_of(const struct dfu_reader *file, uint32_t size, const struct 
     return err ? err : finish_err;
 }
 
+/* What a compressed image decodes to has a hash of its own, which stands in the protected TLVs. */
+static enum dfu_image_fault find_run_hash(const struct dfu_image *image, struct dfu_firmware *out)
+{
+    struct dfu_image_tlv tlv;
+    int err = dfu_image_tlv_find(image, DFU_TLV_DECOMP_SHA, true, &tlv);
+
+    memcpy(out->run_hash, out->hash, out->hash_len);
+    if (err == DFU_ERR_NOENT) {
+        return DFU_IMAGE_FINE;
+    }
+    if (err || tlv.len != out->hash_len) {
+        return DFU_IMAGE_BAD_COMPRESSION;
+    }
+    return dfu_image_tlv_read(image, &tlv, out->run_hash, sizeof(out->run_hash)) < 0
+               ? DFU_IMAGE_UNREADABLE
+               : DFU_IMAGE_FINE;
+}
+
 int dfu_firmware_inspect(const struct dfu_reader *file, const struct dfu_hash_alg *const *hashes,
                          uint8_t *buf, size_t buf_len, struct dfu_firmware *out)
 {
@@ -62,7 +82,7 @@ int dfu_firmware_inspect(const struct dfu_reader *file, const struct dfu_hash_al
             return len;
         }
         out->hash_len = len > 0 ? (size_t)len : 0;
-        out->fault = len > 0 ? DFU_IMAGE_FINE : DFU_IMAGE_HASH_MISSING;
+        out->fault = len > 0 ? find_run_hash(&image, out) : DFU_IMAGE_HASH_MISSING;
     }
     return digest_of(file, out->size, sha256, buf, buf_len, out->sha);
 }

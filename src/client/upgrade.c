@@ -56,18 +56,25 @@ static const struct dfu_client_slot *running(const struct dfu_client_images *ima
     return slot;
 }
 
+static bool has_hash(const struct dfu_upgrade *g, const struct dfu_client_slot *slot,
+                     const uint8_t *hash)
+{
+    size_t len = g->config.firmware.hash_len;
+
+    return slot && slot->image == g->config.image_number && slot->hash_len == len &&
+           memcmp(slot->hash, hash, len) == 0;
+}
+
+/* The new image where it runs. */
 static bool is_ours(const struct dfu_upgrade *g, const struct dfu_client_slot *slot)
 {
-    const struct dfu_firmware *firmware = &g->config.firmware;
-
-    return slot && slot->image == g->config.image_number && slot->hash_len == firmware->hash_len &&
-           memcmp(slot->hash, firmware->hash, firmware->hash_len) == 0;
+    return has_hash(g, slot, g->config.firmware.run_hash);
 }
 
 static bool is_ours_pending(const struct dfu_upgrade *g, const struct dfu_client_images *images)
 {
     for (size_t i = 0; i < images->count; i++) {
-        if (is_ours(g, &images->slots[i]) && images->slots[i].pending) {
+        if (has_hash(g, &images->slots[i], g->config.firmware.hash) && images->slots[i].pending) {
             return true;
         }
     }
@@ -94,7 +101,7 @@ static int encode(struct dfu_upgrade *g, struct dfu_call *call)
     case DFU_UPGRADE_CONFIRM:
         /* Without a hash it is the running image that is confirmed: if the device has gone back
          * to the old one meanwhile, that must not ask for the new one again. */
-        return dfu_client_image_set(call, config->firmware.hash,
+        return dfu_client_image_set(call, config->firmware.run_hash,
                                     names_hash ? config->firmware.hash_len : 0, true, frame, cap);
     default: return dfu_client_image_list(call, frame, cap);
     }

@@ -220,6 +220,7 @@ static struct dfu_boot_config boot_config(struct dfu_sim_device *dev)
         .strategy = dev->cfg->strategy,
         .policy = dev->cfg->policy,
         .encryption = dev->cfg->policy.decryption ? &dfu_boot_encrypted : NULL,
+        .decompression = dev->cfg->policy.unpacker ? &dfu_boot_decompressed : NULL,
         .validate_primary = true,
         .prevent_downgrade = dev->cfg->prevent_downgrade,
         .enter_loader = is_loader_asked_for(dev),

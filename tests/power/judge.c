@@ -59,9 +59,10 @@ static struct facts look(const struct story *s)
 
 static bool holds(const struct story *s, enum world_place place, enum image image)
 {
-    const uint8_t *bytes = place == WORLD_PRI ? s->image[image] : s->closed[image];
-
-    return memcmp(boot_world_bytes(&s->world, place), bytes, s->size[image]) == 0;
+    if (place == WORLD_PRI) {
+        return memcmp(boot_world_bytes(&s->world, place), s->image[image], s->size[image]) == 0;
+    }
+    return memcmp(boot_world_bytes(&s->world, place), s->closed[image], s->closed_size[image]) == 0;
 }
 
 /* A trial counts as run once its copy_done was begun: from then on the loader goes back unless

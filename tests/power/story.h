@@ -17,7 +17,15 @@
 
 #define STORY_CUTS_MAX 8
 
-enum story_strategy { STORY_MOVE, STORY_OVERWRITE, STORY_FAST, STORY_STRATEGIES };
+/* The last two overwrite with what a compressed update decodes to. */
+enum story_strategy {
+    STORY_MOVE,
+    STORY_OVERWRITE,
+    STORY_FAST,
+    STORY_UNPACK,
+    STORY_UNPACK_FAST,
+    STORY_STRATEGIES
+};
 enum story_stage { STAGE_REQUEST, STAGE_UPGRADE, STAGE_REVERT, STAGE_CONFIRM, STAGES };
 
 /* A device and an update. */

@@ -26,6 +26,7 @@ struct story {
     uint8_t *image[IMAGES];  /* as the primary holds it */
     uint8_t *closed[IMAGES]; /* as it is everywhere else; the same where it is not encrypted */
     uint32_t size[IMAGES];
+    uint32_t closed_size[IMAGES];
     uint8_t *key_der;
     struct dfu_key key;
     uint8_t *start[STAGES]; /* the flash before each stage */

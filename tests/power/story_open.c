@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "packed_image.h"
 #include "story_inner.h"
 
 #define GUARD_SECTORS 1u
@@ -25,6 +26,28 @@ static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_
                                                         unwrap_keys, 2 };
 
 static const char *const stage_names[STAGES] = { "request", "upgrade", "revert", "confirm" };
+
+static bool is_packed(const struct story *s)
+{
+    return s->spec.strategy == STORY_UNPACK || s->spec.strategy == STORY_UNPACK_FAST;
+}
+
+/* false: it is no smaller, and does not fit. */
+static bool pack(struct story *s, const struct test_recipe *recipe)
+{
+    static struct packed_image packed;
+
+    packed_image_make(&packed, recipe, true);
+    s->closed_size[NEW] = (uint32_t)test_image_size(&packed.recipe);
+    free(s->closed[NEW]);
+    s->closed[NEW] = malloc(s->closed_size[NEW]);
+    if (!s->closed[NEW]) {
+        abort();
+    }
+    test_image_build(&packed.recipe, s->closed[NEW]);
+    test_image_crypt(&packed.recipe, s->closed[NEW]);
+    return s->closed_size[NEW] <= dfu_slot_max_image(&s->world.map, 0);
+}
 
 static bool build_images(struct story *s, EVP_PKEY *key)
 {
@@ -57,6 +80,10 @@ static bool build_images(struct story *s, EVP_PKEY *key)
         test_image_build(&recipe, s->image[i]);
         memcpy(s->closed[i], s->image[i], s->size[i]);
         test_image_crypt(&recipe, s->closed[i]);
+        s->closed_size[i] = s->size[i];
+        if (i == NEW && is_packed(s) && !pack(s, &recipe)) {
+            return false;
+        }
     }
     return true;
 }
@@ -73,7 +100,8 @@ static void build_world(struct story *s, EVP_PKEY *key)
     const struct story_spec *spec = &s->spec;
     struct world_spec world = {
         .mode = story_is_swap(s) ? DFU_MODE_SWAP_MOVE : DFU_MODE_OVERWRITE,
-        .is_fast = spec->strategy == STORY_FAST,
+        .is_fast = spec->strategy == STORY_FAST || spec->strategy == STORY_UNPACK_FAST,
+        .unpacks = is_packed(s),
         .max_align = spec->write_size > 8 ? spec->write_size : 8,
         .max_sectors = spec->max_sectors,
         .erased = spec->erased,
@@ -110,7 +138,7 @@ static bool fill(struct story *s)
     const struct dfu_area *pri = &s->world.area[WORLD_PRI];
 
     boot_world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
-    boot_world_load(&s->world, WORLD_SEC, 0, s->closed[NEW], s->size[NEW]);
+    boot_world_load(&s->world, WORLD_SEC, 0, s->closed[NEW], s->closed_size[NEW]);
     return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_image_ok(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_copy_done(&s->world.map, pri) == 0);

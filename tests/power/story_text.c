@@ -11,7 +11,8 @@
 
 #include "story.h"
 
-static const char *const strategies[STORY_STRATEGIES] = { "move", "overwrite", "overwrite-fast" };
+static const char *const strategies[STORY_STRATEGIES] = { "move", "overwrite", "overwrite-fast",
+                                                          "unpack", "unpack-fast" };
 static const char *const stages[STAGES] = { "request", "upgrade", "revert", "confirm" };
 
 static void put_cut(const struct story_path *path, unsigned i, char *out, size_t size)

@@ -11,6 +11,7 @@
 
 #include "board.h"
 #include "boot_modes.h"
+#include "dfu/decompress.h"
 #include "dfu/update.h"
 #include "dfu/err.h"
 #include "event_loop.h"
@@ -28,6 +29,8 @@ enum link { LINK_UDP, LINK_SERIAL, LINK_USB };
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
                                                      &dfu_sha512_openssl, NULL };
 
+#define UNPACK_MAX (1u << 20) /* the largest image that compressed ones decode to */
+
 /* All of one virtual device; too large for a stack. */
 struct host {
     struct cli *cli;
@@ -40,6 +43,8 @@ struct host {
     struct dfu_boot_config beyond; /* of it only what goes beyond MCUboot */
     struct dfu_sim_flash *flashes[DFU_BOARD_FLASHES_MAX];
     struct sim_keys keys;
+    struct dfu_unpacker unpacker;
+    uint64_t unpack_work[DFU_LZMA2_WORK_SIZE(131072u, UNPACK_MAX) / 8];
     struct dfu_sim_device_config device_config;
     struct dfu_sim_device device;
     struct dfu_loop loop;
@@ -408,6 +413,11 @@ static void set_up_device(struct host *host)
         .hash_only = config->hash_only,
         .decryption = sim_keys_decryption(&host->keys),
     };
+    if (host->board.map.mode == DFU_MODE_OVERWRITE) {
+        host->unpacker = (struct dfu_unpacker){ &dfu_unpack, &dfu_lzma2, host->unpack_work,
+                                                sizeof host->unpack_work };
+        host->device_config.policy.unpacker = &host->unpacker;
+    }
     host->device_config.prevent_downgrade = config->prevent_downgrade;
     host->device_config.ram = &host->ram;
     host->device_config.ram_count = 1;
