@@ -78,6 +78,45 @@ def test_a_full_disk_is_told_and_leaves_no_file(world):
     one_sentence(dfu("sign", *BASE, world / "app.bin", "/dev/full"), 2, "No space left")
 
 
+@pytest.mark.parametrize("args, name", [
+    (["sign", *BASE, "-x", "0", "app.bin", "out.hex"], "out.hex"),
+    (["sign", *BASE, "-k", "key.pem", "--sig-out", "out.sig", "app.bin", "out.bin"], "out.sig"),
+    (["getpub", "-k", "key.pem", "-o", "out.c"], "out.c"),
+    (["keygen", "-t", "rsa-2048", "-k", "out.pem"], "out.pem"),
+    (["dumpinfo", "-o", "out.yaml", "signed.bin"], "out.yaml"),
+])
+def test_a_full_disk_leaves_nothing_of_any_output(world, args, name):
+    def no_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    before = sorted(world.iterdir())
+    one_sentence(dfu(*args, cwd=world, preexec_fn=no_files), 2, "cannot write", name)
+    assert sorted(world.iterdir()) == before
+
+
+def as_nobody():
+    """For root nothing is unreadable."""
+    if os.geteuid() == 0:
+        os.setuid(65534)
+
+
+def test_a_key_that_may_not_be_read_is_told(world):
+    (world / "key.pem").chmod(0)
+    for args in (["getpub", "-k", world / "key.pem"], ["keyinfo", "-k", world / "key.pem"],
+                 ["verify", "-k", world / "key.pem", world / "signed.bin"],
+                 ["sign", "-k", world / "key.pem", *BASE, world / "app.bin", "/dev/null"]):
+        one_sentence(dfu(*args, preexec_fn=as_nobody), 2, "Permission denied", "permissions")
+
+
+def test_a_key_of_another_type_is_told(world):
+    for kind in ("rsa-2048", "ecdsa-p384", "ed25519"):
+        done(dfu("keygen", "-k", world / f"{kind}.pem", "-t", kind))
+        one_sentence(dfu("verify", "-k", world / f"{kind}.pem", world / "signed.bin"), 1,
+                     f"{kind}.pem")
+    done(dfu("keygen", "-k", world / "x25519.pem", "-t", "x25519"))
+    one_sentence(dfu("verify", "-k", world / "x25519.pem", world / "signed.bin"), 2, "signs nothing")
+
+
 def test_a_full_standard_output_is_told(world):
     with open("/dev/full", "wb") as full:
         result = subprocess.run([DFU, "getpub", "-k", world / "key.pem"], stdout=full,
