@@ -405,6 +405,29 @@ static void an_overwrite_decrypts_at_every_cut(void **state)
     }
 }
 
+/* What counts is what would be written: the decrypted bytes. */
+static void sectors_that_decrypt_to_what_is_there_are_left_alone(void **state)
+{
+    struct picture same = picture_of(NEW, 0x21f4, 16, kek), changed = same;
+    struct world_spec spec = spec_overwrite_fast();
+    struct device *d;
+
+    (void)state;
+    spec.decryption = &decryption;
+    d = device_new(&spec);
+    d->world.cfg.skip = &dfu_boot_skip_equal;
+    changed.open[0x1234] ^= 1;
+    put_open(d, WORLD_PRI, &changed);
+    put_closed(d, WORLD_SEC, &same);
+    request(d, false);
+    assert_int_equal(start(d), NEW);
+    assert_null(strstr(ops_of(d), "E pri 0\n"));
+    assert_non_null(strstr(ops_of(d), "E pri 1000\n"));
+    assert_null(strstr(ops_of(d), "E pri 2000\n"));
+    holds_open(d, WORLD_PRI, &same);
+    device_free(d);
+}
+
 static void a_broken_primary_is_filled_with_what_is_decrypted(void **state)
 {
     struct setting setting = { spec_move, 16, false, 0, 16, 0x2064, 0x21f4 };
@@ -511,6 +534,24 @@ static void an_image_that_cannot_be_encrypted_again_does_not_move_out(void **sta
     }
     holds_closed(d, WORLD_SEC, &new);
     device_free(d);
+}
+
+static void a_key_that_the_trailer_cannot_hold_stops_the_swap_before_it_begins(void **state)
+{
+    static const struct setting small[] = { { spec_move, 16, false, 32, 16, 0x2064, 0x21f4 },
+                                            { spec_move, 24, true, 32, 16, 0x2064, 0x21f4 } };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct pictures p;
+        struct device *d = example(&small[i], &p, false);
+
+        assert_int_equal(start(d), OLD);
+        assert_int_not_equal(d->last.result.update_err, 0);
+        assert_string_equal(ops_of(d), "");
+        is_reverted(d, &p);
+        device_free(d);
+    }
 }
 
 /* Unless it does not run anyway: then the update is the way to repair it. */
@@ -692,11 +733,13 @@ int main(void)
         cmocka_unit_test(a_resumed_swap_without_a_key_copies_as_it_is_and_says_so),
         cmocka_unit_test(the_keys_of_another_swap_are_not_kept),
         cmocka_unit_test(an_overwrite_decrypts_at_every_cut),
+        cmocka_unit_test(sectors_that_decrypt_to_what_is_there_are_left_alone),
         cmocka_unit_test(a_broken_primary_is_filled_with_what_is_decrypted),
         cmocka_unit_test(an_update_that_cannot_be_opened_is_refused_and_erased),
         cmocka_unit_test(a_loader_without_decryption_takes_no_encrypted_image),
         cmocka_unit_test(a_primary_with_an_encrypted_body_does_not_run),
         cmocka_unit_test(an_image_that_cannot_be_encrypted_again_does_not_move_out),
+        cmocka_unit_test(a_key_that_the_trailer_cannot_hold_stops_the_swap_before_it_begins),
         cmocka_unit_test(a_broken_image_for_another_key_is_swapped_out_as_it_is),
         cmocka_unit_test(a_configuration_that_could_not_go_on_after_a_cut_is_refused),
         cmocka_unit_test(an_image_is_decrypted_in_ram_T17),
