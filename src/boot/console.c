@@ -36,8 +36,7 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_STATUS_WRITE_FAILS] = "W: $a status write fails performing the swap",
     [DFU_BOOT_EV_NO_KEY] = "W: boot_read_enc_key: No key, read all 0xFF",
     [DFU_BOOT_EV_KEY_MISSING] =
-        "E: Image $a in the primary slot is marked as encrypted, but for no key of this device; "
-        "it cannot be swapped out",
+        "E: The key of image $a in the primary slot is not ours; it cannot be swapped out",
     [DFU_BOOT_EV_BAD_MAGIC] = "E: Bad image magic 0x$A; Image=$b",
     [DFU_BOOT_EV_AREA_FAILED] = "E: Failed to open flash areas, cannot continue",
     [DFU_BOOT_EV_PANIC] = "E: panic!",

@@ -76,7 +76,7 @@ static const struct {
     { { .id = DFU_BOOT_EV_JUMP }, "I: Jumping to the image slot" },
     { { .id = DFU_BOOT_EV_NO_KEY }, "W: boot_read_enc_key: No key, read all 0xFF" },
     { { .id = DFU_BOOT_EV_KEY_MISSING },
-      "E: Image 0 in the primary slot is marked as encrypted, but for no key of this device; it cannot be swapped out" },
+      "E: The key of image 0 in the primary slot is not ours; it cannot be swapped out" },
     { { .id = DFU_BOOT_EV_SHARING_FAILED }, "E: Failed to add data to shared memory area." },
     { { .id = DFU_BOOT_EV_COUNTER_TOO_LOW, .a = 3, .b = 4 },
       "E: Image security counter value 3 lower than monotonic value 4" },
