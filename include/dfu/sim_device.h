@@ -33,9 +33,14 @@
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
 #include "dfu/lock.h"
+#include "dfu/smp_basic.h"
+#include "dfu/smp_fs.h"
 #include "dfu/smp_img.h"
 #include "dfu/smp_lock.h"
 #include "dfu/smp_os.h"
+#include "dfu/smp_settings.h"
+#include "dfu/smp_shell.h"
+#include "dfu/smp_stat.h"
 #include "dfu/stream.h"
 
 #ifdef __cplusplus
@@ -93,8 +98,11 @@ struct dfu_sim_device_config {
     const char *version;                  /* of this software, for the banner; or NULL */
     struct dfu_sim_flash *const *flashes; /* their on_op belongs to the device */
     uint8_t flash_count;
-    const struct dfu_area *storage;       /* keeps an upload over a reset; NULL: it is lost */
-    uint32_t smp_buf_size, smp_buf_count; /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
+    const struct dfu_area *storage;  /* keeps an upload over a reset; NULL: it is lost */
+    const struct dfu_area *settings; /* keeps settings over a reset; NULL: they are lost */
+    const struct dfu_fs_ops *fs;     /* the files it serves over SMP; NULL: none */
+    void *fs_ctx;
+    uint32_t smp_buf_size, smp_buf_count;           /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
     const struct dfu_sim_recovery_config *recovery; /* NULL: there is none */
     /* How long the bootloader waits for a download over USB before it starts what is there (a
      * struct dfu_sim_usb does the waiting); 0: not at all. */
@@ -126,14 +134,34 @@ struct dfu_sim_power_cut {
     uint32_t off;                /* from the start of the area, or else of the flash */
 };
 
+#define DFU_SIM_GROUPS_MAX   8u
+#define DFU_SIM_SETTINGS_MAX 32u
+
+/* What the application offers over SMP beside the OS and image groups. */
+struct dfu_sim_groups {
+    struct dfu_smp_stat stat;
+    struct dfu_smp_stat_set sets[1];
+    struct dfu_smp_stat_field fields[3];
+    uint32_t packets, packet_bytes;
+    struct dfu_setting values[DFU_SIM_SETTINGS_MAX];
+    struct dfu_settings store;
+    struct dfu_smp_settings settings;
+    struct dfu_smp_fs fs;
+    struct dfu_smp_shell shell;
+    char line[256], output[1024];
+    struct dfu_smp_basic basic;
+    const struct dfu_area *erased[2];
+};
+
 /* The application's server. Its pointers lead into the device, which must stay where it is. */
 struct dfu_sim_server {
     struct dfu_smp_server smp;
-    struct dfu_smp_binding bindings[2];
+    struct dfu_smp_binding bindings[DFU_SIM_GROUPS_MAX];
     struct dfu_smp_hook hooks[2];
     struct dfu_smp_lock guard;
     struct dfu_smp_os os;
     struct dfu_smp_img img;
+    struct dfu_sim_groups groups;
     struct dfu_smp_link link;
     struct dfu_record progress;
     struct dfu_stream_store store;

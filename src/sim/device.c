@@ -547,7 +547,7 @@ void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms)
         follow_recovery(dev, now_ms);
     }
     if (dev->state == DFU_SIM_RUNNING) {
-        dfu_smp_lock_poll(&dev->server.guard, now_ms);
+        sim_server_poll(dev, now_ms);
     }
 }
 
@@ -556,7 +556,7 @@ uint64_t dfu_sim_device_due_ms(const struct dfu_sim_device *dev)
     uint64_t due_ms = NEVER;
 
     if (dev->state == DFU_SIM_RUNNING) {
-        due_ms = dfu_smp_lock_due_ms(&dev->server.guard);
+        due_ms = sim_server_due_ms(dev);
     } else if (dev->state == DFU_SIM_RECOVERING) {
         due_ms = dfu_recovery_due_ms(&dev->recovery);
     }

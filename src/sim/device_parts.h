@@ -13,6 +13,15 @@ void sim_server_start(struct dfu_sim_device *dev);
 void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                         size_t len, uint64_t now_ms);
 
+/* Do what is due, and when there is something next. */
+void sim_server_poll(struct dfu_sim_device *dev, uint64_t now_ms);
+uint64_t sim_server_due_ms(const struct dfu_sim_device *dev);
+
+/* ---- The groups beside OS and image: device_groups.c ---- */
+
+/* Set them up and fill in their bindings; how many those are. */
+size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bindings);
+
 /* ---- Serial recovery: device_recovery.c ---- */
 
 /* True: the device is in it now. */

@@ -151,6 +151,14 @@ static uint8_t image_hash_size(const struct dfu_image_policy *policy)
     return hash ? hash->size : 0;
 }
 
+/* There is no RTOS here: one thread does everything. */
+static int only_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
+{
+    (void)ctx;
+    *task = (struct dfu_smp_task){ .name = "main" };
+    return index == 0 ? DFU_OK : DFU_ERR_NOENT;
+}
+
 static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
 {
     const struct dfu_sim_device_config *cfg = dev->cfg;
@@ -172,6 +180,7 @@ static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
         .reset = reset_soon,
         .clock_get = clock_get,
         .clock_set = clock_set,
+        .task = only_task,
         .ctx = dev,
     };
 }
@@ -180,7 +189,9 @@ void sim_server_start(struct dfu_sim_device *dev)
 {
     const struct dfu_sim_device_config *cfg = dev->cfg;
     struct dfu_sim_server *s = &dev->server;
+    size_t binding_count;
 
+    dfu_smp_fs_close(&s->groups.fs);
     memset(s, 0, sizeof *s);
     s->os = os_group(dev);
     s->img.map = cfg->map;
@@ -199,13 +210,14 @@ void sim_server_start(struct dfu_sim_device *dev)
     s->img.confirm_other_images = true; /* its application speaks for all */
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
     s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
+    binding_count = 2 + sim_groups_start(dev, s->bindings + 2);
     dfu_smp_lock_init(&s->guard, &dev->lock, &s->img);
     s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
     s->hooks[1] = dfu_smp_lock_hook(&s->guard);
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,
-        .binding_count = sizeof s->bindings / sizeof s->bindings[0],
+        .binding_count = binding_count,
         .hooks = s->hooks,
         .hook_count = sizeof s->hooks / sizeof s->hooks[0],
         .response = s->response,
@@ -228,6 +240,22 @@ void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t
     }
     s->asker = link;
     s->now_ms = now_ms;
+    s->groups.packets++;
+    s->groups.packet_bytes += (uint32_t)len;
     dfu_smp_receive(&s->smp, packet, len, &s->link);
-    dfu_smp_lock_poll(&s->guard, now_ms);
+    sim_server_poll(dev, now_ms);
+}
+
+void sim_server_poll(struct dfu_sim_device *dev, uint64_t now_ms)
+{
+    dfu_smp_lock_poll(&dev->server.guard, now_ms);
+    dfu_smp_fs_poll(&dev->server.groups.fs, now_ms);
+}
+
+uint64_t sim_server_due_ms(const struct dfu_sim_device *dev)
+{
+    uint64_t lock_ms = dfu_smp_lock_due_ms(&dev->server.guard);
+    uint64_t fs_ms = dfu_smp_fs_due_ms(&dev->server.groups.fs);
+
+    return lock_ms < fs_ms ? lock_ms : fs_ms;
 }

@@ -8,11 +8,13 @@ static int erase_storage(struct dfu_smp_call *call)
 {
     const struct dfu_smp_basic *basic = call->ctx;
 
-    if (!basic->storage) {
+    if (basic->area_count == 0) {
         return dfu_smp_fail(call, DFU_SMP_BASIC_FLASH_OPEN_FAILED);
     }
-    if (dfu_area_erase(basic->storage, 0, basic->storage->size)) {
-        return dfu_smp_fail(call, DFU_SMP_BASIC_FLASH_ERASE_FAILED);
+    for (size_t i = 0; i < basic->area_count; i++) {
+        if (dfu_area_erase(basic->areas[i], 0, basic->areas[i]->size)) {
+            return dfu_smp_fail(call, DFU_SMP_BASIC_FLASH_ERASE_FAILED);
+        }
     }
     if (basic->erased) {
         basic->erased(basic->ctx);

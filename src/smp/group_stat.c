@@ -75,8 +75,9 @@ static int list(struct dfu_smp_call *call)
 {
     const struct dfu_smp_stat *stat = call->ctx;
 
-    if (!call->server->legacy_rc) {
-        dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK); /* in this answer at all times */
+    /* The field's servers put it here in both versions; strict clients of version 2 refuse it. */
+    if (call->header.version == DFU_SMP_V1 && !call->server->legacy_rc) {
+        dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);
     }
     dfu_cbor_put_text(call->enc, "stat_list");
     dfu_cbor_begin_array(call->enc);

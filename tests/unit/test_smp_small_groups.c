@@ -136,11 +136,15 @@ static void statistics_are_shown_by_name(void **state)
         "66 69 65 6c 64 73 bf 65 74 69 63 6b 73 19 01 2c ff ff");
 }
 
-static void statistics_are_listed_with_an_rc_in_every_version(void **state)
+static void statistics_are_listed_with_an_rc_in_version_1(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer, "08 00 00 01 00 02 61 01 a0",
-                    "09 00 00 20 00 02 61 01 bf 62 72 63 00 69 73 74 61 74 5f 6c 69 73 74 9f 6d 73 "
+    smp_peer_read(
+        &peer, 2, 1, "a0",
+        "bf 69 73 74 61 74 5f 6c 69 73 74 9f 6d 73 6d 70 5f 73 76 72 5f 73 74 61 74 73 ff "
+        "ff");
+    smp_peer_expect(&peer, "00 00 00 01 00 02 61 01 a0",
+                    "01 00 00 20 00 02 61 01 bf 62 72 63 00 69 73 74 61 74 5f 6c 69 73 74 9f 6d 73 "
                     "6d 70 5f 73 76 72 5f 73 74 61 74 73 ff ff");
     peer.server.legacy_rc = true;
     smp_peer_expect(&peer, "00 00 00 00 00 02 61 01",
@@ -185,6 +189,7 @@ static void statistics_without_a_usable_name_are_invalid(void **state)
 /* ---- Storage ---- */
 
 static unsigned erased_calls;
+static const struct dfu_area *areas[2];
 
 static void note_erased(void *ctx)
 {
@@ -200,11 +205,15 @@ static void the_storage_is_erased_before_the_answer(void **state)
 
     (void)state;
     erased_calls = 0;
-    basic = (struct dfu_smp_basic){ nor_area(nor, "storage_partition", 4), note_erased, NULL };
-    assert_int_equal(dfu_area_write(basic.storage, 512, zeros, sizeof zeros), 0);
+    areas[0] = nor_area(nor, "progress", 2);
+    areas[1] = nor_area(nor, "settings", 2);
+    basic = (struct dfu_smp_basic){ areas, 2, note_erased, NULL };
+    assert_int_equal(dfu_area_write(areas[0], 256, zeros, sizeof zeros), 0);
+    assert_int_equal(dfu_area_write(areas[1], 256, zeros, sizeof zeros), 0);
     assert_int_equal(dfu_area_write(other, 0, zeros, sizeof zeros), 0);
     smp_peer_expect(&peer, "0a 00 00 01 00 3f 79 00 a0", "0b 00 00 02 00 3f 79 00 bf ff");
-    assert_int_equal(dfu_area_is_erased(basic.storage, 0, basic.storage->size), 1);
+    assert_int_equal(dfu_area_is_erased(areas[0], 0, areas[0]->size), 1);
+    assert_int_equal(dfu_area_is_erased(areas[1], 0, areas[1]->size), 1);
     assert_int_equal(dfu_area_is_erased(other, 0, other->size), 0);
     assert_int_equal(erased_calls, 1);
     nor_free(nor);
@@ -219,7 +228,8 @@ static void a_device_without_storage_or_with_a_broken_one_says_so_in_both_versio
                    "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 3f 62 72 63 02 ff ff");
     smp_peer_expect(&peer, "02 00 00 00 00 3f 79 00", "03 00 00 06 00 3f 79 00 bf 62 72 63 05 ff");
 
-    basic.storage = nor_area(nor, "storage_partition", 4);
+    areas[0] = nor_area(nor, "storage_partition", 4);
+    basic = (struct dfu_smp_basic){ areas, 1, NULL, NULL };
     dfu_sim_flash_cut(&nor->flash, DFU_SIM_CUT_BEFORE, 1, 0);
     smp_peer_write(&peer, 63, 0, "a0",
                    "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 3f 62 72 63 04 ff ff");
@@ -239,7 +249,7 @@ int main(void)
         test(details_that_do_not_fit_are_answered_as_corrupt),
         test(a_hook_adds_keys_to_the_details),
         test(statistics_are_shown_by_name),
-        test(statistics_are_listed_with_an_rc_in_every_version),
+        test(statistics_are_listed_with_an_rc_in_version_1),
         test(fields_without_a_name_are_numbered_and_of_any_width),
         test(unknown_statistics_are_refused_in_the_basic_groups_name),
         test(statistics_without_a_usable_name_are_invalid),

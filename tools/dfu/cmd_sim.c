@@ -30,6 +30,7 @@ enum {
     OPT_BUF_COUNT,
     OPT_REAL_TIME,
     OPT_READY_FILE,
+    OPT_FILES,
     OPT_USBIP,
     OPT_USB_SERIAL,
     OPT_USB_TRANSFER_SIZE,
@@ -85,6 +86,7 @@ static const struct cli_option options[] = {
     { "buf-count", 0, "N", 1, "SMP buffers the device tells of", "4", OPT_BUF_COUNT },
     { "real-time", 0, NULL, 0, "flash operations take as long as on the board's part", NULL,
       OPT_REAL_TIME },
+    { "files", 0, "DIR", 1, "serve the files of this folder over SMP", NULL, OPT_FILES },
     { "ready-file", 0, "FILE", 1, "write port, link and process id there once all is served", NULL,
       OPT_READY_FILE },
     { "usbip", 0, "PORT", 1,
@@ -274,6 +276,7 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
     config->hash_only = cli_has(cli, OPT_HASH_ONLY);
     config->prevent_downgrade = cli_has(cli, OPT_NO_DOWNGRADE);
+    config->files = cli_value(cli, OPT_FILES);
     config->real_time = cli_has(cli, OPT_REAL_TIME);
     config->stay_off = cli_has(cli, OPT_STAY_OFF);
     if (!err) {

@@ -12,8 +12,9 @@
 #include "board.h"
 #include "boot_modes.h"
 #include "dfu/decompress.h"
-#include "dfu/update.h"
 #include "dfu/err.h"
+#include "dfu/update.h"
+#include "directory.h"
 #include "event_loop.h"
 #include "extras.h"
 #include "flash_file.h"
@@ -39,6 +40,7 @@ struct host {
     struct dfu_flash_file file;
     const char *mode_text;
     struct dfu_boot_ram ram; /* of the device */
+    struct dfu_directory files;
     struct extras extras;
     struct dfu_boot_config beyond; /* of it only what goes beyond MCUboot */
     struct dfu_sim_flash *flashes[DFU_BOARD_FLASHES_MAX];
@@ -326,6 +328,8 @@ static void stop_serving(struct host *host)
         dfu_server_pty_close(&host->serial);
     }
     dfu_server_udp_close(&host->udp);
+    dfu_smp_fs_close(&host->device.server.groups.fs);
+    dfu_directory_close(&host->files);
 }
 
 static int tell_ready(struct host *host)
@@ -454,9 +458,29 @@ static void give_hints(const struct host *host)
     }
 }
 
+static int serve_files(struct host *host)
+{
+    const char *path = host->config->files;
+
+    if (!path) {
+        return CLI_DONE;
+    }
+    if (dfu_directory_open(&host->files, path)) {
+        return cli_fail(host->cli, CLI_USAGE, "the folder %s can't be served: %s", path,
+                        strerror(errno));
+    }
+    host->device_config.fs = &dfu_directory_ops;
+    host->device_config.fs_ctx = &host->files;
+    return CLI_DONE;
+}
+
 static int serve(struct host *host)
 {
-    int err = serve_udp(host);
+    int err = serve_files(host);
+
+    if (!err) {
+        err = serve_udp(host);
+    }
 
     if (!err) {
         err = serve_serial(host);
@@ -517,6 +541,7 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
         free(host);
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
+    host->files.fd = -1;
     dfu_loop_init(&host->loop);
     err = sim_keys_load(cli, &host->keys, config->key_files, config->key_count);
     if (!err) {

@@ -36,6 +36,7 @@ struct sim_host_config {
     enum dfu_sim_cut_when cut_when;
     uint32_t cut_op;
     uint64_t seed;
+    const char *files; /* the folder it serves over SMP, or NULL */
     bool stay_off, real_time;
 };
 

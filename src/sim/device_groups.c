@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* What the virtual device's application offers beside updates: counters, settings, files, a shell. */
+#include <string.h>
+
+#include "dfu/err.h"
+#include "dfu/image.h"
+#include "dfu/smp_enum.h"
+#include "sim/device_parts.h"
+
+/* ---- Shell ---- */
+
+static int show_version(void *ctx, struct dfu_shell_output *out, int count,
+                        const char *const *words)
+{
+    const struct dfu_sim_device *dev = ctx;
+    char text[DFU_IMAGE_VERSION_STRLEN];
+
+    (void)count;
+    (void)words;
+    dfu_shell_print(out, dev->app.name);
+    dfu_shell_print(out, " ");
+    dfu_shell_print(out, dfu_image_version_text(&dev->boot.header.version, text));
+    dfu_shell_print(out, "\n");
+    return 0;
+}
+
+static int show_starts(void *ctx, struct dfu_shell_output *out, int count, const char *const *words)
+{
+    const struct dfu_sim_device *dev = ctx;
+
+    (void)count;
+    (void)words;
+    dfu_shell_print_number(out, dev->starts);
+    dfu_shell_print(out, "\n");
+    return 0;
+}
+
+static int echo(void *ctx, struct dfu_shell_output *out, int count, const char *const *words)
+{
+    (void)ctx;
+    for (int i = 0; i < count; i++) {
+        dfu_shell_print(out, i ? " " : "");
+        dfu_shell_print(out, words[i]);
+    }
+    dfu_shell_print(out, "\n");
+    return 0;
+}
+
+static const struct dfu_shell_command commands[] = {
+    { "echo", "print the words that follow", echo },
+    { "starts", "how often the device has started", show_starts },
+    { "version", "name and version of what runs", show_version },
+};
+
+/* ---- Set-up ---- */
+
+static void start_stat(struct dfu_sim_device *dev, struct dfu_sim_groups *g)
+{
+    g->fields[0] = (struct dfu_smp_stat_field){ "packets", &g->packets, sizeof g->packets };
+    g->fields[1] = (struct dfu_smp_stat_field){ "bytes", &g->packet_bytes, sizeof g->packet_bytes };
+    g->fields[2] = (struct dfu_smp_stat_field){ "starts", &dev->starts, sizeof dev->starts };
+    g->sets[0] = (struct dfu_smp_stat_set){ "device", g->fields, 3 };
+    g->stat = (struct dfu_smp_stat){ g->sets, 1 };
+}
+
+/* Settings that can't be read are lost; the device starts all the same. */
+static void start_settings(const struct dfu_sim_device *dev, struct dfu_sim_groups *g)
+{
+    g->store = (struct dfu_settings){ .table = g->values, .capacity = DFU_SIM_SETTINGS_MAX };
+    if (dev->cfg->settings && dfu_settings_open(&g->store, dev->cfg->settings)) {
+        memset(g->values, 0, sizeof g->values);
+    }
+    g->settings = (struct dfu_smp_settings){ &dfu_settings_table_ops, &g->store };
+}
+
+static void storage_is_erased(void *ctx)
+{
+    struct dfu_sim_device *dev = ctx;
+
+    (void)dfu_settings_load(&dev->server.groups.store);
+    if (dev->cfg->storage) {
+        (void)dfu_record_open(&dev->server.progress, dev->cfg->storage);
+    }
+}
+
+static void start_basic(struct dfu_sim_device *dev, struct dfu_sim_groups *g)
+{
+    size_t count = 0;
+
+    if (dev->cfg->storage) {
+        g->erased[count++] = dev->cfg->storage;
+    }
+    if (dev->cfg->settings) {
+        g->erased[count++] = dev->cfg->settings;
+    }
+    g->basic = (struct dfu_smp_basic){ g->erased, count, storage_is_erased, dev };
+}
+
+static const struct dfu_hash_alg *sha256_of(const struct dfu_sim_device *dev)
+{
+    return dev->server.img.sha256;
+}
+
+size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bindings)
+{
+    struct dfu_sim_groups *g = &dev->server.groups;
+    size_t count = 0;
+
+    start_stat(dev, g);
+    start_settings(dev, g);
+    start_basic(dev, g);
+    g->shell = (struct dfu_smp_shell){ .commands = commands,
+                                       .command_count = sizeof commands / sizeof commands[0],
+                                       .ctx = dev,
+                                       .line = g->line,
+                                       .line_cap = sizeof g->line,
+                                       .output = g->output,
+                                       .output_cap = sizeof g->output };
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_stat, &g->stat };
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_settings, &g->settings };
+    if (dev->cfg->fs) {
+        g->fs.ops = dev->cfg->fs;
+        g->fs.ctx = dev->cfg->fs_ctx;
+        g->fs.sha256 = sha256_of(dev);
+        bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_fs, &g->fs };
+    }
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_shell, &g->shell };
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_enum, NULL };
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_basic, &g->basic };
+    return count;
+}
