@@ -136,6 +136,27 @@ struct dfu_client_slot_sizes {
 };
 int dfu_client_slot_info_read(const struct dfu_answer *answer, struct dfu_client_slot_sizes *out);
 
+/* The bootloader's history of updates, the newest first; only our own servers have it
+ * (smp_history.h). Ask on with skip while there is more. */
+#define DFU_CLIENT_UPDATES_MAX 8u
+
+struct dfu_client_update {
+    uint32_t number, image;
+    char result[12];                                               /* "trial", "reverted", ... */
+    char from[DFU_CLIENT_VERSION_LEN], to[DFU_CLIENT_VERSION_LEN]; /* or empty */
+    char reason[48], fault[48];                                    /* or empty */
+    uint8_t hash[4];
+};
+
+struct dfu_client_history {
+    size_t count;
+    bool has_more;
+    struct dfu_client_update updates[DFU_CLIENT_UPDATES_MAX];
+};
+
+int dfu_client_history(struct dfu_call *call, uint32_t skip, uint8_t *frame, size_t cap);
+int dfu_client_history_read(const struct dfu_answer *answer, struct dfu_client_history *out);
+
 /* What a client step reports while it is not over. */
 #define DFU_CLIENT_RUNNING 1
 

@@ -134,7 +134,7 @@ struct dfu_sim_power_cut {
     uint32_t off;                /* from the start of the area, or else of the flash */
 };
 
-#define DFU_SIM_GROUPS_MAX   8u
+#define DFU_SIM_GROUPS_MAX   10u
 #define DFU_SIM_SETTINGS_MAX 32u
 
 /* What the application offers over SMP beside the OS and image groups. */

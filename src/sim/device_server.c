@@ -6,6 +6,7 @@
 
 #include "dfu/err.h"
 #include "dfu/sim_device.h"
+#include "dfu/smp_history.h"
 #include "sim/device_parts.h"
 
 #define MS_A_DAY       86400000
@@ -211,6 +212,11 @@ void sim_server_start(struct dfu_sim_device *dev)
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
     s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
     binding_count = 2 + sim_groups_start(dev, s->bindings + 2);
+    if (cfg->beyond && cfg->beyond->history) {
+        s->bindings[binding_count++] =
+            (struct dfu_smp_binding){ &dfu_smp_group_history,
+                                      (void *)(uintptr_t)cfg->beyond->history->area };
+    }
     dfu_smp_lock_init(&s->guard, &dev->lock, &s->img);
     s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
     s->hooks[1] = dfu_smp_lock_hook(&s->guard);

@@ -195,6 +195,93 @@ def test_an_image_on_trial_gets_as_many_starts_as_explained(device, images):
     assert "no change" in run(DFU, "explain", "-f", device.flash, "-b", BOARD).stdout
 
 
+def restart(device, version):
+    """Reset the device, and wait until it runs again."""
+    count = device.console().count("running from slot 0") + 1
+    dfu(device, "reset")
+    device.wait_for("running from slot 0", count=count)
+    assert f"{version} running" in device.console().splitlines()[-1]
+
+
+def test_the_history_is_the_same_from_the_device_and_from_its_flash(tmp_path, device):
+    keys = {name: tmp_path / f"{name}.pem" for name in "ab"}
+    for key in keys.values():
+        assert run(BIN / "imgtool", "keygen", "-k", key, "-t", "ed25519").returncode == 0
+    one = make_image(tmp_path / "one.bin", "1.0.0", key=keys["a"])
+    two = make_image(tmp_path / "two.bin", "2.0.0", key=keys["a"])
+    foreign = make_image(tmp_path / "three.bin", "3.0.0", key=keys["b"])
+    device.start("--init", one, "--history", trust=("-k", keys["a"]))
+    assert json.loads(dfu(device, "--json", "history")) == {"history": []}
+    dfu(device, "image", "upload", two)
+    dfu(device, "image", "test", two)
+    restart(device, "2.0.0+0")
+    restart(device, "1.0.0+0")
+    dfu(device, "image", "erase")
+    dfu(device, "image", "upload", foreign)
+    dfu(device, "image", "test", foreign)
+    restart(device, "1.0.0+0")
+    told = json.loads(dfu(device, "--json", "history"))["history"]
+    assert [(u["number"], u["result"], u["from"], u["to"]) for u in told] == [
+        (3, "refused", "1.0.0+0", "3.0.0+0"),
+        (2, "reverted", "2.0.0+0", "1.0.0+0"),
+        (1, "trial", "1.0.0+0", "2.0.0+0"),
+    ]
+    assert "unknown" in told[0]["fault"] or "key" in told[0]["fault"]
+    assert "reverted" in dfu(device, "history")
+    device.stop()
+    done = run(DFU, "--json", "history", "-f", device.flash, "-b", BOARD)
+    assert json.loads(done.stdout)["history"] == told
+    assert explain("-f", device.flash, "-b", BOARD, "--history")["history"] == told
+    assert explain("-f", device.flash, "-b", BOARD)["history"] is None
+
+
+def test_many_updates_are_told_in_several_answers(device, images):
+    device.start("--init", images["v1"], "--history")
+    dfu(device, "image", "upload", images["v2"])
+    for _ in range(6):
+        dfu(device, "image", "test", images["v2"])
+        restart(device, "2.0.0+0")
+        restart(device, "1.0.0+0")
+    told = json.loads(dfu(device, "--json", "history"))["history"]
+    assert [u["number"] for u in told] == list(range(12, 0, -1))
+
+
+def test_a_device_without_a_history_says_so(device, images):
+    device.start("--init", images["v1"])
+    assert "keeps no history" in run(DFU, "-d", f"udp:{device.address}", "history").stderr
+
+
+def test_a_key_that_an_image_revokes_is_refused_from_then_on(tmp_path, device):
+    keys = {name: tmp_path / f"{name}.pem" for name in "ab"}
+    for key in keys.values():
+        assert run(BIN / "imgtool", "keygen", "-k", key, "-t", "ed25519").returncode == 0
+    done = run(BIN / "imgtool", "getpubhash", "-k", keys["a"], "-e", "raw", "-o", tmp_path / "h")
+    assert done.returncode == 0, done.stderr
+    name = "0x" + (tmp_path / "h").read_bytes().hex()
+    old = make_image(tmp_path / "old.bin", "1.0.0", key=keys["a"])
+    later = make_image(tmp_path / "later.bin", "3.0.0", key=keys["a"])
+    new = make_image(tmp_path / "new.bin", "2.0.0", key=keys["b"])
+    command = [BIN / "imgtool", "sign", "--version", "2.0.0", "--header-size", "0x200",
+               "--pad-header", "--align", "4", "--slot-size", "0x76000", "--key", keys["b"],
+               "--custom-tlv", "0x00d0", name]
+    assert run(*command, new.with_suffix(".payload"), new).returncode == 0
+    trust = ("-k", keys["a"], "-k", keys["b"], "--revocation")
+    device.start("--init", old, trust=trust)
+    dfu(device, "upgrade", new)
+    assert "is revoked" not in device.console()
+    dfu(device, "reset")
+    device.wait_for("is revoked")
+    device.wait_for("2.0.0+0 running from slot 0 (confirmed)")
+    dfu(device, "image", "upload", later)
+    dfu(device, "image", "test", later)
+    device.stop()
+    told = explain("-f", device.flash, "-b", BOARD, *trust)
+    assert told["images"][0]["next"]["erases_secondary"]
+    device.start(trust=trust)
+    device.wait_for("Image in the secondary slot is not valid!")
+    device.wait_for("2.0.0+0 running from slot 0 (confirmed)")
+
+
 @pytest.mark.parametrize("words, says", [
     ([], "there is nothing to explain"),
     (["app.bin"], "--board"),

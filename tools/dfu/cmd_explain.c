@@ -22,7 +22,8 @@ enum {
     OPT_NO_DOWNGRADE
 };
 
-#define FLASH_MAX (1u << 30)
+#define FLASH_MAX     (1u << 30)
+#define SHOWN_UPDATES 5u
 
 static const struct cli_option options[] = {
     { "flash", 'f', "FILE", 1, "explain the flash of a device: all of it, as dfu sim keeps it",
@@ -151,7 +152,10 @@ static int explain_flash(struct explain *e)
     if (!code) {
         memcpy(e->rehearsal.mem, data, len);
         rehearsal_adopt(&e->rehearsal);
-        code = explain_look(e);
+        if (e->rehearsal.cfg.history) {
+            code = history_from_area(e->cli, &e->extras.history_area, SHOWN_UPDATES, &e->history);
+        }
+        code = code ? code : explain_look(e);
     }
     free(data);
     return code;
@@ -326,6 +330,7 @@ static int explain_run(struct cli *cli)
     }
     if (e) {
         rehearsal_free(&e->rehearsal);
+        history_free(&e->history);
         sim_keys_free(&e->keys);
     }
     if (board) {

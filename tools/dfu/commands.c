@@ -17,6 +17,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_suffix_check,
     &cmd_suffix_delete,
     &cmd_explain,
+    &cmd_history,
 
     /* devices */
     &cmd_upgrade,

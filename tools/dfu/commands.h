@@ -12,7 +12,7 @@ extern const struct cli_command cmd_keygen, cmd_getpub, cmd_getpubhash, cmd_getp
 extern const struct cli_command cmd_echo, cmd_reset, cmd_params, cmd_info, cmd_bootinfo,
     cmd_datetime, cmd_image_list, cmd_image_upload, cmd_image_test, cmd_image_confirm,
     cmd_image_erase, cmd_image_slots, cmd_upgrade;
-extern const struct cli_command cmd_sim, cmd_explain;
+extern const struct cli_command cmd_sim, cmd_explain, cmd_history;
 extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_delete;
 extern const struct cli_command cmd_usb_list, cmd_usb_upload, cmd_usb_download, cmd_usb_detach;
 extern const struct cli_command cmd_version;

@@ -11,6 +11,7 @@
 #include "dfu/client.h"
 #include "extras.h"
 #include "fit.h"
+#include "history.h"
 #include "rehearsal.h"
 #include "sim_keys.h"
 
@@ -59,6 +60,7 @@ struct explain {
     uint32_t limits[DFU_IMAGES_MAX];
     struct explain_scenario scenarios[EXPLAIN_SCENARIOS_MAX];
     unsigned scenario_count;
+    struct history history;    /* where --history says that there is one */
     bool has_fit, is_stand_in; /* stand-in: the other image of a rehearsal is only supposed */
     struct fit fit;
     bool is_board_known; /* false: a device whose board was not named */

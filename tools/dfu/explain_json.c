@@ -189,5 +189,7 @@ int explain_print_json(struct explain *e)
     }
     cJSON_AddItemToObject(json, "fit", e->has_fit ? fit_json(&e->fit) : cJSON_CreateNull());
     add_scenarios(e, json);
+    cJSON_AddItemToObject(json, "history",
+                          e->history.updates ? history_json(&e->history) : cJSON_CreateNull());
     return cli_json_print(e->cli, json);
 }

@@ -321,5 +321,9 @@ int explain_print(struct explain *e)
                "below.\n");
     }
     print_scenarios(e);
+    if (e->history.updates) {
+        printf("\nThe last updates:\n");
+        history_print(&e->history);
+    }
     return CLI_DONE;
 }

@@ -19,7 +19,7 @@ static void cut_out(const struct dfu_area *storage, uint32_t first, uint32_t cou
     out->run_count = 1;
 }
 
-static int divide(struct cli *cli, const struct dfu_board *board, struct extras *out)
+int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras *out)
 {
     const struct dfu_area *storage = board->storage;
     uint32_t sectors = storage ? dfu_area_sector_count(storage) : 0;
@@ -32,10 +32,11 @@ static int divide(struct cli *cli, const struct dfu_board *board, struct extras 
                         (KINDS + 1) * KEPT_SECTORS, board->name);
     }
     cut_out(storage, 0, at, &out->runs[0], "progress", &out->progress);
-    cut_out(storage, at, KEPT_SECTORS, &out->runs[1], "revoked", &out->revoked);
+    cut_out(storage, at, KEPT_SECTORS, &out->runs[1], "revoked", &out->revoked_area);
     cut_out(storage, at + KEPT_SECTORS, KEPT_SECTORS, &out->runs[2], "attempts",
             &out->attempts_area);
-    cut_out(storage, at + 2 * KEPT_SECTORS, KEPT_SECTORS, &out->runs[3], "history", &out->history);
+    cut_out(storage, at + 2 * KEPT_SECTORS, KEPT_SECTORS, &out->runs[3], "history",
+            &out->history_area);
     out->is_divided = true;
     return CLI_DONE;
 }
@@ -45,10 +46,10 @@ int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *e
 {
     uint64_t attempts = 1;
     int code = cli_number(cli, EXTRAS_ATTEMPTS, 1, 100, &attempts);
-    bool keeps = attempts > 1;
+    bool keeps = attempts > 1 || cli_has(cli, EXTRAS_HISTORY) || cli_has(cli, EXTRAS_REVOCATION);
 
     if (!code && keeps) {
-        code = divide(cli, board, extras);
+        code = extras_divide(cli, board, extras);
     }
     if (code) {
         return code;
@@ -57,5 +58,10 @@ int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *e
     extras->attempts = (struct dfu_boot_attempts){ &dfu_boot_attempts_rules, &extras->attempts_area,
                                                    (uint8_t)attempts };
     cfg->attempts = attempts > 1 ? &extras->attempts : NULL;
+    extras->history = (struct dfu_boot_history){ &dfu_boot_history_rules, &extras->history_area };
+    cfg->history = cli_has(cli, EXTRAS_HISTORY) ? &extras->history : NULL;
+    extras->revocation =
+        (struct dfu_boot_revocation){ &dfu_boot_revocation_rules, &extras->revoked_area };
+    cfg->revocation = cli_has(cli, EXTRAS_REVOCATION) ? &extras->revocation : NULL;
     return CLI_DONE;
 }

@@ -11,29 +11,38 @@
 #include "cli.h"
 #include "dfu/attempts.h"
 #include "dfu/boot.h"
+#include "dfu/history.h"
+#include "dfu/revoke.h"
 
-enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS };
+enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS, EXTRAS_HISTORY, EXTRAS_REVOCATION };
 
 /* Rows of a command's options. */
-#define EXTRAS_OPTIONS                                                                               \
-    {                                                                                                \
-        "skip-equal", 0, NULL, 0, "sectors that are right already are left alone", NULL, EXTRAS_SKIP \
-    },                                                                                               \
-    {                                                                                                \
-        "attempts", 0, "N", 1, "starts that an image on trial gets before it is reverted", "1",      \
-            EXTRAS_ATTEMPTS                                                                          \
+#define EXTRAS_OPTIONS                                                                                \
+    {                                                                                                 \
+        "skip-equal", 0, NULL, 0, "sectors that are right already are left alone", NULL, EXTRAS_SKIP  \
+    },                                                                                                \
+        { "history", 0, NULL, 0, "the bootloader keeps a history of updates", NULL, EXTRAS_HISTORY }, \
+        { "revocation", 0, NULL, 0, "keys can be revoked, and stay so", NULL, EXTRAS_REVOCATION },    \
+    {                                                                                                 \
+        "attempts", 0, "N", 1, "starts that an image on trial gets before it is reverted", "1",       \
+            EXTRAS_ATTEMPTS                                                                           \
     }
 
 struct extras {
     bool is_divided; /* the storage partition, because something is kept in it */
-    struct dfu_area progress, revoked, attempts_area, history;
+    struct dfu_area progress, revoked_area, attempts_area, history_area;
     struct dfu_sector_run runs[4];
     struct dfu_boot_attempts attempts;
+    struct dfu_boot_history history;
+    struct dfu_boot_revocation revocation;
 };
 
 /* Read the options, and put what they ask for into the configuration. The struct must stay where it
  * is, and the board's areas have their drivers. 0 or an exit code. */
 int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *extras,
                 struct dfu_boot_config *cfg);
+
+/* Only divide the storage partition. */
+int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras *extras);
 
 #endif
