@@ -16,10 +16,12 @@
  *     name=blinky
  *     confirm=client|self|never
  *     start=run|crash|hang
+ *     greet=Hello World!
  *
  * confirm: client (default) waits for a confirm command, self confirms at start, never refuses
  * the command. start: run (default), crash (a fault resets it at once), hang (never answers; the
- * watchdog resets it). An image without these lines runs and waits for a client to confirm. */
+ * watchdog resets it). greet: what it prints first, under its own banner and followed by the
+ * board's name, as Zephyr's hello_world does. An image without these lines runs and waits for a client to confirm. */
 #ifndef DFU_SIM_DEVICE_H
 #define DFU_SIM_DEVICE_H
 
@@ -74,6 +76,7 @@ struct dfu_sim_app {
     char name[32];
     enum dfu_sim_confirm confirm;
     enum dfu_sim_start start;
+    char greeting[48]; /* "": none */
 };
 
 /* Read the text; an unknown line, word or missing text leaves the defaults. */

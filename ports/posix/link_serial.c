@@ -227,16 +227,25 @@ static int serial_send(struct dfu_link *link, const uint8_t *packet, size_t len)
     return 0;
 }
 
+static bool is_unplugged(const struct dfu_link *link)
+{
+    struct pollfd fd = { .fd = link->fd };
+
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+/* Nothing to read is EAGAIN, or 0 where reads wait for no byte (VMIN 0, as libserialport sets it);
+ * an unplugged terminal reads 0, too. */
 static int fill(struct dfu_link *link)
 {
     ssize_t len = read(link->fd, link->rx, sizeof(link->rx));
 
     link->rx_pos = 0;
     link->rx_len = len > 0 ? (size_t)len : 0;
-    if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return 0;
+    if (len < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : DFU_ERR_IO;
     }
-    return len > 0 ? 0 : DFU_ERR_IO; /* the end of a terminal is a pulled plug */
+    return len == 0 && is_unplugged(link) ? DFU_ERR_IO : 0;
 }
 
 static int deliver(const uint8_t *data, size_t len, uint8_t *packet, size_t cap)

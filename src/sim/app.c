@@ -32,14 +32,19 @@ static bool next_line(const uint8_t *payload, size_t len, size_t *at, struct lin
     return true;
 }
 
-static void take_name(struct dfu_sim_app *app, struct line line)
+/* The rest of a line that starts with key; false if it doesn't, or there is no rest. */
+static bool take_text(struct line line, const char *key, char *out, size_t cap)
 {
-    size_t skip = strlen("name=");
+    size_t skip = strlen(key);
     size_t len = line.len - skip;
 
-    len = len < sizeof app->name ? len : sizeof app->name - 1;
-    memcpy(app->name, line.text + skip, len);
-    app->name[len] = '\0';
+    if (line.len <= skip || memcmp(line.text, key, skip) != 0) {
+        return false;
+    }
+    len = len < cap ? len : cap - 1;
+    memcpy(out, line.text + skip, len);
+    out[len] = '\0';
+    return true;
 }
 
 static void take_line(struct dfu_sim_app *app, struct line line)
@@ -61,8 +66,9 @@ static void take_line(struct dfu_sim_app *app, struct line line)
         { "start=hang", DFU_SIM_START_HANG },
     };
 
-    if (line.len > strlen("name=") && memcmp(line.text, "name=", strlen("name=")) == 0) {
-        take_name(app, line);
+    if (take_text(line, "name=", app->name, sizeof app->name) ||
+        take_text(line, "greet=", app->greeting, sizeof app->greeting)) {
+        return;
     }
     for (size_t i = 0; i < sizeof confirms / sizeof confirms[0]; i++) {
         if (line_is(line, confirms[i].text)) {

@@ -347,6 +347,30 @@ static void say_running(const struct dfu_sim_device *dev)
     say_app(dev, buf);
 }
 
+/* "*** Booting hello 2.0.0+0 ***", "Hello World! nrf52840dk" */
+static void say_greeting(const struct dfu_sim_device *dev)
+{
+    char version[DFU_IMAGE_VERSION_STRLEN];
+    char buf[LINE_MAX];
+    struct text banner = text_in(buf, sizeof buf);
+    struct text greeting;
+
+    if (dev->app.greeting[0] == '\0') {
+        return;
+    }
+    text_add(&banner, "*** Booting ");
+    text_add(&banner, dev->app.name);
+    text_add(&banner, " ");
+    text_add(&banner, dfu_image_version_text(&dev->boot.header.version, version));
+    text_add(&banner, " ***");
+    sim_say(dev, buf);
+    greeting = text_in(buf, sizeof buf);
+    text_add(&greeting, dev->app.greeting);
+    text_add(&greeting, " ");
+    text_add(&greeting, dev->cfg->board ? dev->cfg->board : "");
+    sim_say(dev, buf);
+}
+
 static void start_app(struct dfu_sim_device *dev, uint64_t now_ms)
 {
     read_app(dev);
@@ -364,6 +388,7 @@ static void start_app(struct dfu_sim_device *dev, uint64_t now_ms)
     case DFU_SIM_START_RUN: break;
     }
     dev->state = DFU_SIM_RUNNING;
+    say_greeting(dev);
     say_running(dev);
     if (dev->app.confirm == DFU_SIM_CONFIRM_SELF && !is_confirmed(dev)) {
         int err = dfu_boot_set_next(dev->cfg->map, dev->boot.places[0].area, true, true);

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -223,6 +224,26 @@ static void a_port_in_use_is_busy(void **state)
     close(master);
 }
 
+/* libserialport sets terminals to VMIN 0: reads of nothing then return 0, which is no end. */
+static void a_silent_terminal_whose_reads_do_not_block_is_no_pulled_plug(void **state)
+{
+    char target[128];
+    uint8_t buf[64];
+    int master = new_terminal("", target);
+    struct termios mode;
+
+    (void)state;
+    assert_int_equal(dfu_link_open(&wire, target, why), 0);
+    assert_int_equal(tcgetattr(wire.fd, &mode), 0);
+    mode.c_cc[VMIN] = 0;
+    mode.c_cc[VTIME] = 0;
+    assert_int_equal(tcsetattr(wire.fd, TCSANOW, &mode), 0);
+    assert_int_equal(dfu_link_receive(&wire, buf, sizeof(buf), 20), 0);
+    close(master);
+    assert_int_equal(dfu_link_receive(&wire, buf, sizeof(buf), 1000), DFU_ERR_IO);
+    dfu_link_close(&wire);
+}
+
 static void a_pulled_plug_is_a_lost_link(void **state)
 {
     uint8_t buf[64];
@@ -265,6 +286,7 @@ int main(void)
         cmocka_unit_test(console_frames_go_both_ways_between_other_text),
         cmocka_unit_test(raw_packets_are_told_apart_by_their_headers),
         cmocka_unit_test(a_port_in_use_is_busy),
+        cmocka_unit_test(a_silent_terminal_whose_reads_do_not_block_is_no_pulled_plug),
         cmocka_unit_test(a_pulled_plug_is_a_lost_link),
         cmocka_unit_test(a_port_without_permission_says_so),
     };

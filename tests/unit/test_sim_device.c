@@ -521,6 +521,9 @@ static void only_a_whole_text_changes_how_an_application_behaves(void **state)
           71,
           { .name = "0123456789012345678901234567890", .confirm = DFU_SIM_CONFIRM_NEVER } },
         { "dfukit-app\nname=a\xffstart=crash\n", 30, { .name = "a" } },
+        { "dfukit-app\ngreet=Hi all!\nname=\n",
+          30,
+          { .name = "application", .greeting = "Hi all!" } },
     };
 
     (void)state;
@@ -529,6 +532,7 @@ static void only_a_whole_text_changes_how_an_application_behaves(void **state)
 
         dfu_sim_app_parse(&app, (const uint8_t *)rows[i].payload, rows[i].len);
         assert_string_equal(app.name, rows[i].app.name);
+        assert_string_equal(app.greeting, rows[i].app.greeting);
         assert_int_equal(app.confirm, rows[i].app.confirm);
         assert_int_equal(app.start, rows[i].app.start);
     }

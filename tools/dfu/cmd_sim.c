@@ -146,7 +146,7 @@ static const char details[] =
     "\n"
     "An image's payload may start with lines of text that tell the simulated application how to\n"
     "behave, ended by an empty line: 'dfukit-app', 'name=NAME', 'confirm=client|self|never',\n"
-    "'start=run|crash|hang'. Without them it runs and waits to be confirmed.";
+    "'start=run|crash|hang', 'greet=TEXT'. Without them it runs and waits to be confirmed.";
 
 static int take_power_cut(struct cli *cli, struct sim_host_config *config)
 {
