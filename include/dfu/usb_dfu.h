@@ -126,26 +126,30 @@ struct dfu_usb_alt {
 struct dfu_usb_dfu_config {
     const struct dfu_usb_alt *alts; /* numbered from 0 */
     uint8_t alt_count;
-    uint8_t interface;      /* of the run-time personality; in DFU mode it is 0 */
-    uint8_t text_string;    /* index of the string that tells why; 0: none */
-    uint8_t *block;         /* transfer_size bytes */
-    uint16_t transfer_size; /* CONFIG_USB_REQUEST_BUFFER_SIZE, CONFIG_USBD_DFU_TRANSFER_SIZE */
+    uint8_t interface;   /* of the run-time personality; in DFU mode it is 0 */
+    uint8_t text_string; /* index of the string that tells why; 0: none */
+    uint8_t *block;      /* transfer_size bytes */
+    /* The largest data stage; hosts take it from the functional descriptor. dfu-util uses 4096 at
+     * most. CONFIG_USB_REQUEST_BUFFER_SIZE, CONFIG_USBD_DFU_TRANSFER_SIZE */
+    uint16_t transfer_size;
 
     /* Reading memory back; off in a product: whoever holds the cable could copy the firmware, and
-     * an encrypted image is stored decrypted. CONFIG_USB_DFU_ENABLE_UPLOAD */
+     * an encrypted image is stored decrypted. CONFIG_USB_DFU_ENABLE_UPLOAD (off),
+     * CONFIG_USBD_DFU_ENABLE_UPLOAD (on) */
     bool upload;
     /* Restart by itself once a download is effective; the host then sees the device go. Clears
-     * bitManifestationTolerant. CONFIG_USB_DFU_REBOOT */
+     * bitManifestationTolerant. CONFIG_USB_DFU_REBOOT, the reverse of
+     * CONFIG_USBD_DFU_MANIFESTATION_TOLERANT */
     bool reboot;
     uint16_t reboot_delay_ms; /* after the last GETSTATUS; Zephyr: 500 */
     /* Leave the bus after DFU_DETACH without waiting for the host's reset. Windows needs it.
-     * CONFIG_USB_DFU_WILL_DETACH */
+     * CONFIG_USB_DFU_WILL_DETACH; always so in Zephyr's newer class */
     bool will_detach;
     /* How long to wait before that, or, without it, for the host's reset.
      * CONFIG_USB_DFU_DETACH_TIMEOUT */
     uint16_t detach_timeout_ms;
     /* The least bwPollTimeout while there is work; the target's own figure where that is longer.
-     * CONFIG_USB_DFU_DEFAULT_POLLTIMEOUT */
+     * CONFIG_USB_DFU_DEFAULT_POLLTIMEOUT, CONFIG_USBD_DFU_POLLTIMEOUT */
     uint16_t poll_timeout_ms;
     uint16_t rest_ms; /* silence after which a target may rest; 0: never */
 

@@ -3,6 +3,7 @@
 # shellcheck shell=dash
 # What the guest does: the real dfu-util and dfu on a real Linux USB stack. The host runs the
 # virtual devices and looks at their consoles and flash afterwards.
+# shellcheck disable=SC2016,SC2034 # wait_for evaluates its condition again and again
 BOTH=2fe3:0100,2fe3:ffff
 MOUNTED=/sys/devices/platform/vhci_hcd.0/status
 export ASAN_OPTIONS=detect_leaks=0
@@ -38,8 +39,12 @@ unplug() {
 util() { dfu-util "$@" >/tmp/log 2>&1; }
 dfu() { LD_LIBRARY_PATH=/mnt/lib /mnt/dfu "$@" >/tmp/log 2>&1; }
 # Its number changes where somebody still has the old port open when the device is back.
-port() { ls /dev | grep '^ttyACM' | head -n 1; }
-smp() { dfu -d "serial:/dev/$(port)" "$@"; }
+port() {
+    for one in /dev/ttyACM*; do
+        [ -e "$one" ] && echo "$one" && return
+    done
+}
+smp() { dfu -d "serial:$(port)" "$@"; }
 devnum() { cat /sys/bus/usb/devices/1-1/devnum 2>/dev/null; }
 runs() { wait_for '[ -n "$(port)" ] && dfu-util -l 2>/dev/null | grep -q "Found Runtime"'; }
 # A machine that does much else may need more than one try.

@@ -164,6 +164,18 @@ def test_an_image_that_does_not_verify_is_not_run(device, images, tmp_path):
     device.wait_for("app: signed 3.0.0+0 running")
 
 
+def test_an_image_that_was_kept_and_does_not_work_is_replaced(device, images, tmp_path):
+    """What a permanent download may leave: it verifies, and crashes at each start."""
+    bad = make_image(tmp_path / "crash.bin", "3.0.0", "name=bad\nstart=crash\n")
+    device.start("--recovery", "--init", bad)
+    device.wait_for("app: bad 3.0.0+0 crashed at start", count=2)
+    device.stop()
+    device.start("--recovery-pin")
+    dfu(device, "image", "upload", images["v2"])
+    dfu(device, "reset")
+    device.wait_for("app: new 2.0.0+0 running")
+
+
 @pytest.mark.parametrize("cut", ["1:before", "3", "8", "15:after"])
 def test_a_power_cut_during_an_upload_leaves_a_device_in_recovery(device, images, cut):
     device.start("--recovery", "--power-cut", cut)

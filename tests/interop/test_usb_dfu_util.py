@@ -115,8 +115,10 @@ def test_automatic_reboot_and_permanent_download(device, images):
     assert "Done!" in output
     device.wait_for("app: hello 2.0.0+0 running from slot 0 (confirmed)")
     assert "Swap type: perm" in device.console()
+    assert "kept without a test" in device.console()  # said at start
     device.stop()
     device.begin()
+    assert "kept without a test" not in device.console()
     assert "app: hello 2.0.0+0 running from slot 0 (confirmed)" in device.console()
 
 

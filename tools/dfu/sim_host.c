@@ -447,6 +447,7 @@ static void set_up_device(struct host *host)
 
 static void give_hints(const struct host *host)
 {
+    const struct sim_host_config *config = host->config;
     const struct dfu_area *slot = host->board.map.images[0].primary;
 
     if (host->device.state == DFU_SIM_UNBOOTABLE && dfu_area_is_erased(slot, 0, slot->size) == 1) {
@@ -455,6 +456,12 @@ static void give_hints(const struct host *host)
     if (!host->config->has_udp && !host->config->serial && !host->config->usb.is_wanted) {
         cli_note(host->cli,
                  "nobody can talk to this device; give --udp PORT, --serial LINK or --usbip PORT");
+    }
+    if (config->usb.permanent && !config->has_recovery && config->usb.wait_ms == 0) {
+        cli_note(
+            host->cli,
+            "what is downloaded over USB is kept without a test: an image that verifies but "
+            "does not work can't be replaced; give --recovery-pin or --usb-wait as a way back");
     }
 }
 
