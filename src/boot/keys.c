@@ -226,12 +226,13 @@ static int resume(struct swap *swap, const struct dfu_area *area)
     return err;
 }
 
-int keys_copy(const struct boot_pair *pair, const struct dfu_area *dst, const struct dfu_area *src)
+static int move_fields(const struct boot_pair *pair, const struct dfu_area *dst,
+                       const struct dfu_area *src)
 {
     struct key_field field;
     int err = DFU_OK;
 
-    for (int i = 0; !err && i < 2 && pair->cfg->map->key_size > 0; i++) {
+    for (int i = 0; !err && i < 2; i++) {
         struct key_field to;
 
         err = read_field(pair, src, i, &field);
@@ -252,5 +253,6 @@ const struct dfu_boot_encryption dfu_boot_encrypted = {
     .resume = resume,
     .write = write_fields,
     .are_written = are_written,
+    .move = move_fields,
     .apply = dfu_content_key_apply,
 };

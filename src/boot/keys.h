@@ -22,10 +22,10 @@ struct dfu_boot_encryption {
     int (*write)(const struct swap *swap, const struct dfu_area *area);
     /* Whether that is what the trailer of area holds: 1, 0 or an error. */
     int (*are_written)(const struct swap *swap, const struct dfu_area *area);
+    /* The key fields of one trailer into another one, as they stand: the images are on their way. */
+    int (*move)(const struct boot_pair *pair, const struct dfu_area *dst,
+                const struct dfu_area *src);
     int (*apply)(const struct dfu_content_key *key, uint32_t off, uint8_t *data, size_t len);
 };
-
-/* The key fields of one trailer into another one's, as they stand. */
-int keys_copy(const struct boot_pair *pair, const struct dfu_area *dst, const struct dfu_area *src);
 
 #endif

@@ -306,7 +306,7 @@ static int forget_other_swap(struct swap *swap)
         swap->is_recorded = erased != 0;
     }
     if (!err && swap->is_recorded && swap->pair->cfg->encryption) {
-        int same = swap->pair->cfg->encryption->are_written(swap, swap->pair->primary);
+        int same = swap->pair->cfg->encryption->are_written(swap, source_of(swap).area);
 
         err = same < 0 ? same : DFU_OK;
         swap->is_recorded = same > 0;

@@ -275,7 +275,7 @@ static int move_trailer(const struct swap *swap)
         err = swap_write_size(swap, primary);
     }
     if (!err && swap->pair->cfg->encryption) {
-        err = swap->pair->cfg->encryption->write(swap, primary);
+        err = swap->pair->cfg->encryption->move(swap->pair, primary, scratch_of(swap));
     }
     return err ? err : dfu_trailer_write_magic(map, primary);
 }

@@ -71,9 +71,15 @@ static void put_open(struct device *d, enum world_place place, const struct pict
     boot_world_load(&d->world, place, 0, p->open, p->size);
 }
 
+static void put_closed_at(struct device *d, enum world_place place, uint32_t off,
+                          const struct picture *p)
+{
+    boot_world_load(&d->world, place, off, p->closed, p->size);
+}
+
 static void put_closed(struct device *d, enum world_place place, const struct picture *p)
 {
-    boot_world_load(&d->world, place, 0, p->closed, p->size);
+    put_closed_at(d, place, 0, p);
 }
 
 static void holds_open(struct device *d, enum world_place place, const struct picture *p)
@@ -81,9 +87,21 @@ static void holds_open(struct device *d, enum world_place place, const struct pi
     assert_memory_equal(boot_world_bytes(&d->world, place), p->open, p->size);
 }
 
+static void holds_closed_at(struct device *d, enum world_place place, uint32_t off,
+                            const struct picture *p)
+{
+    assert_memory_equal(boot_world_bytes(&d->world, place) + off, p->closed, p->size);
+}
+
 static void holds_closed(struct device *d, enum world_place place, const struct picture *p)
 {
-    assert_memory_equal(boot_world_bytes(&d->world, place), p->closed, p->size);
+    holds_closed_at(d, place, 0, p);
+}
+
+/* Where an update waits: swap using offset leaves the first sector free. */
+static uint32_t update_off(const struct device *d)
+{
+    return dfu_slot_upload_offset(&d->world.map, 0);
 }
 
 /* ---- What is tried in every mode ---- */
@@ -117,7 +135,7 @@ static struct device *example(const struct setting *setting, struct pictures *p,
     p->old = picture_of(OLD, setting->old_size, setting->old_len, kek);
     p->new = picture_of(NEW, setting->new_size, setting->new_len, kek);
     put_open(d, WORLD_PRI, &p->old);
-    put_closed(d, WORLD_SEC, &p->new);
+    put_closed_at(d, WORLD_SEC, update_off(d), &p->new);
     request(d, permanent);
     return d;
 }
@@ -131,7 +149,7 @@ static void is_upgraded(struct device *d, const struct pictures *p)
 static void is_reverted(struct device *d, const struct pictures *p)
 {
     holds_open(d, WORLD_PRI, &p->old);
-    holds_closed(d, WORLD_SEC, &p->new);
+    holds_closed_at(d, WORLD_SEC, update_off(d), &p->new);
 }
 
 /* The operations of the start that runs what is given, from a kept state. */
@@ -177,6 +195,44 @@ static void cut_everywhere(struct device *d, const struct pictures *p, unsigned 
     free(kept);
 }
 
+static struct world_area_spec sectors_of_4k(uint32_t count)
+{
+    return (struct world_area_spec){
+        .size = count * 0x1000, .write_size = 8, .runs = { { 0x1000, count } }, .run_count = 1
+    };
+}
+
+static struct world_spec spec_offset(void)
+{
+    struct world_spec spec = spec_move();
+
+    spec.mode = DFU_MODE_SWAP_OFFSET;
+    spec.areas[WORLD_PRI] = sectors_of_4k(4);
+    spec.areas[WORLD_SEC] = sectors_of_4k(5);
+    return spec;
+}
+
+static struct world_spec spec_scratch(void)
+{
+    struct world_spec spec = spec_move();
+
+    spec.mode = DFU_MODE_SWAP_SCRATCH;
+    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC] = sectors_of_4k(4);
+    spec.areas[WORLD_SCR] = sectors_of_4k(1);
+    return spec;
+}
+
+/* Slots so small that the images reach into the sector of the trailer, which then is in scratch
+ * for a while. */
+static struct world_spec spec_scratch_shared(void)
+{
+    struct world_spec spec = spec_scratch();
+
+    spec.max_sectors = 32;
+    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC] = sectors_of_4k(3);
+    return spec;
+}
+
 static const struct setting swaps[] = {
     { spec_move, 16, false, 16, 16, 0x2064, 0x21f4 },
     { spec_move, 32, false, 32, 32, 0x21f4, 0x2064 },
@@ -187,6 +243,19 @@ static const struct setting swaps[] = {
     { spec_move, 16, false, 0, 0, 0x2064, 0x21f4 },
     { spec_move, 40, true, 16, 32, 0x2064, 0x21f4 }, /* the trailer holds wrapped keys */
     { spec_move, 40, true, 32, 0, 0x1f00, 0x21f4 },
+    { spec_offset, 16, false, 16, 16, 0x2064, 0x21f4 },
+    { spec_offset, 32, false, 32, 16, 0x2fc0, 0x0321 }, /* B1: much longer than the new one */
+    { spec_offset, 32, false, 16, 32, 0x0700, 0x21f3 },
+    { spec_offset, 16, false, 0, 16, 0x2064, 0x21f4 },
+    { spec_offset, 40, true, 16, 32, 0x2064, 0x21f4 },
+    { spec_scratch, 16, false, 16, 16, 0x2064, 0x21f4 },
+    { spec_scratch, 32, false, 32, 16, 0x2fff, 0x0321 },
+    { spec_scratch, 16, false, 16, 0, 0x0700, 0x21f3 },
+    { spec_scratch, 40, true, 16, 32, 0x2064, 0x21f4 },
+    { spec_scratch_shared, 16, false, 16, 16, 0x2064, 0x21f4 },
+    { spec_scratch_shared, 32, false, 32, 0, 0x21f4, 0x2064 },
+    { spec_scratch_shared, 40, true, 16, 32, 0x2064, 0x21f4 }, /* the wrapped keys move, too */
+    { spec_scratch_shared, 40, true, 32, 16, 0x0700, 0x2a00 },
 };
 
 static void both_images_keep_their_form_through_upgrade_and_revert(void **state)
