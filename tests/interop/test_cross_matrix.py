@@ -31,7 +31,7 @@ OPTIONS = {
     "--custom-tlv", "--custom-tlv-file", "--vid", "--cid", "-L", "-F", "--non-bootable", "--sha",
     "--pure", "--pad-sig", "-E", "--encrypt-keylen", "--hmac-sha", "-c", "--save-enctlv",
     "-x", "--vector-to-sign", "--fix-sig", "--fix-sig-pubkey", "--sig-out", "hex in", "hex out",
-    *KEY_TYPES, "encrypt rsa-2048", "encrypt ecdsa-p256", "encrypt x25519",
+    "--compression", *KEY_TYPES, "encrypt rsa-2048", "encrypt ecdsa-p256", "encrypt x25519",
 }
 
 HASHES = {"": ["256", "384", "512"], "ed25519": ["256", "512"], "ecdsa-p384": ["384"]}
@@ -50,7 +50,7 @@ class Combination:
         if self.key and rng.random() < 0.3:
             self.role = rng.choice(["fixed", "vector"])
         self.words, self.said = [], collections.Counter()
-        self.is_big = self.is_pure = self.is_clear = False
+        self.is_big = self.is_pure = self.is_clear = self.is_packed = False
         self.device = None
         self.take_all()
 
@@ -71,12 +71,14 @@ class Combination:
         self.take_slot()
         self.take_signer()
         self.take_protected()
+        self.take_compression()
         self.take_encryption()
         self.take_output()
 
     def take_input(self):
         rng = self.rng
-        self.infile = rng.choice(["tiny.bin", "app.bin", "odd.bin", "app.hex", "gaps.hex"])
+        self.infile = rng.choice(["tiny.bin", "app.bin", "text.bin", "zeros.bin", "app.hex",
+                                  "gaps.hex"])
         self.say("-v", rng.choice(["1", "1.2", "1.2.3", "1.2.3+4", "255.255.65535+4294967295"]))
         self.header = rng.choice([32, 48, 0x200, 0x400])
         if rng.random() < 0.15:
@@ -128,9 +130,18 @@ class Combination:
             self.maybe(0.15, "-F", "0x10000", "1")
         self.maybe(0.12, "--non-bootable")
 
+    def take_compression(self):
+        """imgtool loses --non-bootable on the way, writes no big-endian sizes that could be read
+        back, and where compressing does not pay, it also loses the encryption (docs/DESIGN.md)."""
+        if (self.role in ("key", "none") and not self.is_big
+                and "--non-bootable" not in self.words):
+            self.is_packed = self.maybe(0.3, "--compression", "disabled", "lzma2", "lzma2armthumb")
+
     def take_encryption(self):
         rng = self.rng
         if self.is_big or self.role == "fixed" or rng.random() >= 0.35:
+            return
+        if self.is_packed and self.infile not in ("text.bin", "zeros.bin"):
             return
         kinds = DEVICES.get(self.key)
         if not kinds:
@@ -194,7 +205,8 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     data = random.Random(1).randbytes(9001)
     (folder / "app.bin").write_bytes(data)
-    (folder / "odd.bin").write_bytes(bytes(4097))
+    (folder / "zeros.bin").write_bytes(bytes(4097))
+    (folder / "text.bin").write_bytes(b"".join(b"line %d\n" % n for n in range(500)))
     (folder / "tiny.bin").write_bytes(bytes(range(19)))
     (folder / "roomy.bin").write_bytes(bytes(ROOM) + data[:777])
     (folder / "extra.bin").write_bytes(bytes(range(33)))
@@ -316,8 +328,10 @@ def check(world, combination, ours, theirs, read):
         assert (file(world, combination, "ours").read_bytes()
                 == file(world, combination, "theirs").read_bytes())
     else:
-        assert (without_randomness(world, combination, "ours")
-                == without_randomness(world, combination, "theirs"))
+        # A signature of the image as it will run lies in the region, random or of another length.
+        if not combination.is_packed or combination.key in ("", "ed25519"):
+            assert (without_randomness(world, combination, "ours")
+                    == without_randomness(world, combination, "theirs"))
         check_both_read(world, combination, read.result())
         if combination.key.startswith("ecdsa"):
             check_ecdsa_is_rfc_6979(world, combination)

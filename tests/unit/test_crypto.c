@@ -333,9 +333,34 @@ static void the_same_input_gives_the_same_ecdsa_signature(void **state)
     }
 }
 
+/* One in 256 of each r and s begins with a zero byte. */
+static void short_parts_of_ecdsa_signatures_keep_their_place(void **state)
+{
+    enum { TRIES = 1500 };
+    struct pair pair;
+    int shorter = 0;
+
+    (void)state;
+    make_pair(&pair, 2);
+    for (unsigned i = 0; i < TRIES; i++) {
+        uint8_t digest[32] = { (uint8_t)i, (uint8_t)(i >> 8) }, sig[DFU_SIGNATURE_MAX];
+        int len = pair.signer.sign(pair.signer.ctx, digest, sizeof(digest), sig, sizeof(sig));
+
+        assert_true(len > 0);
+        if (len < 70) { /* 70 to 72 without such a byte */
+            assert_int_equal(
+                pair.key.alg->verify(&pair.key, digest, sizeof(digest), sig, (size_t)len), 0);
+            shorter++;
+        }
+    }
+    assert_in_range(shorter, 1, 60);
+    EVP_PKEY_free(pair.pkey);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_parts_of_ecdsa_signatures_keep_their_place),
         cmocka_unit_test(ecdsa_nonces_are_those_of_rfc_6979),
         cmocka_unit_test(the_same_input_gives_the_same_ecdsa_signature),
         cmocka_unit_test(hashes_are_those_of_the_standard),

@@ -508,6 +508,10 @@ static void an_ecdsa_signature_may_be_mirrored_or_padded_and_nothing_else(void *
             add_own(&a, 1);
             add(&a, DFU_TLV_ECDSA, der, size);
             judge(&s, buf, a.len, size <= 128, "mirrored", size, 0);
+            if (size > (size_t)len) {
+                buf[a.len - 1] = 0x80;
+                judge(&s, buf, a.len, false, "padded otherwise", size, 0);
+            }
         }
         ECDSA_SIG_free(sig);
         EC_GROUP_free(group);
