@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Direct-XIP and RAM load, with and without revert, survive a power cut at every point of an
+ * upload, a request, a trial, its end and its confirmation; every second cut in the start after it,
+ * too. What must come out follows from the flash at the last cut. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuts.h"
+#include "dfu/err.h"
+#include "dfu/update.h"
+#include "test_image.h"
+
+#define OLD           1
+#define NEW           2
+#define SECTOR        512u
+#define SECTORS       4u
+#define TEARS         4u
+#define BOOTS_TO_REST 5
+
+enum stage { UPLOAD, REQUEST, TRIAL, LEAVING, CONFIRM, STAGES };
+
+struct mode {
+    const char *name;
+    enum dfu_boot_mode mode;
+    bool reverts, in_ram;
+};
+
+static const struct mode modes[] = {
+    { "direct-xip", DFU_MODE_DIRECT_XIP, false, false },
+    { "direct-xip-rev", DFU_MODE_DIRECT_XIP_REVERT, true, false },
+    { "ram-load", DFU_MODE_RAM_LOAD, false, true },
+    { "ram-load-rev", DFU_MODE_RAM_LOAD_REVERT, true, true },
+};
+
+#define MODES (sizeof modes / sizeof modes[0])
+
+struct story {
+    const struct mode *mode;
+    struct cut_rig rig;
+    struct world world;
+    enum stage stage;
+    const struct dfu_area *old, *new;
+    enum world_place new_place;
+    uint8_t *image; /* the new one */
+    uint32_t size;
+    bool is_permanent;
+};
+
+/* ---- The device ---- */
+
+static uint32_t build(struct story *s, uint8_t major, uint32_t size, uint8_t **out)
+{
+    struct test_recipe recipe = {
+        .load_addr = WORLD_RAM_ADDR + 64,
+        .hdr_size = 32,
+        .flags = s->mode->in_ram ? DFU_IMAGE_F_RAM_LOAD : 0,
+        .version = { .major = major },
+        .pattern = (uint8_t)(major * 41),
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
+        .tlv_count = 1,
+    };
+
+    recipe.body = size - (uint32_t)test_image_size(&recipe);
+    *out = malloc(size);
+    if (!*out) {
+        abort();
+    }
+    test_image_build(&recipe, *out);
+    return size;
+}
+
+static void open_world(struct story *s, uint8_t write_size, uint8_t erased, bool is_new_first)
+{
+    struct world_spec spec = {
+        .mode = s->mode->mode,
+        .max_align = write_size > 8 ? write_size : 8,
+        .max_sectors = 8,
+        .erased = erased,
+        .validate_primary = true,
+        .guard = SECTOR,
+    };
+
+    for (int i = WORLD_PRI; i <= WORLD_SEC; i++) {
+        spec.areas[i] = (struct world_area_spec){ .size = SECTOR * SECTORS,
+                                                  .write_size = write_size,
+                                                  .runs = { { SECTOR, SECTORS } },
+                                                  .run_count = 1 };
+    }
+    boot_world_init(&s->world, &spec);
+    s->new_place = is_new_first ? WORLD_PRI : WORLD_SEC;
+    s->new = &s->world.area[s->new_place];
+    s->old = &s->world.area[is_new_first ? WORLD_SEC : WORLD_PRI];
+}
+
+static void fill(struct story *s, uint32_t old_size, uint32_t new_size)
+{
+    uint8_t *old;
+
+    old_size = build(s, OLD, old_size, &old);
+    s->size = build(s, NEW, new_size, &s->image);
+    boot_world_load(&s->world, s->new_place == WORLD_PRI ? WORLD_SEC : WORLD_PRI, 0, old, old_size);
+    free(old);
+    if (s->mode->reverts && dfu_boot_set_next(&s->world.map, s->old, true, true)) {
+        abort();
+    }
+}
+
+/* ---- The stages ---- */
+
+static int upload(struct story *s)
+{
+    struct dfu_flash_img img;
+    int err = dfu_flash_img_init(&img, &s->world.map, s->new, s->size, true);
+
+    return err ? err : dfu_flash_img_buffered_write(&img, s->image, s->size, true);
+}
+
+static int session(struct cut_rig *rig, void *ctx)
+{
+    struct story *s = ctx;
+
+    switch (rig->depth > 0 ? TRIAL : s->stage) {
+    case UPLOAD: return upload(s);
+    case REQUEST: return dfu_boot_set_next(&s->world.map, s->new, false, s->is_permanent);
+    case CONFIRM: return dfu_boot_set_next(&s->world.map, s->new, true, true);
+    default: rig->row->boots++; return boot_world_start(&s->world).err;
+    }
+}
+
+/* ---- What must come out ---- */
+
+static bool holds_new(const struct story *s)
+{
+    return memcmp(boot_world_bytes(&s->world, s->new_place), s->image, s->size) == 0;
+}
+
+struct expectation {
+    bool old_now, new_now;   /* may run at the next start */
+    bool old_last, new_last; /* may be what the device comes to rest with */
+};
+
+static bool is_second_mark_torn(const struct story *s)
+{
+    struct dfu_trailer at;
+
+    return dfu_slot_trailer(&s->world.map, s->new, &at) == 0 &&
+           dfu_area_is_erased(s->new, at.swap_info, 1) == 0;
+}
+
+static struct expectation expect(const struct story *s)
+{
+    struct dfu_slot_state state;
+    bool is_whole = holds_new(s);
+    bool is_asked, was_started, is_beyond_marking;
+
+    if (dfu_slot_state_read(&s->world.map, s->new, &state)) {
+        abort();
+    }
+    if (!s->mode->reverts) {
+        return (struct expectation){ !is_whole, is_whole, !is_whole, is_whole };
+    }
+    is_asked = state.magic == DFU_MAGIC_GOOD;
+    was_started = state.copy_done == DFU_FLAG_SET || state.swap_type != DFU_SWAP_NONE;
+    if (!is_whole || !is_asked) {
+        return (struct expectation){ true, false, true, false };
+    }
+    if (state.image_ok == DFU_FLAG_SET) {
+        return (struct expectation){ false, true, false, true };
+    }
+    /* Both marks of a start torn: nothing is left that could end a trial, so there is none. */
+    is_beyond_marking = !was_started && is_second_mark_torn(s);
+    return (struct expectation){ was_started || is_beyond_marking, !was_started, true, false };
+}
+
+static void judge(struct cut_rig *rig, void *ctx)
+{
+    struct story *s = ctx;
+    struct expectation right = expect(s);
+    bool is_new = false;
+
+    for (int i = 0; i < BOOTS_TO_REST; i++) {
+        struct world_boot boot = cut_start(rig);
+
+        if (boot.err) {
+            cut_failed(rig, "no image runs");
+            return;
+        }
+        is_new = boot.result.header.version.major == NEW;
+        if (boot.result.area != (is_new ? s->new : s->old) ||
+            (s->mode->in_ram != (boot.result.places[0].ram != NULL))) {
+            cut_failed(rig, "it runs from the wrong place");
+            return;
+        }
+        if (i == 0 && !(is_new ? right.new_now : right.old_now)) {
+            cut_failed(rig, is_new ? "the new image runs" : "the old image runs");
+            return;
+        }
+        if (boot.ops == 0) {
+            if (!(is_new ? right.new_last : right.old_last)) {
+                cut_failed(rig, is_new ? "the new image stays" : "the old image stays");
+            }
+            return;
+        }
+    }
+    cut_failed(rig, "the device does not come to rest");
+}
+
+static void judge_and_cut_again(struct cut_rig *rig, void *ctx)
+{
+    struct story *s = ctx;
+    uint8_t *state = malloc(s->world.state_size);
+
+    if (!state) {
+        abort();
+    }
+    boot_world_keep(&s->world, state);
+    judge(rig, ctx);
+    boot_world_restore(&s->world, state);
+    cut_everywhere(rig, session, 2, judge, s);
+    free(state);
+    if (!boot_world_guard_is_intact(&s->world)) {
+        cut_failed(rig, "flash outside the slots was touched");
+    }
+}
+
+static bool has(const struct story *s, enum stage stage)
+{
+    return stage == UPLOAD || s->mode->reverts ? !(s->is_permanent && stage >= LEAVING)
+                                               : stage == TRIAL;
+}
+
+static void run_stages(struct story *s)
+{
+    uint8_t *trial = malloc(s->world.state_size);
+
+    if (!trial) {
+        abort();
+    }
+    for (s->stage = UPLOAD; s->stage < STAGES; s->stage++) {
+        if (!has(s, s->stage)) {
+            continue;
+        }
+        if (s->stage == CONFIRM) { /* it and the end of the trial begin with the same flash */
+            boot_world_restore(&s->world, trial);
+        }
+        if (s->stage == LEAVING) {
+            boot_world_keep(&s->world, trial);
+        }
+        cut_everywhere(&s->rig, session, TEARS, judge_and_cut_again, s);
+        s->rig.depth = 0;
+        if (session(&s->rig, s)) {
+            cut_failed(&s->rig, "a stage fails without any cut");
+        }
+    }
+    free(trial);
+}
+
+static void run_device(const struct mode *mode, unsigned n, uint8_t write_size, uint8_t erased,
+                       struct cut_row *row)
+{
+    static const uint32_t sizes[][2] = { { 300, 1200 }, { 1200, 300 } };
+    char name[96];
+    struct story s = { .mode = mode, .is_permanent = (n & 4) != 0 };
+    double begin = cut_cpu_seconds();
+
+    if (s.is_permanent && !mode->reverts) {
+        return;
+    }
+    open_world(&s, write_size, erased, (n & 1) != 0);
+    s.rig = (struct cut_rig){ .world = &s.world, .is_sticky = (n & 2) != 0, .row = row };
+    (void)snprintf(name, sizeof name, "%s, units of %u, erased %02x, %s slot, %s, %s", mode->name,
+                   write_size, erased, (n & 1) != 0 ? "first" : "second",
+                   s.rig.is_sticky ? "sticky" : "plain", s.is_permanent ? "permanent" : "test");
+    s.rig.device = name;
+    fill(&s, sizes[n / 8 % 2][0], sizes[n / 8 % 2][1]);
+    row->devices++;
+    run_stages(&s);
+    row->seconds += cut_cpu_seconds() - begin;
+    free(s.image);
+    boot_world_free(&s.world);
+}
+
+int main(void)
+{
+    static const uint8_t write_sizes[] = { 1, 2, 4, 8, 16, 32 };
+    static struct cut_row rows[MODES * sizeof write_sizes * 2];
+    size_t count = 0;
+
+    for (size_t i = 0; i < MODES; i++) {
+        for (size_t j = 0; j < sizeof write_sizes * 2; j++) {
+            uint8_t erased = j % 2 == 0 ? 0xff : 0x00;
+            struct cut_row *row = &rows[count++];
+
+            (void)snprintf(row->name, sizeof row->name, "%-14s every pair     %2u  %02x",
+                           modes[i].name, write_sizes[j / 2], erased);
+            for (unsigned n = 0; n < 16; n++) {
+                run_device(&modes[i], n, write_sizes[j / 2], erased, row);
+            }
+        }
+    }
+    return cut_report(rows, count);
+}
