@@ -16,7 +16,7 @@
 #define SECTORS       5u
 #define MAX_SECTORS   6u
 #define TEARS         4u
-#define BOOTS_TO_REST 4
+#define BOOTS_TO_REST 6
 
 enum stage { UPGRADE, REVERT, STAGES };
 
@@ -28,6 +28,16 @@ struct story {
 };
 
 /* ---- The device ---- */
+
+static bool is_secondary(enum world_place place)
+{
+    for (uint8_t i = 0; i < WORLD_PAIRS; i++) {
+        if (place == boot_world_secondary(i)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void load(struct story *s, enum world_place place, uint8_t major, uint32_t size,
                  uint8_t needs)
@@ -49,14 +59,17 @@ static void load(struct story *s, enum world_place place, uint8_t major, uint32_
     }
     recipe.body = size - (uint32_t)test_image_size(&recipe);
     test_image_build(&recipe, image);
-    boot_world_load(&s->world, place, 0, image, size);
+    boot_world_load(&s->world, place,
+                    is_secondary(place) && s->world.spec.mode == DFU_MODE_SWAP_OFFSET ? SECTOR : 0,
+                    image, size);
     free(image);
 }
 
-static void open_world(struct story *s, uint8_t pairs, uint8_t write_size, uint8_t erased)
+static void open_world(struct story *s, enum dfu_boot_mode mode, uint8_t pairs, uint8_t write_size,
+                       uint8_t erased)
 {
     struct world_spec spec = {
-        .mode = DFU_MODE_SWAP_MOVE,
+        .mode = mode,
         .max_align = write_size > 8 ? write_size : 8,
         .max_sectors = MAX_SECTORS,
         .erased = erased,
@@ -67,13 +80,19 @@ static void open_world(struct story *s, uint8_t pairs, uint8_t write_size, uint8
     for (uint8_t i = 0; i < pairs; i++) {
         for (int slot = 0; slot < 2; slot++) {
             enum world_place place = slot == 0 ? boot_world_primary(i) : boot_world_secondary(i);
-            uint32_t count = SECTORS + (slot == 0);
+            uint32_t count = SECTORS + (slot == 0 && mode == DFU_MODE_SWAP_MOVE) +
+                             (slot == 1 && mode == DFU_MODE_SWAP_OFFSET);
 
             spec.areas[place] = (struct world_area_spec){ .size = SECTOR * count,
                                                           .write_size = write_size,
                                                           .runs = { { SECTOR, count } },
                                                           .run_count = 1 };
         }
+    }
+    if (mode == DFU_MODE_SWAP_SCRATCH) {
+        spec.areas[WORLD_SCR] = (struct world_area_spec){
+            .size = SECTOR, .write_size = write_size, .runs = { { SECTOR, 1 } }, .run_count = 1
+        };
     }
     boot_world_init(&s->world, &spec);
     for (uint8_t i = 0; i < pairs; i++) {
@@ -91,9 +110,14 @@ static void open_world(struct story *s, uint8_t pairs, uint8_t write_size, uint8
 
 static unsigned version_in(const struct story *s, enum world_place place)
 {
+    const uint8_t *bytes = boot_world_bytes(&s->world, place);
     struct dfu_image_header header;
 
-    return dfu_image_header_parse(boot_world_bytes(&s->world, place), &header) == DFU_IMAGE_FINE
+    if (dfu_image_header_parse(bytes, &header) == DFU_IMAGE_FINE) {
+        return header.version.major;
+    }
+    return s->world.spec.mode == DFU_MODE_SWAP_OFFSET && is_secondary(place) &&
+                   dfu_image_header_parse(bytes + SECTOR, &header) == DFU_IMAGE_FINE
                ? header.version.major
                : 0;
 }
@@ -171,20 +195,20 @@ static void cut_again(struct cut_rig *rig, void *ctx)
 
 /* ---- Devices ---- */
 
-static void run_device(uint8_t pairs, uint8_t write_size, uint8_t erased, unsigned n, bool twice,
-                       struct cut_row *row)
+static void run_device(enum dfu_boot_mode mode, uint8_t pairs, uint8_t write_size, uint8_t erased,
+                       unsigned n, bool twice, struct cut_row *row)
 {
     struct story s = { .is_permanent = (n & 1) != 0, .depends = (n & 2) != 0 };
     double begin = cut_cpu_seconds();
     char name[96];
 
-    open_world(&s, pairs, write_size, erased);
-    /* Pairs in plain cells only: see "known and open" in docs/TESTING.md. */
+    open_world(&s, mode, pairs, write_size, erased);
+    /* Pairs, and other modes than move, in plain cells only: see "known and open" in docs/TESTING.md. */
     s.rig = (struct cut_rig){
         .world = &s.world, .row = row, .device = name, .is_sticky = (n & 4) != 0
     };
-    (void)snprintf(name, sizeof name, "%u images, units of %u, erased %02x, %s%s%s", pairs,
-                   write_size, erased, s.is_permanent ? "permanent" : "test",
+    (void)snprintf(name, sizeof name, "mode %d, %u images, units of %u, erased %02x, %s%s%s", mode,
+                   pairs, write_size, erased, s.is_permanent ? "permanent" : "test",
                    s.depends ? ", dependent" : "", s.rig.is_sticky ? ", sticky" : "");
     row->devices++;
     for (s.stage = UPGRADE; s.stage < (s.is_permanent ? REVERT : STAGES); s.stage++) {
@@ -203,6 +227,12 @@ static void run_device(uint8_t pairs, uint8_t write_size, uint8_t erased, unsign
 int main(void)
 {
     static const struct {
+        const char *name;
+        enum dfu_boot_mode mode;
+    } modes[] = { { "move", DFU_MODE_SWAP_MOVE },
+                  { "offset", DFU_MODE_SWAP_OFFSET },
+                  { "scratch", DFU_MODE_SWAP_SCRATCH } };
+    static const struct {
         uint8_t pairs, write_size, erased;
         bool twice;
     } plans[] = {
@@ -210,18 +240,21 @@ int main(void)
         { 2, 8, 0xff, false }, { 2, 16, 0x00, false }, { 2, 32, 0xff, false },
         { 4, 4, 0xff, false }, { 4, 8, 0x00, false },  { 2, 8, 0xff, true },
     };
-    static struct cut_row rows[sizeof plans / sizeof plans[0]];
+    static struct cut_row rows[3 * sizeof plans / sizeof plans[0]];
     size_t count = 0;
 
-    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
-        struct cut_row *row = &rows[count++];
+    for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+        for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+            struct cut_row *row = &rows[count++];
+            unsigned cells = modes[m].mode == DFU_MODE_SWAP_MOVE ? 8 : 4;
 
-        (void)snprintf(row->name, sizeof row->name, "%-14s %u images, %-5s %2u  %02x", "move",
-                       plans[i].pairs, plans[i].twice ? "pairs" : "cuts", plans[i].write_size,
-                       plans[i].erased);
-        for (unsigned n = 0; n < (plans[i].twice ? 1u : 8u); n++) {
-            run_device(plans[i].pairs, plans[i].write_size, plans[i].erased, n, plans[i].twice,
-                       row);
+            (void)snprintf(row->name, sizeof row->name, "%-14s %u images, %-5s %2u  %02x",
+                           modes[m].name, plans[i].pairs, plans[i].twice ? "pairs" : "cuts",
+                           plans[i].write_size, plans[i].erased);
+            for (unsigned n = 0; n < (plans[i].twice ? 1u : cells); n++) {
+                run_device(modes[m].mode, plans[i].pairs, plans[i].write_size, plans[i].erased, n,
+                           plans[i].twice, row);
+            }
         }
     }
     return cut_report(rows, count);
