@@ -142,7 +142,11 @@ int dfu_boot_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_b
     struct dfu_boot_config quiet;
     int err = check_config(cfg);
 
-    *out = (struct dfu_boot_outlook){ .swap = DFU_SWAP_NONE };
+    *out = (struct dfu_boot_outlook){
+        .rule = DFU_SWAP_RULE_NONE,
+        .asked = DFU_SWAP_NONE,
+        .swap = DFU_SWAP_NONE,
+    };
     if (err || image >= cfg->map->image_count) {
         return err ? err : DFU_ERR_INVAL;
     }

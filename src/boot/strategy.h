@@ -39,6 +39,7 @@ struct swap {
     uint32_t required;  /* bytes of the primary that the swap would use, and has */
     uint32_t available;
     uint32_t done;         /* steps that are recorded */
+    bool may_be_torn;      /* the next step: an earlier start may have begun it */
     uint32_t failed_marks; /* records that could not be written */
     /* Of the image that was in the primary, and in the secondary; without a cipher: copied as is. */
     struct dfu_content_key keys[2];

@@ -220,11 +220,11 @@ static struct slot_cipher cipher_of(const struct swap *swap, const struct swap_s
 
 /* The first step of a start may have been torn by the last one: cells that read right need not be
  * right, so it is done whatever they read as. A later step was not begun before. */
-static int is_done_already(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
+int swap_is_done_already(const struct swap *swap, const struct swap_step *step)
 {
-    return may_be_torn ? 0
-                       : skip_is_equal(swap->pair, cipher_of(swap, step), step->dst, step->dst_off,
-                                       step->src, step->src_off, step->len);
+    return swap->may_be_torn ? 0
+                             : skip_is_equal(swap->pair, cipher_of(swap, step), step->dst,
+                                             step->dst_off, step->src, step->src_off, step->len);
 }
 
 int swap_copy(const struct swap *swap, const struct swap_step *step)
@@ -233,14 +233,14 @@ int swap_copy(const struct swap *swap, const struct swap_step *step)
                              step->src_off, step->len);
 }
 
-static int apply_step(const struct swap *swap, const struct swap_step *step, bool may_be_torn)
+static int apply_step(const struct swap *swap, const struct swap_step *step)
 {
     int err;
 
     if (step->len == 0) {
         return DFU_OK;
     }
-    err = is_done_already(swap, step, may_be_torn);
+    err = swap_is_done_already(swap, step);
     if (err != 0) {
         return err < 0 ? err : DFU_OK;
     }
@@ -275,7 +275,7 @@ static int mark_step(struct swap *swap, uint32_t n)
     return err;
 }
 
-static int carry_out(struct swap *swap, uint32_t n, bool may_be_torn)
+static int carry_out(struct swap *swap, uint32_t n)
 {
     const struct swap_plan *plan = plan_of(swap);
     struct swap_step step;
@@ -285,7 +285,7 @@ static int carry_out(struct swap *swap, uint32_t n, bool may_be_torn)
         err = plan->apply(swap, n);
     } else {
         step = plan->step(swap, n);
-        err = apply_step(swap, &step, may_be_torn);
+        err = apply_step(swap, &step);
     }
     if (!err) {
         err = mark_step(swap, n);
@@ -364,7 +364,8 @@ static int run_steps(struct swap *swap)
     int err = plan->ready ? plan->ready(swap) : DFU_OK;
 
     for (; !err && swap->done < steps; swap->done += !err) {
-        err = carry_out(swap, swap->done, swap->done == first && swap->is_recorded);
+        swap->may_be_torn = swap->done == first && swap->is_recorded;
+        err = carry_out(swap, swap->done);
     }
     return err;
 }

@@ -32,6 +32,8 @@ int swap_headers_are_found(const struct swap *swap, bool *found);
 int swap_run(struct swap *swap);
 
 /* What plans are made of. */
+/* 1 if a step may be left out because its target holds its source; 0, or a negative error. */
+int swap_is_done_already(const struct swap *swap, const struct swap_step *step);
 int swap_copy(const struct swap *swap, const struct swap_step *step); /* into erased flash */
 int swap_write_size(const struct swap *swap, const struct dfu_area *area);
 int swap_write_status(const struct swap *swap, const struct dfu_area *area);

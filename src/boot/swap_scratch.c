@@ -306,8 +306,12 @@ static int scratch_apply(const struct swap *swap, uint32_t n)
     struct group group = group_at(swap, n / STATES);
     struct swap_step step = scratch_step(swap, n);
     uint32_t state = n % STATES;
-    int err = DFU_OK;
+    bool with_trailer = n < STATES && (state == 1 || group.is_trailer);
+    int err = state > 0 && !with_trailer ? swap_is_done_already(swap, &step) : DFU_OK;
 
+    if (err != 0) {
+        return err < 0 ? err : DFU_OK;
+    }
     if (state == 0 && n > 0) { /* before the first, it was erased while preparing */
         err = slot_erase(swap->pair, step.dst);
     } else if (state == 1) {

@@ -282,6 +282,32 @@ def test_a_key_that_an_image_revokes_is_refused_from_then_on(tmp_path, device):
     device.wait_for("2.0.0+0 running from slot 0 (confirmed)")
 
 
+@pytest.mark.parametrize("mode, expected", [
+    ("swap-offset", ["2.0.0+0", "1.0.0+0", "1.0.0+0"]),
+    ("swap-scratch", ["2.0.0+0", "1.0.0+0", "1.0.0+0"]),
+    ("overwrite", ["2.0.0+0", "2.0.0+0"]),
+    ("direct-xip", ["2.0.0+0"]),
+    ("direct-xip-revert", ["2.0.0+0", "1.0.0+0", "1.0.0+0"]),
+])
+def test_every_mode_does_what_was_explained(device, images, mode, expected):
+    told = explain(images["v2"], "-b", "pinetime", "-r", images["v1"], "-m", mode)
+    assert versions(told, "as-is" if mode == "direct-xip" else "test") == expected
+    init = images["v1"]
+    if mode == "direct-xip-revert":
+        init = device.folder / "confirmed.bin"
+        command = [DFU, "sign", "-v", "1.0.0", "-H", "512", "--pad-header", "--confirm", "--pad",
+                   "--board", "pinetime", images["v1"].with_suffix(".payload"), init]
+        done = run(*command)
+        assert done.returncode == 0, done.stderr
+    device.start("--init", init, "--mode", mode, board="pinetime")
+    dfu(device, "image", "upload", images["v2"])
+    if mode != "direct-xip":  # there the newest runs, without being asked
+        dfu(device, "image", "test", images["v2"])
+    dfu(device, "reset")
+    device.wait_for(f"application {expected[0]} running")
+    for version in expected[1:]:
+        restart(device, version)
+
 @pytest.mark.parametrize("words, says", [
     ([], "there is nothing to explain"),
     (["app.bin"], "--board"),

@@ -35,8 +35,30 @@ static void put_similar(struct device *d, enum world_place place, uint8_t major,
     assert_non_null(image);
     recipe.body = SIZE - (uint32_t)test_image_size(&recipe);
     test_image_build(&recipe, image);
-    boot_world_load(&d->world, place, 0, image, SIZE);
+    boot_world_load(&d->world, place,
+                    place == WORLD_SEC ? dfu_slot_upload_offset(&d->world.map, 0) : 0, image, SIZE);
     free(image);
+}
+
+static struct world_spec spec_offset(void)
+{
+    struct world_spec spec = spec_move();
+    struct world_area_spec primary = spec.areas[WORLD_PRI];
+
+    spec.mode = DFU_MODE_SWAP_OFFSET;
+    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC];
+    spec.areas[WORLD_SEC] = primary;
+    return spec;
+}
+
+static struct world_spec spec_scratch(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
+
+    spec.areas[WORLD_SCR] = spec.areas[WORLD_SEC];
+    spec.areas[WORLD_SCR].size = SECTOR;
+    spec.areas[WORLD_SCR].runs[0].count = 1;
+    return spec;
 }
 
 static struct device *similar(const struct world_spec *spec, bool skips, uint32_t changed)
@@ -62,7 +84,8 @@ static uint32_t erases_of(struct device *d)
 
 static void the_slots_end_in_the_same_bytes_with_fewer_erases(void **state)
 {
-    const struct world_spec specs[] = { spec_move(), spec_overwrite(), spec_overwrite_fast() };
+    const struct world_spec specs[] = { spec_move(), spec_offset(), spec_scratch(),
+                                        spec_overwrite(), spec_overwrite_fast() };
 
     (void)state;
     for (size_t s = 0; s < sizeof specs / sizeof specs[0]; s++) {
@@ -103,36 +126,46 @@ static void images_without_an_equal_sector_cost_the_same(void **state)
     device_free(few);
 }
 
+/* One update, cut in its op-th operation by a loader that skips or does not; then the other one. */
+static bool goes_on_under_the_other(const struct world_spec *spec, bool skips_first, uint32_t op,
+                                    uint64_t tear)
+{
+    struct device *d = similar(spec, skips_first, NOTHING);
+    bool is_over, has_run;
+
+    dfu_sim_flash_power_on(&d->world.sim);
+    dfu_sim_flash_cut(&d->world.sim, tear ? DFU_SIM_CUT_INSIDE : DFU_SIM_CUT_BEFORE, op,
+                      tear * 31 + op);
+    d->last = boot_world_start(&d->world);
+    is_over = d->last.err != DFU_ERR_POWER;
+    d->world.cfg.skip = skips_first ? NULL : &dfu_boot_skip_equal;
+    dfu_sim_flash_power_on(&d->world.sim);
+    /* a trial counts as run once its copy_done was begun */
+    has_run = trailer(d, WORLD_PRI).copy_done != DFU_FLAG_UNSET;
+    if (!is_over) {
+        assert_int_equal(start(d), has_run ? OLD : NEW);
+    }
+    assert_int_equal(start(d), OLD);
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+    return is_over;
+}
+
 /* Every record is written, in the same order: another loader can go on from any of them. */
 static void each_loader_goes_on_where_the_other_was_cut(void **state)
 {
-    struct world_spec spec = spec_move();
+    const struct world_spec specs[] = { spec_move(), spec_offset(), spec_scratch() };
 
     (void)state;
-    for (int skips_first = 0; skips_first < 2; skips_first++) {
-        bool is_over = false;
+    for (size_t s = 0; s < sizeof specs / sizeof specs[0]; s++) {
+        for (int skips_first = 0; skips_first < 2; skips_first++) {
+            bool is_over = false;
 
-        for (uint32_t op = 1; !is_over; op++) {
-            for (uint64_t tear = 0; tear < TEARS; tear++) {
-                struct device *d = similar(&spec, skips_first, NOTHING);
-
-                dfu_sim_flash_power_on(&d->world.sim);
-                dfu_sim_flash_cut(&d->world.sim, tear ? DFU_SIM_CUT_INSIDE : DFU_SIM_CUT_BEFORE, op,
-                                  tear * 31 + op);
-                d->last = boot_world_start(&d->world);
-                is_over = d->last.err != DFU_ERR_POWER;
-                d->world.cfg.skip = skips_first ? NULL : &dfu_boot_skip_equal;
-                dfu_sim_flash_power_on(&d->world.sim);
-                if (!is_over) { /* a trial counts as run once its copy_done was begun */
-                    bool has_run = trailer(d, WORLD_PRI).copy_done != DFU_FLAG_UNSET;
-
-                    assert_int_equal(start(d), has_run ? OLD : NEW);
+            for (uint32_t op = 1; !is_over; op++) {
+                for (uint64_t tear = 0; tear < TEARS; tear++) {
+                    is_over = goes_on_under_the_other(&specs[s], skips_first, op, tear);
                 }
-                assert_int_equal(start(d), OLD);
-                assert_int_equal(start(d), OLD);
-                assert_string_equal(ops_of(d), "");
-                assert_int_equal(d->world.sim.double_programs, 0);
-                device_free(d);
             }
         }
     }

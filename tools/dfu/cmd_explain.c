@@ -225,6 +225,9 @@ static int explain_image(struct explain *e)
     if (code) {
         return code;
     }
+    if (strstr(e->mode->name, "revert")) { /* there an image without a trailer doesn't run */
+        (void)dfu_boot_set_next(&e->board->map, pair->primary, true, true);
+    }
     e->is_stand_in = !running;
     explain_measure(e, size);
     return explain_look(e);

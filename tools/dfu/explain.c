@@ -70,11 +70,25 @@ const struct dfu_image_version *explain_runs(const struct explain_boot *boot)
     return boot->boot.err ? NULL : &boot->boot.result.header.version;
 }
 
-static void confirm_all(struct explain *e)
+/* What runs, or after a boot what that has chosen. */
+static void confirm_all(struct explain *e, const struct rehearsed_boot *boot)
 {
-    for (uint8_t i = 0; i < e->board->map.image_count; i++) {
-        (void)dfu_boot_write_img_confirmed(&e->board->map, i);
+    const struct dfu_slot_map *map = &e->board->map;
+
+    for (uint8_t i = 0; i < map->image_count; i++) {
+        const struct dfu_area *area = boot ? boot->result.places[i].area : NULL;
+
+        (void)dfu_boot_set_next(map, area ? area : map->images[i].primary, true, true);
     }
+}
+
+static bool is_confirmed(const struct explain *e, const struct rehearsed_boot *boot)
+{
+    const struct dfu_slot_map *map = &e->board->map;
+    struct dfu_slot_state state;
+
+    return boot->result.area && dfu_slot_state_read(map, boot->result.area, &state) == DFU_OK &&
+           (state.magic != DFU_MAGIC_GOOD || state.image_ok != DFU_FLAG_UNSET);
 }
 
 static int slot_that_runs(const struct explain *e, const struct rehearsed_boot *boot)
@@ -98,10 +112,10 @@ static const struct explain_scenario *play(struct explain *e, const char *name, 
 
         b->boot = rehearsal_boot(&e->rehearsal);
         b->slot = slot_that_runs(e, &b->boot);
-        b->is_confirmed = b->slot >= 0 && dfu_boot_is_img_confirmed(&e->board->map, 0);
+        b->is_confirmed = b->slot >= 0 && is_confirmed(e, &b->boot);
         is_quiet = b->boot.err != DFU_OK || b->boot.erases + b->boot.writes == 0;
         if (confirms && s->count == 1) {
-            confirm_all(e);
+            confirm_all(e, &b->boot);
             is_quiet = false;
         }
     }
@@ -134,6 +148,20 @@ static bool is_asked(const struct explain *e)
     return false;
 }
 
+/* Where the newest image runs whatever anybody asks, there is nothing to ask. */
+static bool takes_requests(const struct explain *e)
+{
+    switch (e->mode->mode) {
+    case DFU_MODE_SWAP_MOVE:
+    case DFU_MODE_SWAP_SCRATCH:
+    case DFU_MODE_SWAP_OFFSET:
+    case DFU_MODE_OVERWRITE:
+    case DFU_MODE_DIRECT_XIP_REVERT:
+    case DFU_MODE_RAM_LOAD_REVERT: return true;
+    default: return false;
+    }
+}
+
 static void play_requests(struct explain *e)
 {
     if (request_all(e, false)) {
@@ -158,13 +186,13 @@ static void play_all(struct explain *e)
     rehearsal_keep(&e->rehearsal);
     as_is = play(e, "as-is", "If nobody does anything", false);
     if (is_on_trial) {
-        confirm_all(e);
+        confirm_all(e, NULL);
         play(e, "confirm-now", "If the image that runs now is confirmed first (dfu image confirm)",
              false);
     } else if (as_is->boots[0].slot >= 0 && !as_is->boots[0].is_confirmed && as_is->count > 1) {
         play(e, "confirm", "If the image that then runs is confirmed (dfu image confirm)", true);
     }
-    if (!is_asked(e)) {
+    if (!is_asked(e) && takes_requests(e)) {
         play_requests(e);
     }
     rehearsal_restore(&e->rehearsal);

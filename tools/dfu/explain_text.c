@@ -21,6 +21,12 @@ static bool is_swap(const struct explain *e)
            e->mode->mode == DFU_MODE_SWAP_OFFSET;
 }
 
+/* Modes that choose a slot and move nothing. */
+static bool picks(const struct explain *e)
+{
+    return !is_swap(e) && e->mode->mode != DFU_MODE_OVERWRITE;
+}
+
 static const char *refusal_text(int err)
 {
     switch (err) {
@@ -86,11 +92,27 @@ static void next_nothing(const struct explain *e, uint8_t image, char *out, size
     }
 }
 
+static void next_pick(const struct explain *e, char *out, size_t cap)
+{
+    const struct explain_boot *first = &e->scenarios[0].boots[0];
+    const struct dfu_image_version *version = explain_runs(first);
+    char text[DFU_IMAGE_VERSION_STRLEN];
+
+    if (!version) {
+        snprintf(out, cap, "runs nothing: no slot holds an image that may run");
+    } else {
+        snprintf(out, cap, "runs %s from slot %d", dfu_image_version_text(version, text),
+                 first->slot);
+    }
+}
+
 char *explain_next(const struct explain *e, uint8_t image, char *out, size_t cap)
 {
     const struct dfu_boot_outlook *o = &e->outlook[image];
 
-    if (o->resumes) {
+    if (picks(e)) {
+        next_pick(e, out, cap);
+    } else if (o->resumes) {
         snprintf(out, cap,
                  "finishes the swap that power interrupted (\"%s\"), from its step %" PRIu32
                  ".%u on, and runs what it brings in",
@@ -125,11 +147,33 @@ static const char *table_text(enum dfu_swap_rule rule)
     return "no row of the swap-type table fits: slot 1 asks for nothing, and slot 0 is not on trial";
 }
 
+static const char *pick_text(const struct explain *e)
+{
+    switch (e->mode->mode) {
+    case DFU_MODE_DIRECT_XIP:
+    case DFU_MODE_RAM_LOAD:
+        return "this mode runs the image of the highest version that passes its check, in "
+               "whichever slot it lies";
+    case DFU_MODE_FIRMWARE_LOADER:
+        return "this mode runs slot 0; slot 1 holds the program that brings updates";
+    case DFU_MODE_SINGLE_SLOT:
+    case DFU_MODE_SINGLE_RAM_LOAD: return "there is one slot";
+    default:
+        return "this mode runs the image of the highest version that passes its check and was "
+               "asked for (magic in its trailer); one that had its start and was not confirmed "
+               "(copy_done, no image_ok) is erased";
+    }
+}
+
 char *explain_why(const struct explain *e, uint8_t image, char *out, size_t cap)
 {
     const struct dfu_boot_outlook *o = &e->outlook[image];
     const char *why = "";
 
+    if (picks(e)) {
+        snprintf(out, cap, "%s", pick_text(e));
+        return out;
+    }
     switch (o->why) {
     case DFU_BOOT_WHY_TABLE: why = table_text(o->rule); break;
     case DFU_BOOT_WHY_RECORDS:
@@ -231,6 +275,13 @@ static const char *swap_words(const struct explain *e, const struct explain_boot
     return is_swap(e) ? dfu_swap_type_text(type) : "overwrite";
 }
 
+/* Where there is no trial, what runs stays. */
+static bool has_trials(const struct explain *e)
+{
+    return is_swap(e) || (e->mode->mode != DFU_MODE_OVERWRITE && e->mode->strategy &&
+                          strstr(e->mode->name, "revert") != NULL);
+}
+
 static void print_boot(const struct explain *e, const struct explain_boot *b, unsigned number)
 {
     const struct dfu_image_version *version = explain_runs(b);
@@ -241,7 +292,7 @@ static void print_boot(const struct explain *e, const struct explain_boot *b, un
         printf("nothing runs: %s", dfu_image_fault_text(b->boot.result.fault));
     } else {
         printf("runs %s %s", dfu_image_version_text(version, text),
-               b->is_confirmed ? "for good" : "on trial");
+               b->is_confirmed || !has_trials(e) ? "for good" : "on trial");
     }
     if (b->boot.erases > 0 && e->has_cost) {
         printf("; %" PRIu32 " erases, %.1f KiB written", b->boot.erases,
@@ -258,7 +309,7 @@ static void print_scenarios(const struct explain *e)
     for (unsigned i = 0; i < e->scenario_count; i++) {
         const struct explain_scenario *s = &e->scenarios[i];
 
-        if (e->source == EXPLAIN_IMAGE && strcmp(s->name, "as-is") == 0 &&
+        if (e->source == EXPLAIN_IMAGE && strcmp(s->name, "as-is") == 0 && !picks(e) &&
             e->outlook[0].asked == DFU_SWAP_NONE) {
             continue; /* nobody has asked for anything yet */
         }
