@@ -204,6 +204,7 @@ struct dfu_boot_place {
     bool is_loader;     /* not the application, but what brings a new one */
     const uint8_t *ram; /* the copy that was verified and runs; NULL: it runs in place */
     uint32_t ram_addr, ram_len;
+    struct dfu_verdict verdict; /* why it may run; of a place without one nothing runs */
 };
 
 struct dfu_boot_result {

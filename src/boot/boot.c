@@ -11,6 +11,7 @@
 #include "boot/history.h"
 #include "boot/locate.h"
 #include "boot/look.h"
+#include "boot/permit.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
@@ -27,6 +28,7 @@ struct job {
     bool is_half_changed; /* the primary may hold neither image whole */
     int err;              /* why an update was not carried out */
     enum dfu_image_fault fault;
+    struct dfu_verdict verdict; /* on what is to run, in the end */
 };
 
 /* All of them; a dependency is between two. */
@@ -350,20 +352,21 @@ static int check_magic_only(const struct boot_pair *pair, struct dfu_image_heade
     return DFU_OK;
 }
 
-static int verify(const struct job *job, struct dfu_image_header *header,
-                  enum dfu_image_fault *fault)
+static int verify(struct job *job, struct dfu_image_header *header, enum dfu_image_fault *fault)
 {
     const struct boot_pair *pair = &job->pair;
-    struct dfu_image_report report;
+    struct dfu_image_report report = { .key_index = -1 }; /* nothing left over from another */
 
     *fault = DFU_IMAGE_FINE;
     if (!pair->cfg->validate_primary && !job->is_half_changed) {
+        permit_unchecked(&job->verdict);
         return check_magic_only(pair, header);
     }
     if (look_at_primary(pair, &report) != BOOT_CHECK_GOOD) {
         *fault = report.fault;
         return DFU_ERR_VERIFY;
     }
+    job->verdict = report.verdict;
     return slot_header_read(pair->primary, 0, header);
 }
 
@@ -400,7 +403,7 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
         err = DFU_ERR_VERIFY;
     }
     for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
-        out->places[i].area = start->cfg->map->images[i].primary;
+        (void)permit_run(out, i, start->cfg->map->images[i].primary, 0, &start->jobs[i].verdict);
     }
     return err;
 }

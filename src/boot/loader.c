@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* Firmware loader (bootloader spec 4.8): the primary is the application; the secondary is a program
  * that brings a new one, and never moves. */
+#include "boot/permit.h"
 #include "boot/place.h"
 #include "dfu/err.h"
 
@@ -12,14 +13,15 @@ static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_
         const struct boot_pair pair = {
             .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = i
         };
-        int err = place_check(&pair, 0, &out->fault);
+        struct dfu_verdict verdict = { 0 };
+        int err = place_check(&pair, 0, &out->fault, &verdict);
 
         if (!err) {
-            err = place_report(&pair, 0, out);
+            err = place_report(&pair, 0, &verdict, out);
         }
         if (err) {
             out->fault_image = i;
-            out->places[0].area = NULL;
+            permit_withdraw(out);
             return err;
         }
     }
@@ -32,12 +34,12 @@ static int start_loader(const struct dfu_boot_config *cfg, struct dfu_boot_resul
     const struct boot_pair pair = { .cfg = cfg,
                                     .primary = slots->primary,
                                     .secondary = slots->secondary };
+    struct dfu_verdict verdict = { 0 };
     enum dfu_image_fault fault;
-    int err = place_check(&pair, 1, &fault);
+    int err = place_check(&pair, 1, &fault, &verdict);
 
     if (!err) {
-        err = place_report(&pair, 1, out);
-        out->places[0].is_loader = true;
+        err = place_report(&pair, 1, &verdict, out);
     }
     return err;
 }

@@ -8,6 +8,7 @@
 
 #include "boot/check.h"
 #include "boot/depend.h"
+#include "boot/permit.h"
 #include "boot/slot_ops.h"
 #include "boot/trial.h"
 #include "dfu/err.h"
@@ -26,6 +27,7 @@ struct choice {
     struct dfu_image_header header[SLOTS];
     bool is_candidate[SLOTS];
     int slot; /* chosen and verified, or NO_SLOT */
+    struct dfu_verdict verdict;
     enum dfu_image_fault fault;
 };
 
@@ -213,13 +215,14 @@ static int load(struct pick *p, const struct choice *c, int slot)
 static int verify(struct pick *p, struct choice *c, int slot)
 {
     struct ram_span *ram = &p->ram[c->pair.image];
-    struct dfu_image_report report;
+    struct dfu_image_report report = { .key_index = -1 };
     int err;
 
     if ((c->header[slot].flags & DFU_IMAGE_F_NON_BOOTABLE) != 0) {
         return DFU_ERR_VERIFY;
     }
     verify_at(p, c, slot, p->rules->load ? ram : NULL, &report);
+    c->verdict = report.verdict;
     if (dfu_verdict_is_trusted(&report.verdict)) {
         return DFU_OK;
     }
@@ -315,11 +318,11 @@ static int choose_all(struct pick *p, struct dfu_boot_result *out)
 static int report(const struct pick *p, const struct choice *c, struct dfu_boot_result *out)
 {
     const struct ram_span *ram = &p->ram[c->pair.image];
-    struct dfu_boot_place *place = &out->places[c->pair.image];
+    struct dfu_boot_place *place;
     struct dfu_image_header header;
 
     emit(c, DFU_BOOT_EV_LOADED, 0, slot_names[c->slot]);
-    *place = (struct dfu_boot_place){ .area = c->area[c->slot], .slot = (uint8_t)c->slot };
+    place = permit_run(out, c->pair.image, c->area[c->slot], (uint8_t)c->slot, &c->verdict);
     if (p->rules->load) {
         place->ram = ram->mem;
         place->ram_addr = ram->addr;
@@ -349,7 +352,7 @@ int boot_pick(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     for (uint8_t i = 0; i < p.count; i++) {
         out->swap[i] = DFU_SWAP_NONE;
         if (err && err != DFU_ERR_POWER) {
-            out->places[i] = (struct dfu_boot_place){ 0 };
+            permit_withdraw(out);
             wipe_ram(&p.choices[i], &p.ram[i]);
         }
     }

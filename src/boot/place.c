@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "boot/check.h"
+#include "boot/permit.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
@@ -26,7 +27,7 @@ static void verify(const struct boot_pair *pair, uint8_t slot, struct dfu_image_
                 report);
 }
 
-int place_check_magic(const struct boot_pair *pair, uint8_t slot)
+int place_check_magic(const struct boot_pair *pair, uint8_t slot, struct dfu_verdict *verdict)
 {
     uint8_t raw[DFU_IMAGE_HEADER_SIZE];
     struct dfu_image_header header;
@@ -40,19 +41,22 @@ int place_check_magic(const struct boot_pair *pair, uint8_t slot)
                             .id = DFU_BOOT_EV_BAD_MAGIC, .a = get_le32(raw), .b = pair->image });
         return DFU_ERR_VERIFY;
     }
+    permit_unchecked(verdict);
     return DFU_OK;
 }
 
-int place_check(const struct boot_pair *pair, uint8_t slot, enum dfu_image_fault *fault)
+int place_check(const struct boot_pair *pair, uint8_t slot, enum dfu_image_fault *fault,
+                struct dfu_verdict *verdict)
 {
     struct dfu_image_header header;
-    struct dfu_image_report report;
+    struct dfu_image_report report = { .key_index = -1 };
 
     *fault = DFU_IMAGE_FINE;
     if (!pair->cfg->validate_primary) {
-        return place_check_magic(pair, slot);
+        return place_check_magic(pair, slot, verdict);
     }
     verify(pair, slot, &report);
+    *verdict = report.verdict;
     if (dfu_verdict_is_trusted(&report.verdict) &&
         slot_header_read(area_of(pair, slot), 0, &header) == DFU_OK &&
         (header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0) {
@@ -66,14 +70,15 @@ int place_check(const struct boot_pair *pair, uint8_t slot, enum dfu_image_fault
     return DFU_ERR_VERIFY;
 }
 
-int place_report(const struct boot_pair *pair, uint8_t slot, struct dfu_boot_result *out)
+int place_report(const struct boot_pair *pair, uint8_t slot, const struct dfu_verdict *verdict,
+                 struct dfu_boot_result *out)
 {
     struct dfu_image_header header;
 
     if (slot_header_read(area_of(pair, slot), 0, &header)) {
         return DFU_ERR_VERIFY;
     }
-    out->places[pair->image] = (struct dfu_boot_place){ .area = area_of(pair, slot), .slot = slot };
+    permit_run(out, pair->image, area_of(pair, slot), slot, verdict)->is_loader = slot == 1;
     if (pair->image == 0) {
         out->header = header;
     }

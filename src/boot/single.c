@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Single slot (bootloader spec 4.8): each image runs, or does not; updates come from elsewhere. */
+#include "boot/permit.h"
 #include "boot/place.h"
 #include "dfu/err.h"
 
@@ -28,15 +29,16 @@ static int mark_good(const struct boot_pair *pair)
     return err == DFU_ERR_POWER ? err : DFU_OK;
 }
 
-static int check(const struct boot_pair *pair, enum dfu_image_fault *fault)
+static int check(const struct boot_pair *pair, enum dfu_image_fault *fault,
+                 struct dfu_verdict *verdict)
 {
     bool is_once = pair->cfg->validate_primary && pair->cfg->validate_once;
     int err;
 
     if (is_once && is_marked_good(pair)) {
-        return place_check_magic(pair, 0);
+        return place_check_magic(pair, 0, verdict);
     }
-    err = place_check(pair, 0, fault);
+    err = place_check(pair, 0, fault, verdict);
     return !err && is_once ? mark_good(pair) : err;
 }
 
@@ -46,15 +48,16 @@ static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
         const struct boot_pair pair = { .cfg = cfg,
                                         .primary = cfg->map->images[i].primary,
                                         .image = i };
-        int err = check(&pair, &out->fault);
+        struct dfu_verdict verdict = { 0 };
+        int err = check(&pair, &out->fault, &verdict);
 
         out->swap[i] = DFU_SWAP_NONE;
         if (!err) {
-            err = place_report(&pair, 0, out);
+            err = place_report(&pair, 0, &verdict, out);
         }
         if (err) {
             out->fault_image = i;
-            out->places[0].area = NULL;
+            permit_withdraw(out);
             return err;
         }
     }

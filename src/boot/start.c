@@ -5,6 +5,7 @@
 #include "dfu/boot.h"
 
 #include "boot/history.h"
+#include "boot/permit.h"
 #include "boot/pick.h"
 #include "boot/revoke.h"
 #include "boot/rollback.h"
@@ -125,6 +126,9 @@ int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     err = cfg->strategy->start(cfg, out);
     if (err == DFU_ERR_POWER) {
         return err;
+    }
+    if (!err) {
+        err = permit_check(cfg, out);
     }
     if (err || !out->places[0].area) {
         emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_IMAGE });

@@ -28,6 +28,11 @@ void verdict_decide(struct dfu_verdict *verdict, enum dfu_image_fault fault, uin
 /* PROOF_SIGNATURE if a signature check returned 0, else PROOF_NONE. */
 uint32_t verdict_signature(int result);
 
+/* A verdict for an image that nobody looked at: dfu_verdict_is_trusted does not take it. Worth
+ * something only beside a configuration that leaves images unchecked. */
+void verdict_waive(struct dfu_verdict *verdict);
+bool verdict_is_waived(const struct dfu_verdict *verdict);
+
 /* PROOF_UNPACKED if the verdict on what was decoded is trust, else PROOF_NONE. */
 uint32_t verdict_unpacked(const struct dfu_verdict *verdict);
 

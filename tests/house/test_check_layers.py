@@ -29,6 +29,14 @@ def header(guard, body=""):
 
 
 REFUSED = [
+    ("trust", "src/boot/a.c", SPDX + "verdict->word = 0x6ac1d359u;\n"),
+    ("trust", "src/boot/a.c", SPDX + "return report.verdict.check == 1;\n"),
+    ("trust", "src/boot/a.c", SPDX + "verdict_decide(&v, 0, proof, proof);\n"),
+    ("trust", "src/image/a.c", SPDX + "c->hash_proof = PROOF_HASH;\n"),
+    ("trust", "src/boot/a.c", SPDX + "permit_unchecked(&job->verdict);\n"),
+    ("trust", "src/boot/a.c", SPDX + "out->places[i].area = area;\n"),
+    ("trust", "src/boot/a.c", SPDX + "out->places[0] = (struct dfu_boot_place){ area };\n"),
+    ("trust", "src/boot/a.c", SPDX + "out->area = area;\n"),
     ("include", "src/boot/a.c", SPDX + '#include "smp/group.h"\n'),
     ("include", "src/boot/a.c", SPDX + '#include "trailer.h"\n'),
     ("include", "src/boot/a.c", SPDX + "#include <stdio.h>\n"),

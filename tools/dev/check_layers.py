@@ -12,6 +12,9 @@ Rules (each line of output names one):
   call       nothing in src/ allocates, prints or exits
   condition  no #if in src/, apart from include guards and __cplusplus in headers
   guard      headers are guarded by DFU_<PATH>_H
+  trust      what a verdict is made of stands in src/image/verdict.c alone; few files make one (see
+             TRUST); only src/boot/permit.c says in a boot's result what may run, and only
+             src/boot/start.c lets that out
   spdx       every source says its licence and whose it is in its first lines
   state      no mutable variable with static lifetime in src/ (needs --objects: the build's objects)
 
@@ -137,6 +140,34 @@ def check_guard(path, text):
         yield 1, "guard", f"does not open with #ifndef {guard}, #define {guard}"
 
 
+# What decides about running something, and the files where it may be written.
+TRUST = [
+    (r"\b(TRUSTED|WAIVED|DISTURBED)\b", {"image/verdict.c"}),
+    (r"\bverdict(\.|->)(word|check)\b", {"image/verdict.c"}),
+    (r"\bPROOF_\w+", {"image/verdict.c", "image/verdict.h", "image/verify.c"}),
+    (r"\bverdict_decide\s*\(", {"image/verdict.c", "image/verdict.h", "image/verify.c"}),
+    (r"\bverdict_waive\s*\(", {"image/verdict.c", "image/verdict.h", "boot/permit.c"}),
+    (r"\bpermit_unchecked\s*\(", {"boot/permit.c", "boot/permit.h", "boot/boot.c",
+                                   "boot/place.c"}),
+    (r"\bpermit_run\s*\(", {"boot/permit.c", "boot/permit.h", "boot/boot.c", "boot/pick.c",
+                             "boot/place.c"}),
+    (r"\bout->places\b[^;=(]*=[^=]", {"boot/permit.c"}),
+    (r"\bout->area\s*=[^=]", {"boot/permit.c", "boot/start.c"}),
+]
+
+
+def check_trust(path, text):
+    inner = path.relative_to("src").as_posix()
+    for number, line in enumerate(strip_comments(text).splitlines(), 1):
+        for pattern, files in TRUST:
+            match = re.search(pattern, line)
+            is_boots = pattern.startswith(r"\bout->")  # others call other things so
+            if is_boots and not inner.startswith("boot/"):
+                continue
+            if match and inner not in files:
+                yield number, "trust", f"'{match.group(0).strip()}' belongs to {sorted(files)[-1]}"
+
+
 def check_spdx(text):
     head = "\n".join(text.splitlines()[:6])
     for line in ("SPDX-License-Identifier: Apache-2.0", "Copyright the dfukit authors"):
@@ -153,6 +184,7 @@ def check_file(path, text):
     if is_c and top == "src":
         yield from check_calls(path, text)
         yield from check_conditions(path, text)
+        yield from check_trust(path, text)
     if path.suffix == ".h" and top in ("src", "include"):
         yield from check_guard(path, text)
 
