@@ -123,6 +123,37 @@ def test_every_encrypted_image_of_the_vectors_is_made_alike(vectors, tmp_path):
     assert same == 19
 
 
+def test_both_curves_of_ecdsa_go_with_a_p256_key(world):
+    key, out = world / "p384.pem", world / "p384.bin"
+    done(dfu("keygen", "-k", key, "-t", "ecdsa-p384"))
+    done(dfu("sign", "-k", key, "-E", world / "own-ecdsa-p256-pub.pem", *BASE, world / "app.bin",
+             out))
+    opened(out.read_bytes(), world / "own-ecdsa-p256.pem")
+    assert VALIDATED in done(dfu("verify", "-k", key, "--decrypt-key",
+                                 world / "own-ecdsa-p256.pem", out))
+
+
+def test_an_encrypted_image_that_is_not_worth_compressing_is_encrypted_all_the_same(world):
+    """imgtool then leaves it plain, says that it is encrypted, and forgets the key."""
+    out, key = world / "incompressible.bin", world / "own-ecdsa-p256.pem"
+    done(dfu("sign", "--compression", "lzma2", "-E", world / "own-ecdsa-p256-pub.pem", *BASE,
+             world / "app.bin", out))
+    region, _ = opened(out.read_bytes(), key)
+    assert (world / "app.bin").read_bytes() in region
+    assert (world / "app.bin").read_bytes() not in out.read_bytes()
+
+
+def test_a_compressed_image_is_encrypted_after_it(world):
+    (world / "dull.bin").write_bytes(b"all the same " * 2000)
+    out, key = world / "dull.enc.bin", world / "own-x25519.pem"
+    done(dfu("sign", "-k", world / "own-ed25519.pem", "--compression", "lzma2", "-E", key, *BASE,
+             world / "dull.bin", out))
+    region, _ = opened(out.read_bytes(), key)
+    assert len(region) < 2000
+    assert VALIDATED in done(dfu("verify", "-k", world / "own-ed25519.pem", "--decrypt-key", key,
+                                 out))
+
+
 def test_a_clear_image_is_for_a_primary_slot_and_checked_as_it_is(world):
     out, key = world / "clear.bin", world / "own-x25519.pem"
     args = ["sign", "-k", world / "own-ed25519.pem", "-E", key, *BASE, "--clear"]

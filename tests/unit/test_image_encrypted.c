@@ -368,6 +368,41 @@ static void a_wrapped_key_with_any_bit_flipped_is_refused(void **state)
     }
 }
 
+/* SEC 1 has a third form, which gives the coordinates and the sign of y besides. */
+static void a_point_in_another_form_than_uncompressed_is_refused(void **state)
+{
+    struct image image = make(&devices[1], 16, false);
+    uint8_t *point = image.bytes + ENC_OFF + 4;
+    bool is_odd = (point[64] & 1) != 0;
+
+    (void)state;
+    for (unsigned form = 0; form < 256; form++) {
+        point[0] = (uint8_t)form;
+        assert_int_equal(fault_of(&image, &devices[1]),
+                         form == 4 ? DFU_IMAGE_FINE : DFU_IMAGE_ENC_KEY);
+    }
+    point[0] = is_odd ? 7 : 6; /* the one that OpenSSL would take */
+    assert_int_equal(fault_of(&image, &devices[1]), DFU_IMAGE_ENC_KEY);
+}
+
+static void a_key_of_another_kind_is_told_from_wrong_bytes(void **state)
+{
+    static const uint8_t wrapped[DFU_WRAPPED_KEY_MAX] = { 4 };
+    uint8_t out[32];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            const struct dfu_unwrap_alg *alg = devices[i].key.alg;
+            bool fits = k == i || (k >= 2 && i >= 2);
+            struct dfu_unwrap_key key = devices[k].key;
+
+            assert_int_equal(alg->unwrap(&key, wrapped, alg->wrapped_len[0], out, 16),
+                             fits ? DFU_ERR_VERIFY : DFU_ERR_INVAL);
+        }
+    }
+}
+
 /* RFC 7748, 6.1: a point of small order makes the secret all zeros, known to anybody. */
 static void an_x25519_point_of_small_order_is_refused(void **state)
 {
@@ -598,6 +633,8 @@ int main(void)
         cmocka_unit_test(a_key_that_is_no_key_opens_nothing),
         cmocka_unit_test(a_wrapped_key_of_any_other_length_is_refused_as_such),
         cmocka_unit_test(a_wrapped_key_with_any_bit_flipped_is_refused),
+        cmocka_unit_test(a_point_in_another_form_than_uncompressed_is_refused),
+        cmocka_unit_test(a_key_of_another_kind_is_told_from_wrong_bytes),
         cmocka_unit_test(an_x25519_point_of_small_order_is_refused),
         cmocka_unit_test(of_several_wrapped_keys_the_first_of_our_kind_counts),
         cmocka_unit_test(a_device_may_hold_an_old_key_and_a_new_one),
