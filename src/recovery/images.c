@@ -186,17 +186,18 @@ static int find(const struct dfu_recovery *recovery, const struct dfu_cbor_span 
     return DFU_SMP_ENOENT;
 }
 
-/* 0 or an SMP code. A revert that is due already brings the secondary back. */
+/* 0 or an SMP code. What the next start does anyway needs no mark: it runs the primary, or goes back
+ * to the secondary where a revert is due. */
 static int mark(struct dfu_recovery *recovery, const struct entry *entry, bool confirm)
 {
     bool is_primary = entry->slot == 0;
     bool is_revert = swap_type(recovery, entry->image) == DFU_SWAP_REVERT;
 
-    if (is_primary && !confirm) {
-        return DFU_SMP_EINVAL; /* it runs anyway */
-    }
     if (is_primary != is_revert) {
         return 0;
+    }
+    if (is_primary && !confirm) {
+        return DFU_SMP_EINVAL; /* it is on test */
     }
     recovery->has_changed = true;
     switch (dfu_boot_set_next(recovery->cfg->map, entry->area, is_primary, confirm)) {

@@ -74,6 +74,26 @@ def test_smpmgr_gives_an_empty_device_its_first_image(device, images):
     device.wait_for("app: new 2.0.0+0 running from slot 0 (confirmed)")
 
 
+def test_dfu_upgrades_in_recovery_with_one_command(device, images):
+    device.start("--recovery")
+    assert "2.0.0+0 runs and is confirmed" in dfu(device, "upgrade", images["v2"])
+    assert "app: new 2.0.0+0 running from slot 0 (confirmed)" in device.console()
+
+
+def test_smpmgr_upgrades_in_recovery_with_one_command(device, images):
+    device.start("--recovery-pin", "--init", images["v1"])
+    device.smpmgr("serial", "upgrade", images["v2"])
+    device.wait_for("app: new 2.0.0+0 running from slot 0 (confirmed)")
+
+
+def test_dfu_uploads_into_a_slot_of_its_choice(device, images):
+    device.start("--recovery-pin", "--recovery-direct", "--init", images["v1"])
+    dfu(device, "image", "upload", "-n", "2", images["v2"])
+    dfu(device, "image", "test", images["v2"])
+    dfu(device, "reset")
+    device.wait_for("app: new 2.0.0+0 running from slot 0 (not confirmed)")
+
+
 def test_a_slot_erased_at_once_takes_the_image_as_well(device, images):
     device.start("--recovery", "--recovery-erase-at-once")
     dfu(device, "image", "upload", images["v2"])

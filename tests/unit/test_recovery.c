@@ -436,12 +436,30 @@ static void a_trial_can_be_confirmed_and_its_predecessor_left_to_return(void **s
                         "{images:[{bootable:true,active:true,slot:0,hash:32 bytes,"
                         "version:2.3.4.5},{bootable:true,confirmed:true,slot:1,hash:32 bytes,"
                         "version:1.0.0}]}");
-    (void)set_state(w, w->old_image.hash, 1); /* returns anyway */
+    assert_string_equal(set_state(w, w->new_image.hash, 0), "{rc:3}"); /* it is on test */
+    (void)set_state(w, w->old_image.hash, 1);                          /* returns anyway */
     assert_int_equal(dfu_mcuboot_swap_type(&w->map, 0), DFU_SWAP_REVERT);
     (void)set_state(w, w->new_image.hash, 1);
     assert_int_equal(dfu_mcuboot_swap_type(&w->map, 0), DFU_SWAP_NONE);
     assert_int_equal(boot(w, &result), 0);
     assert_int_equal(result.header.version.major, 2);
+    close_world(w);
+}
+
+/* Clients ask for a test of whatever they have uploaded. */
+static void an_image_in_the_primary_needs_no_mark(void **state)
+{
+    static const char listed[] = "{images:[{bootable:true,confirmed:true,active:true,slot:0,"
+                                 "hash:32 bytes,version:2.3.4.5}]}";
+    struct world *w = open_world(1);
+    uint32_t ops;
+
+    (void)state;
+    assert_true(upload(w, -1, &w->new_image));
+    ops = w->nor->flash.ops;
+    assert_string_equal(set_state(w, w->new_image.hash, 0), listed);
+    assert_string_equal(set_state(w, w->new_image.hash, 1), listed);
+    assert_int_equal(w->nor->flash.ops, ops);
     close_world(w);
 }
 
@@ -470,8 +488,8 @@ static void a_state_that_makes_no_sense_is_refused(void **state)
     program(w, slot(w, 0, 0), &w->old_image);
     program(w, slot(w, 1, 1), &w->new_image);
     assert_string_equal(set_state(w, NULL, 1), "{rc:3}"); /* of which image? */
-    assert_string_equal(set_state(w, w->old_image.hash, 0), "{rc:3}");
     assert_string_equal(set_state(w, w->old_image.sha, 0), "{rc:5}");
+    assert_false(w->recovery.has_changed);
     assert_string_equal(set_state(w, w->new_image.hash, 0),
                         "{images:[{image:0,bootable:true,confirmed:true,active:true,slot:0,"
                         "hash:32 bytes,version:1.0.0},{image:1,bootable:true,pending:true,slot:1,"
@@ -830,6 +848,7 @@ int main(void)
         cmocka_unit_test(a_power_cut_at_any_operation_leaves_a_device_that_can_be_given_an_image),
         cmocka_unit_test(flags_follow_the_swap_type_and_false_ones_are_left_out),
         cmocka_unit_test(a_trial_can_be_confirmed_and_its_predecessor_left_to_return),
+        cmocka_unit_test(an_image_in_the_primary_needs_no_mark),
         cmocka_unit_test(what_does_not_verify_is_neither_listed_nor_marked),
         cmocka_unit_test(a_state_that_makes_no_sense_is_refused),
         cmocka_unit_test(an_upload_needs_its_length_and_a_slot_that_can_hold_it),
