@@ -26,7 +26,7 @@ const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32
 {
     const struct dfu_slot_map *map = recovery->cfg->map;
 
-    if (image >= map->image_count || image >= DFU_IMAGES_MAX || slot >= RECOVERY_SLOTS) {
+    if (image >= map->image_count || image >= DFU_IMAGES_MAX) {
         return NULL;
     }
     return slot == 0 ? map->images[image].primary : map->images[image].secondary;
@@ -246,7 +246,6 @@ static int erase(struct dfu_smp_call *call)
         return DFU_SMP_EINVAL;
     }
     recovery->has_changed = true;
-    recovery->upload.is_active = false;
     recovery->upload.off = 0;
     if (recovery_erase(area)) {
         return DFU_SMP_EUNKNOWN;

@@ -12,7 +12,7 @@
 extern const struct dfu_smp_group dfu_recovery_group_os;
 extern const struct dfu_smp_group dfu_recovery_group_img;
 
-/* NULL where there is no such slot. */
+/* slot: 0 or 1. NULL where there is no such slot. */
 const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32_t image,
                                      uint32_t slot);
 

@@ -8,9 +8,8 @@
 #include "recovery/parts.h"
 
 struct chunk {
-    uint32_t image, off, len; /* len: of the whole file */
+    uint32_t image, off, len; /* len: of the whole file; 0: not told */
     struct dfu_cbor_span data;
-    bool has_len;
 };
 
 static int decode(struct dfu_cbor_span request, struct chunk *out)
@@ -23,7 +22,6 @@ static int decode(struct dfu_cbor_span request, struct chunk *out)
     };
     int err = dfu_cbor_decode_map(request, keys, sizeof(keys) / sizeof(keys[0]));
 
-    out->has_len = keys[2].found;
     return err || !keys[0].found ? DFU_ERR_FORMAT : DFU_OK;
 }
 
@@ -45,7 +43,7 @@ static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
 
     upload->is_active = false;
     upload->off = 0;
-    if (!area || !chunk->has_len || chunk->len == 0 ||
+    if (!area || chunk->len == 0 ||
         dfu_flash_img_init(&upload->writer, cfg->map, area, chunk->len, cfg->erase_progressively)) {
         return DFU_SMP_EINVAL;
     }
@@ -63,8 +61,7 @@ static int write_chunk(struct dfu_recovery_upload *upload, struct dfu_cbor_span 
     bool is_last = data.len == upload->size - upload->off;
 
     if (dfu_flash_img_buffered_write(&upload->writer, data.data, data.len, is_last)) {
-        upload->is_active = false;
-        upload->off = 0;
+        upload->off = 0; /* only a first chunk goes on from there */
         return DFU_SMP_EUNKNOWN;
     }
     upload->off += (uint32_t)data.len;

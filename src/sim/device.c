@@ -464,7 +464,7 @@ static bool is_in_a_swap(struct dfu_sim_device *dev)
 
     config.event = NULL;
     for (uint8_t i = 0; i < dev->cfg->map->image_count; i++) {
-        if (dfu_boot_look(&config, i, &outlook) || outlook.resumes) {
+        if (!dfu_boot_look(&config, i, &outlook) && outlook.resumes) {
             return true;
         }
     }

@@ -156,7 +156,7 @@ def test_dfu_util_on_a_real_linux_usb_stack(tmp_path):
     print("\n".join(" ".join(result) for result in results))
     failed = [what.strip() for verdict, what in results if verdict == "FAIL"]
     assert not failed and " END" in text, f"failed: {failed}\n{text[-6000:]}"
-    assert len(results) == 31, results
+    assert len(results) == 32, results
     assert codes == (0, 0), a.console() + b.console()
     check_story(first_console.read_text())
     check_permanent_story(a.console())

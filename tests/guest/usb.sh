@@ -60,6 +60,9 @@ enter_dfu() { util -e && wait_for 'dfu-util -l 2>/dev/null | grep -q "Found DFU.
 
 # shellcheck source=/dev/null
 . /mnt/ports.sh
+usbip --tcp-port "$PORT_A" list -r 10.0.2.2 >/tmp/log 2>&1
+grep -q '2fe3:0100' /tmp/log
+ok $? "usbip lists what the server shows"
 plug "$PORT_A"
 runs
 ok $? "a run-time device with a serial port appears"

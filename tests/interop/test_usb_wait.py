@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from usb_device import EX_IOERR, SLOT_1, UsbDevice
+from usb_device import EX_IOERR, RESET_ON_THE_WAY, SLOT_1, UsbDevice
 from virtual_device import make_image
 
 WAITING = "I: Waiting for USB DFU"
@@ -117,6 +117,14 @@ def test_an_interrupted_swap_is_finished_before_anybody_may_write(device, images
     in_order(console, TERMINATED, "sim: power lost", "sim: power is back",
              "Starting swap using move algorithm", "app: hello")
     assert console.count(WAITING) == 1
+
+
+def test_a_device_without_an_image_waits_and_then_offers_slot_0(device, images):
+    start(device, 500)
+    device.wait_for("sim: there is no image that may run")
+    in_order(device.console(), WAITING, ELAPSED)
+    assert "Done!" in device.dfu_util("-a", 0, "-R", "-D", images["v2"], expect=RESET_ON_THE_WAY)
+    device.wait_for("app: hello 2.0.0+0 running from slot 0", timeout=30)
 
 
 def test_waiting_needs_a_port(device, images):

@@ -283,21 +283,26 @@ static bool upload(struct world *w, int64_t number, const struct test_image *ima
     return true;
 }
 
-static const char *set_state(struct world *w, const uint8_t *hash, int confirm)
+static const char *set_state_by(struct world *w, const uint8_t *hash, size_t hash_len, int confirm)
 {
-    uint8_t payload[64];
+    uint8_t payload[256];
     struct dfu_cbor_encoder enc;
 
     dfu_cbor_encoder_init(&enc, payload, sizeof payload, false);
     dfu_cbor_begin_map(&enc);
     if (hash) {
-        dfu_cbor_pair_bytes(&enc, "hash", hash, 32);
+        dfu_cbor_pair_bytes(&enc, "hash", hash, hash_len);
     }
     if (confirm >= 0) {
         dfu_cbor_pair_bool(&enc, "confirm", confirm > 0);
     }
     dfu_cbor_end(&enc);
     return write_img(w, DFU_SMP_IMG_STATE, &enc);
+}
+
+static const char *set_state(struct world *w, const uint8_t *hash, int confirm)
+{
+    return set_state_by(w, hash, 32, confirm);
 }
 
 static const char *erase(struct world *w, int number)
@@ -410,6 +415,7 @@ static void flags_follow_the_swap_type_and_false_ones_are_left_out(void **state)
                         "{images:[{bootable:true,confirmed:true,active:true,slot:0,hash:32 bytes,"
                         "version:1.0.0},{bootable:true,pending:true,slot:1,hash:32 bytes,"
                         "version:2.3.4.5}]}");
+    assert_true(w->recovery.has_changed);
     close_world(w);
 
     w = open_world(1);
@@ -489,6 +495,8 @@ static void a_state_that_makes_no_sense_is_refused(void **state)
     program(w, slot(w, 1, 1), &w->new_image);
     assert_string_equal(set_state(w, NULL, 1), "{rc:3}"); /* of which image? */
     assert_string_equal(set_state(w, w->old_image.sha, 0), "{rc:5}");
+    assert_string_equal(set_state_by(w, w->new_image.hash, 16, 0), "{rc:5}");
+    assert_string_equal(set_state_by(w, w->new_image.data, 200, 0), "{rc:5}");
     assert_false(w->recovery.has_changed);
     assert_string_equal(set_state(w, w->new_image.hash, 0),
                         "{images:[{image:0,bootable:true,confirmed:true,active:true,slot:0,"
@@ -510,6 +518,8 @@ static void an_upload_needs_its_length_and_a_slot_that_can_hold_it(void **state)
     assert_string_equal(chunk(w, 0, 0, -1, data, 0), "{rc:3}");
     assert_string_equal(chunk(w, -1, 900, -1, data, 64), "{rc:3}");
     assert_string_equal(chunk(w, 0, 900, 1, data, 64), "{rc:3}"); /* there is one image */
+    w->map.images[1] = w->map.images[0];                          /* beyond the count */
+    assert_string_equal(chunk(w, 0, 900, 1, data, 64), "{rc:3}");
     assert_string_equal(chunk(w, 0, max + 1, -1, data, 64), "{rc:3}");
     assert_string_equal(chunk(w, 0, SLOT_SIZE + 1, -1, data, 64), "{rc:3}");
     assert_string_equal(chunk(w, 0, 32, -1, data, 64), "{rc:3}"); /* more than it said */
@@ -536,6 +546,7 @@ static void a_chunk_out_of_order_is_told_the_offset_and_not_written(void **state
     assert_string_equal(chunk(w, 600, -1, -1, data + 600, 301), "{rc:3}");
     assert_string_equal(chunk(w, 600, -1, -1, data + 600, 300), "{rc:0,off:900}");
     assert_string_equal(chunk(w, 600, -1, -1, data + 600, 300), "{rc:0,off:900}"); /* sent again */
+    assert_string_equal(chunk(w, 900, -1, -1, data, 10), "{rc:0,off:900}"); /* it has ended */
     assert_memory_equal(w->nor->flash.mem, data, 900);
     close_world(w);
 }
@@ -766,6 +777,17 @@ static void only_a_client_that_speaks_keeps_the_window_open(void **state)
     close_world(w);
 }
 
+static void a_reset_is_one_even_if_nothing_has_changed(void **state)
+{
+    struct world *w = open_world(1);
+
+    (void)state;
+    enter(w, DFU_RECOVERY_BY_PIN);
+    (void)ask(w, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_RESET);
+    assert_int_equal(dfu_recovery_look(&w->recovery, w->now + 250), DFU_RECOVERY_RESET);
+    close_world(w);
+}
+
 static void silence_ends_recovery_by_a_reset_if_flash_has_changed(void **state)
 {
     static const enum dfu_recovery_reason reasons[] = { DFU_RECOVERY_BY_PIN,
@@ -866,6 +888,7 @@ int main(void)
         cmocka_unit_test(the_os_group_answers_as_clients_know_it),
         cmocka_unit_test(what_is_no_request_is_not_answered_and_changes_nothing),
         cmocka_unit_test(only_a_client_that_speaks_keeps_the_window_open),
+        cmocka_unit_test(a_reset_is_one_even_if_nothing_has_changed),
         cmocka_unit_test(silence_ends_recovery_by_a_reset_if_flash_has_changed),
         cmocka_unit_test(without_an_image_there_is_nothing_to_leave_for),
         cmocka_unit_test(without_a_limit_silence_lasts_for_ever),

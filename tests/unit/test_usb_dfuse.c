@@ -317,6 +317,8 @@ static void a_mass_erase_goes_from_the_end_to_the_start(void **state)
         assert_int_equal(w->poll_ms, SECTORS * ERASE_US / 1000);
         assert_int_equal(dfu_area_is_erased(w->map.images[0].secondary, 0, SLOT), 1);
     }
+    assert_int_equal(command(w, DFU_USB_DFUSE_ERASE, SLOT, 5), DFU_USB_OK);
+    assert_int_equal(w->poll_ms, ERASE_US / 1000); /* the trailer is gone already */
     memset(w->nor->flash.mem + SLOT, 0x55, SLOT);
     dfu_sim_flash_cut(&w->nor->flash, DFU_SIM_CUT_AFTER, w->nor->flash.ops + 1, 1);
     assert_int_equal(command(w, DFU_USB_DFUSE_ERASE, 0, 1), DFU_USB_ERR_ERASE);
@@ -355,6 +357,21 @@ static void what_does_not_verify_is_not_marked(void **state)
     assert_int_equal(ask(w, DFU_USB_CLRSTATUS, 0, 0), 0);
     assert_int_equal(download(w, SLOT, &w->new_image), DFU_USB_OK);
     assert_int_equal(leave(w), DFU_USB_OK);
+    free_world(w);
+}
+
+static void a_request_is_taken_back_when_its_slot_changes(void **state)
+{
+    struct world *w = new_world();
+
+    (void)state;
+    assert_int_equal(download(w, SLOT, &w->new_image), DFU_USB_OK);
+    assert_int_equal(leave(w), DFU_USB_OK);
+    assert_int_equal(dfu_mcuboot_swap_type(&w->map, 0), DFU_SWAP_TEST);
+    dfu_usb_dfu_start(&w->dfu, &w->cfg, DFU_USB_DFU_MODE);
+    dfu_usb_dfu_select(&w->dfu, 1);
+    assert_int_equal(command(w, DFU_USB_DFUSE_ERASE, SLOT, 5), DFU_USB_OK);
+    assert_int_equal(dfu_mcuboot_swap_type(&w->map, 0), DFU_SWAP_NONE);
     free_world(w);
 }
 
@@ -426,6 +443,7 @@ static void the_interface_string_describes_the_memory(void **state)
     w->map.mode = DFU_MODE_SWAP_OFFSET; /* an update lies one sector later */
     assert_string_equal(dfu_usb_dfuse_layout(&w->slots[1], "image_1", text, sizeof text),
                         "@image_1 /0x9000/7*4Kg");
+    assert_int_equal(command(w, DFU_USB_DFUSE_SET_ADDRESS, SLOT, 5), DFU_USB_ERR_TARGET);
     free_world(w);
 }
 
@@ -477,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_mass_erase_goes_from_the_end_to_the_start),
         cmocka_unit_test(a_page_is_erased_with_the_old_trailer_before_it_and_the_time_announced),
         cmocka_unit_test(what_does_not_verify_is_not_marked),
+        cmocka_unit_test(a_request_is_taken_back_when_its_slot_changes),
         cmocka_unit_test(leaving_without_a_download_marks_nothing),
         cmocka_unit_test(somebody_elses_update_ends_this_one),
         cmocka_unit_test(a_power_cut_at_any_operation_leaves_an_image_that_boots),
