@@ -126,7 +126,7 @@ static void start(struct dfu_config_dfu *dfu, const uint8_t *data, size_t len)
         run(dfu);
     } else if (offset > 0 || length == 0 || length > dfu_slot_max_image(dfu->map, dfu->image)) {
         release_if_idle(dfu);
-    } else if (!dfu->is_clean || dfu->offset > 0) {
+    } else if (!dfu->is_clean) {
         schedule_erase(dfu);
     } else {
         forget(dfu);

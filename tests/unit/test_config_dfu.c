@@ -280,6 +280,54 @@ static void what_lay_in_the_slot_is_erased_first_and_only_then(void **state)
     image_free(&old);
 }
 
+static void a_start_during_the_erase_does_not_delay_it(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i <= SECTORS + 1; i++) {
+        send_start(&world, image.size, checksum_of(&image), 0);
+        pass_ms(&world, 1);
+    }
+    assert_int_equal(world.events[DFU_CONFIG_DFU_EVENT_CLEAN], 1);
+}
+
+static void only_the_same_image_is_gone_on_with(void **state)
+{
+    uint32_t offset;
+
+    (void)state;
+    assert_true(begin(&world, &image, &offset));
+    send_up_to(&world, &image, 0, 4096);
+    pass_ms(&world, DFU_CONFIG_DFU_TIMEOUT_MS);
+    send_start(&world, image.size, checksum_of(&image) + 1, 4096);
+    assert_int_equal(get_sync(&world).state, DFU_CONFIG_DFU_INACTIVE);
+    send_start(&world, image.size + 1, checksum_of(&image), 4096);
+    assert_int_equal(get_sync(&world).state, DFU_CONFIG_DFU_INACTIVE);
+    send_start(&world, image.size, checksum_of(&image), 4092);
+    assert_int_equal(get_sync(&world).state, DFU_CONFIG_DFU_INACTIVE);
+    send_start(&world, image.size, checksum_of(&image), 4096);
+    assert_int_equal(get_sync(&world).state, DFU_CONFIG_DFU_ACTIVE);
+}
+
+static void data_and_storing_keep_the_update_alive(void **state)
+{
+    uint32_t offset;
+
+    (void)state;
+    assert_true(begin(&world, &image, &offset));
+    send_data(&world, image.data, 1);
+    pass_ms(&world, DFU_CONFIG_DFU_TIMEOUT_MS - 1);
+    send_data(&world, image.data + 1, 1);
+    pass_ms(&world, DFU_CONFIG_DFU_TIMEOUT_MS - 1);
+    send_data(&world, image.data + 2, 6);
+    get_sync(&world);
+    for (unsigned i = 0; i < 2 * DFU_CONFIG_DFU_TIMEOUT_MS / DFU_CONFIG_DFU_STORE_MS; i++) {
+        dfu_config_dfu_note_use(&world.dfu);
+        pass_ms(&world, DFU_CONFIG_DFU_STORE_MS);
+    }
+    assert_int_equal(world.events[DFU_CONFIG_DFU_EVENT_TIMED_OUT], 0);
+    assert_int_equal(get_sync(&world).state, DFU_CONFIG_DFU_STORING);
+}
+
 static void a_broken_off_update_goes_on_where_it_was(void **state)
 {
     uint32_t offset;
@@ -455,6 +503,7 @@ static void flash_that_fails_ends_the_update_and_the_next_start_tries_again(void
     get_sync(&world);
     pass_ms(&world, 10);
     assert_int_equal(world.events[DFU_CONFIG_DFU_EVENT_FLASH_FAILED], 1);
+    assert_int_equal(get_sync(&world).length, 0); /* what lies in the slot is not known */
     send_start(&world, image.size, checksum_of(&image), 0);
     pass_ms(&world, 10);
     assert_int_equal(world.events[DFU_CONFIG_DFU_EVENT_FLASH_FAILED], 2);
@@ -672,6 +721,9 @@ int main(void)
         test(an_image_is_stored_and_asked_for),
         test(every_write_size_takes_images_of_any_length),
         test(what_lay_in_the_slot_is_erased_first_and_only_then),
+        test(a_start_during_the_erase_does_not_delay_it),
+        test(only_the_same_image_is_gone_on_with),
+        test(data_and_storing_keep_the_update_alive),
         test(a_broken_off_update_goes_on_where_it_was),
         test(another_image_starts_over_in_a_clean_slot),
         test(bytes_that_fill_no_unit_wait_for_the_next),
