@@ -404,11 +404,11 @@ static void a_wrong_checksum_is_not_asked_for_unless_it_does_not_matter(void **s
 
 static void starts_that_make_no_sense_are_ignored(void **state)
 {
-    uint8_t out[DFU_CONFIG_DATA_MAX];
+    uint8_t data[12] = { 0xe8, 0x03 }, out[DFU_CONFIG_DATA_MAX];
     uint32_t offset;
 
     (void)state;
-    transact(&world, DFU_CONFIG_SET, DFU_CONFIG_DFU_START, "12345678901", 11, out);
+    transact(&world, DFU_CONFIG_SET, DFU_CONFIG_DFU_START, data, sizeof data - 1, out);
     send_start(&world, 0, 1, 0);
     send_start(&world, secondary(&world)->size, 1, 0); /* no room for a trailer */
     send_start(&world, UINT32_MAX, 1, 0);
