@@ -164,6 +164,7 @@ extern const struct dfu_boot_skip dfu_boot_skip_equal;
 struct dfu_boot_attempts;
 struct dfu_boot_history;
 struct dfu_boot_revocation;
+struct dfu_boot_progress;
 
 struct dfu_boot_config {
     const struct dfu_slot_map *map;
@@ -194,6 +195,7 @@ struct dfu_boot_config {
     const struct dfu_boot_attempts *attempts;     /* attempts.h: starts before a revert */
     const struct dfu_boot_history *history;       /* history.h: what became of updates */
     const struct dfu_boot_revocation *revocation; /* revoke.h: keys no longer trusted */
+    struct dfu_boot_progress *progress;           /* progress.h: how far an update is */
 };
 
 /* Where an image lies that may run. */

@@ -462,7 +462,8 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
 
     out->why = decision.why;
     out->rule = dfu_swap_rule_of(facts->mode, &facts->primary, &facts->secondary);
-    out->asked = out->swap = decision.type;
+    out->asked = decision.type;
+    out->swap = decision.action == BOOT_KEEP ? DFU_SWAP_NONE : decision.type;
     out->resumes = decision.action == BOOT_RESUME;
     if (out->resumes) {
         const struct swap_plan *plan = pair->cfg->strategy->plan;

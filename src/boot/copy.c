@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "boot/keys.h"
+#include "boot/progress.h"
 #include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
@@ -85,6 +86,7 @@ static int copy_sector(const struct opened *update, const struct dfu_sector *sec
     int err;
 
     if (equal != 0) {
+        progress_moved(pair, pair->primary, sector->size, len);
         return equal < 0 ? equal : DFU_OK;
     }
     err = slot_erase_span(pair, pair->primary, sector->off, sector->size);
@@ -144,12 +146,14 @@ int copy_image(const struct boot_pair *pair)
     if (size == 0 || size > pair->secondary->size - pair->update_off) {
         return DFU_ERR_FORMAT;
     }
+    progress_begin_copy(pair, size + pair->primary->runs[pair->primary->run_count - 1].size, size);
     err = pair->cfg->skip ? DFU_OK : make_room(pair, size);
     if (err) {
         return err;
     }
     copy_announce(pair, size);
     err = copy_update(pair, size);
+    progress_end(pair);
     return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
 }
 
@@ -164,6 +168,7 @@ int copy_slot(const struct boot_pair *pair)
         return err;
     }
     announce(pair);
+    progress_begin_copy(pair, primary->size, primary->size);
     err = pair->cfg->skip ? DFU_OK : slot_erase(pair, primary);
     if (err) {
         return err;
@@ -172,6 +177,7 @@ int copy_slot(const struct boot_pair *pair)
     /* Flags that the request left erased must stay programmable: the application confirms there. */
     flags = round_down(at.swap_info, primary->write_size);
     err = copy_update(pair, flags);
+    progress_end(pair);
     return err ? err
                : slot_copy_sparse(pair, primary, flags, pair->secondary, flags,
                                   primary->size - flags);

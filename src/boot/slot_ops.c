@@ -3,6 +3,7 @@
 #include "boot/slot_ops.h"
 
 #include "base/bytes.h"
+#include "boot/progress.h"
 #include "boot/keys.h"
 #include "dfu/err.h"
 
@@ -46,6 +47,7 @@ int slot_erase_span(const struct boot_pair *pair, const struct dfu_area *area, u
             return err;
         }
         boot_feed(pair);
+        progress_moved(pair, area, sector.size, 0);
     }
     return DFU_OK;
 }
@@ -94,6 +96,7 @@ int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
             return err;
         }
         boot_feed(pair);
+        progress_moved(pair, dst, 0, n);
     }
     return DFU_OK;
 }

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "boot/keys.h"
 #include "boot/history.h"
+#include "boot/progress.h"
 #include "boot/skip.h"
 #include "boot/slot_ops.h"
 #include "boot/spare.h"
@@ -242,6 +243,7 @@ static int apply_step(const struct swap *swap, const struct swap_step *step)
     }
     err = swap_is_done_already(swap, step);
     if (err != 0) {
+        progress_moved(swap->pair, step->dst, step->len, step->len);
         return err < 0 ? err : DFU_OK;
     }
     err = slot_erase_span(swap->pair, step->dst, step->dst_off, step->len);
@@ -363,9 +365,15 @@ static int run_steps(struct swap *swap)
     uint32_t first = swap->done, steps = plan->steps(swap);
     int err = plan->ready ? plan->ready(swap) : DFU_OK;
 
+    if (!err) {
+        progress_begin_swap(swap);
+    }
     for (; !err && swap->done < steps; swap->done += !err) {
         swap->may_be_torn = swap->done == first && swap->is_recorded;
         err = carry_out(swap, swap->done);
+    }
+    if (!err) {
+        progress_end(swap->pair);
     }
     return err;
 }

@@ -245,6 +245,7 @@ static int run_bootloader(struct dfu_sim_device *dev)
         config.attempts = dev->cfg->beyond->attempts;
         config.history = dev->cfg->beyond->history;
         config.revocation = dev->cfg->beyond->revocation;
+        config.progress = dev->cfg->beyond->progress;
     }
 
     count_from_here(dev);

@@ -246,6 +246,16 @@ def test_many_updates_are_told_in_several_answers(device, images):
     assert [u["number"] for u in told] == list(range(12, 0, -1))
 
 
+def test_the_bootloader_tells_how_far_it_is(device, images):
+    device.start("--init", images["v1"], "--progress")
+    dfu(device, "upgrade", images["v2"])
+    told = re.findall(r"sim: image 0: (\d+) % of [\d.]+ KiB written, about ([\d.]+) s left",
+                      device.console())
+    assert told[-1] == ("100", "0.0")
+    assert [int(p) for p, _ in told] == sorted(int(p) for p, _ in told)
+    assert [float(s) for _, s in told] == sorted((float(s) for _, s in told), reverse=True)
+
+
 def test_a_device_without_a_history_says_so(device, images):
     device.start("--init", images["v1"])
     assert "keeps no history" in run(DFU, "-d", f"udp:{device.address}", "history").stderr

@@ -111,6 +111,7 @@ void device_free(struct device *device)
 void put_recipe(struct device *device, enum world_place place, struct test_recipe *recipe,
                 uint32_t size)
 {
+    uint32_t at = place == WORLD_SEC ? dfu_slot_upload_offset(&device->world.map, 0) : 0;
     uint8_t *image = malloc(size);
 
     must(image != NULL, "out of memory");
@@ -120,7 +121,7 @@ void put_recipe(struct device *device, enum world_place place, struct test_recip
     recipe->tlv_count = 1;
     recipe->body = size - (uint32_t)test_image_size(recipe);
     test_image_build(recipe, image);
-    boot_world_load(&device->world, place, 0, image, size);
+    boot_world_load(&device->world, place, at, image, size);
     free(image);
 }
 

@@ -77,6 +77,7 @@ static const struct cli_option options[] = {
       NULL, OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
     EXTRAS_OPTIONS,
+    { "progress", 0, NULL, 0, "the bootloader tells how far an update is", NULL, EXTRAS_PROGRESS },
     { "power-cut", 0, "OP[:WHEN]", 1,
       "cut the power at a start's flash operation OP, once; WHEN: before, inside (default), after",
       NULL, OPT_POWER_CUT },

@@ -30,6 +30,7 @@ static bool picks(const struct explain *e)
 static const char *refusal_text(int err)
 {
     switch (err) {
+    case DFU_OK: return "it is not the image to go back to";
     case DFU_ERR_NOENT: return "the slot is empty";
     case DFU_ERR_PERM: return "its version is lower than that of the image it would replace";
     case DFU_ERR_IO: return "the slot cannot be read";

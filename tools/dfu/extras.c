@@ -2,6 +2,11 @@
 /* Copyright the dfukit authors */
 #include "extras.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "dfu/sim_flash.h"
+
 #define KEPT_SECTORS 2u
 #define KINDS        3u
 
@@ -41,6 +46,44 @@ int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras 
     return CLI_DONE;
 }
 
+/* ---- Progress ---- */
+
+static struct dfu_flash_times times_of(const struct dfu_area *area)
+{
+    const struct dfu_sim_flash *flash = area ? area->ctx : NULL;
+    const struct dfu_sim_timing *t = flash ? flash->timing : NULL;
+
+    return t ? (struct dfu_flash_times){ t->erase_sector_us, t->sector_size, t->program_us,
+                                         t->program_size }
+             : (struct dfu_flash_times){ 0 };
+}
+
+/* A line a tenth. */
+static void tell(void *ctx, const struct dfu_boot_progress *p)
+{
+    struct extras *extras = ctx;
+    unsigned tenth = p->total > 0 ? (unsigned)((uint64_t)p->done * 10 / p->total) : 10;
+
+    if (tenth != extras->told) {
+        extras->told = tenth;
+        printf("sim: image %u: %u %% of %.1f KiB written, about %.1f s left\n", p->image,
+               tenth * 10, (double)p->total / 1024, (double)p->ms_left / 1000);
+    }
+}
+
+static void take_progress(const struct dfu_board *board, struct extras *extras)
+{
+    const struct dfu_slot_pair *pair = &board->map.images[0];
+
+    extras->meter = (struct dfu_boot_progress){
+        .rules = &dfu_boot_progress_rules,
+        .report = tell,
+        .ctx = extras,
+        .primary = times_of(pair->primary),
+        .secondary = times_of(pair->secondary),
+    };
+}
+
 int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *extras,
                 struct dfu_boot_config *cfg)
 {
@@ -62,6 +105,8 @@ int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *e
     cfg->history = cli_has(cli, EXTRAS_HISTORY) ? &extras->history : NULL;
     extras->revocation =
         (struct dfu_boot_revocation){ &dfu_boot_revocation_rules, &extras->revoked_area };
+    take_progress(board, extras);
+    cfg->progress = cli_has(cli, EXTRAS_PROGRESS) ? &extras->meter : NULL;
     cfg->revocation = cli_has(cli, EXTRAS_REVOCATION) ? &extras->revocation : NULL;
     return CLI_DONE;
 }

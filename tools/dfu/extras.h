@@ -12,9 +12,10 @@
 #include "dfu/attempts.h"
 #include "dfu/boot.h"
 #include "dfu/history.h"
+#include "dfu/progress.h"
 #include "dfu/revoke.h"
 
-enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS, EXTRAS_HISTORY, EXTRAS_REVOCATION };
+enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS, EXTRAS_HISTORY, EXTRAS_REVOCATION, EXTRAS_PROGRESS };
 
 /* Rows of a command's options. */
 #define EXTRAS_OPTIONS                                                                                \
@@ -35,6 +36,8 @@ struct extras {
     struct dfu_boot_attempts attempts;
     struct dfu_boot_history history;
     struct dfu_boot_revocation revocation;
+    struct dfu_boot_progress meter;
+    unsigned told; /* tenths of an update */
 };
 
 /* Read the options, and put what they ask for into the configuration. The struct must stay where it
