@@ -62,6 +62,7 @@ enum dfu_tlv_type {
     DFU_TLV_COMP_DEC_SIZE = 0x73,
     DFU_TLV_UUID_VID = 0x74,
     DFU_TLV_UUID_CID = 0x75,
+    DFU_TLV_SBOM = 0x5ba0, /* ours, in the vendors' range: SHA-256 of a bill of materials */
 };
 
 struct dfu_image_version {

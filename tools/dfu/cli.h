@@ -103,6 +103,9 @@ void cli_note(const struct cli *cli, const char *fmt, ...) __attribute__((format
 /* Print one JSON document on stdout and release it. Returns CLI_DONE or CLI_INTERNAL. */
 int cli_json_print(struct cli *cli, cJSON *json);
 
+/* Put a ? for every byte that makes no UTF-8: names of files may hold anything, JSON may not. */
+void cli_make_utf8(char *text);
+
 /* Bytes as lower-case hexadecimal; out holds 2 * len + 1. Returns out. */
 char *cli_hex(const uint8_t *data, size_t len, char *out);
 
@@ -131,6 +134,16 @@ enum cli_file_kind { CLI_FILE_PLAIN, CLI_FILE_SECRET /* readable by its owner on
  * beside it, synced, then renamed. Devices and pipes are written directly. */
 int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
                    size_t len);
+
+/* The same in two steps, for files that belong together: all are staged, then all are shown, which
+ * is a rename and leaves little to go wrong. What is staged is shown or unstaged in the end. */
+struct cli_staged {
+    char *temporary, *target; /* NULL: nothing is staged */
+};
+int cli_stage_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
+                   size_t len, struct cli_staged *staged);
+int cli_show_file(struct cli *cli, struct cli_staged *staged);
+void cli_unstage_file(struct cli_staged *staged);
 
 /* The frame's own parts; man pages and shell completion are generated from them, too. */
 extern const struct cli_command *const cli_commands[]; /* commands.c */

@@ -123,20 +123,23 @@ static mode_t mode_for(enum cli_file_kind kind, const struct stat *old)
     return old ? old->st_mode & 07777 : 0666 & ~mask;
 }
 
-static int write_beside(const char *path, mode_t mode, const uint8_t *data, size_t len)
+/* All of a file under another name; *temporary is that name, NULL after an error. */
+static int write_beside(const char *path, mode_t mode, const uint8_t *data, size_t len,
+                        char **temporary)
 {
     size_t size = strlen(path) + sizeof(".XXXXXX");
-    char *temporary = malloc(size);
     int fd, err;
 
-    if (!temporary) {
+    *temporary = malloc(size);
+    if (!*temporary) {
         return ENOMEM;
     }
-    snprintf(temporary, size, "%s.XXXXXX", path);
-    fd = mkostemp(temporary, O_CLOEXEC);
+    snprintf(*temporary, size, "%s.XXXXXX", path);
+    fd = mkostemp(*temporary, O_CLOEXEC);
     if (fd < 0) {
         err = errno;
-        free(temporary);
+        free(*temporary);
+        *temporary = NULL;
         return err;
     }
     err = write_all(fd, data, len);
@@ -146,13 +149,11 @@ static int write_beside(const char *path, mode_t mode, const uint8_t *data, size
     if (close(fd) && !err) {
         err = errno;
     }
-    if (!err && rename(temporary, path)) {
-        err = errno;
-    }
     if (err) {
-        unlink(temporary);
+        unlink(*temporary);
+        free(*temporary);
+        *temporary = NULL;
     }
-    free(temporary);
     return err;
 }
 
@@ -171,24 +172,64 @@ static int write_through(const char *path, const uint8_t *data, size_t len)
     return err;
 }
 
-int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
-                   size_t len)
+static int fail_write(struct cli *cli, const char *path, int err)
+{
+    return cli_fail(cli, CLI_INPUT, "cannot write %s: %s%s", path, strerror(err), advice(err));
+}
+
+int cli_stage_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
+                   size_t len, struct cli_staged *staged)
 {
     struct stat old;
     bool exists = stat(path, &old) == 0;
     int err;
 
+    *staged = (struct cli_staged){ 0 };
     if (exists && !S_ISREG(old.st_mode)) {
         err = S_ISDIR(old.st_mode) ? EISDIR : write_through(path, data, len);
-    } else {
-        /* Through a symbolic link to what it names: the link itself stays. */
-        char *target = exists ? realpath(path, NULL) : NULL;
-
-        err = write_beside(target ? target : path, mode_for(kind, exists ? &old : NULL), data, len);
-        free(target);
+        return err ? fail_write(cli, path, err) : CLI_DONE;
     }
+    /* Through a symbolic link to what it names: the link itself stays. */
+    staged->target = exists ? realpath(path, NULL) : strdup(path);
+    err = staged->target ? write_beside(staged->target, mode_for(kind, exists ? &old : NULL), data,
+                                        len, &staged->temporary)
+                         : ENOMEM;
     if (err) {
-        return cli_fail(cli, CLI_INPUT, "cannot write %s: %s%s", path, strerror(err), advice(err));
+        cli_unstage_file(staged);
+        return fail_write(cli, path, err);
     }
     return CLI_DONE;
+}
+
+void cli_unstage_file(struct cli_staged *staged)
+{
+    if (staged->temporary) {
+        unlink(staged->temporary);
+    }
+    free(staged->temporary);
+    free(staged->target);
+    *staged = (struct cli_staged){ 0 };
+}
+
+int cli_show_file(struct cli *cli, struct cli_staged *staged)
+{
+    int exit_code = CLI_DONE;
+
+    if (staged->temporary && rename(staged->temporary, staged->target)) {
+        exit_code = fail_write(cli, staged->target, errno);
+    } else {
+        free(staged->temporary);
+        staged->temporary = NULL;
+    }
+    cli_unstage_file(staged);
+    return exit_code;
+}
+
+int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
+                   size_t len)
+{
+    struct cli_staged staged;
+    int exit_code = cli_stage_file(cli, path, kind, data, len, &staged);
+
+    return exit_code ? exit_code : cli_show_file(cli, &staged);
 }

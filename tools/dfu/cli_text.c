@@ -267,8 +267,7 @@ static size_t utf8_len(const unsigned char *text)
     return 0;
 }
 
-/* Names of files and texts of devices may hold anything, JSON may not. */
-static void make_utf8(char *text)
+void cli_make_utf8(char *text)
 {
     while (*text) {
         size_t len = utf8_len((unsigned char *)text);
@@ -288,7 +287,7 @@ int cli_json_print(struct cli *cli, cJSON *json)
     if (!text) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
-    make_utf8(text);
+    cli_make_utf8(text);
     printf("%s\n", text);
     cJSON_free(text);
     return CLI_DONE;

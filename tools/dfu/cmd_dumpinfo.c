@@ -60,6 +60,7 @@ const char *dump_tlv_name(uint16_t type)
         { DFU_TLV_COMP_DEC_SIZE, "COMP_DEC_SIZE" },
         { DFU_TLV_UUID_VID, "UUID_VID" },
         { DFU_TLV_UUID_CID, "UUID_CID" },
+        { DFU_TLV_SBOM, "SBOM" },
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -162,8 +163,30 @@ static int print_dump(struct cli *cli, const struct dump *dump, size_t format)
     return exit_code;
 }
 
-/* Wrong in a way that leaves nothing to walk along. */
-static bool is_hopeless(enum dfu_image_fault fault)
+static int print_facts(struct cli *cli, const struct dump *dump, enum dfu_image_fault fault)
+{
+    cJSON *json = dump_facts(dump, fault);
+    char *text;
+    int exit_code;
+
+    if (!json) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    if (!cli_has(cli, 'o')) {
+        return cli_json_print(cli, json);
+    }
+    text = cJSON_Print(json);
+    cJSON_Delete(json);
+    if (!text) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    cli_make_utf8(text);
+    exit_code = cli_write_file(cli, cli_value(cli, 'o'), CLI_FILE_PLAIN, text, strlen(text));
+    cJSON_free(text);
+    return exit_code;
+}
+
+bool dump_is_hopeless(enum dfu_image_fault fault)
 {
     return fault && fault != DFU_IMAGE_BAD_FLAGS && fault != DFU_IMAGE_TLV_NOT_ALLOWED &&
            fault != DFU_IMAGE_BAD_TLV_VALUE && fault != DFU_IMAGE_BAD_TLV_BOUNDS;
@@ -182,7 +205,7 @@ static int dump_file(struct cli *cli, const uint8_t *data, size_t len)
     if (exit_code) {
         return exit_code;
     }
-    if (is_hopeless(fault) || dump.image.end == 0) {
+    if (dump_is_hopeless(fault) || dump.image.end == 0) {
         return cli_fail(cli, CLI_INPUT, "cannot show %s: %s; name an image that dfu sign made",
                         path, dfu_image_fault_text(fault));
     }
@@ -197,7 +220,8 @@ static int dump_file(struct cli *cli, const uint8_t *data, size_t len)
             cli_note(cli, "%s has no trailer at its end, though more than an image", path);
         }
     }
-    return print_dump(cli, &dump, format);
+    return cli->json && !cli_has(cli, 'f') ? print_facts(cli, &dump, fault)
+                                           : print_dump(cli, &dump, format);
 }
 
 static int dumpinfo_run(struct cli *cli)
@@ -225,7 +249,9 @@ const struct cli_command cmd_dumpinfo = {
     .name = "dumpinfo",
     .args = "IMGFILE",
     .summary = "Print header, TLVs and trailer of an image",
-    .details = "Nothing is checked but the structure; dfu verify judges.",
+    .details =
+        "Nothing is checked but the structure; dfu verify judges. -f json is imgtool's; --json\n"
+        "adds offsets, names of flags, and the values of counters, dependencies and UUIDs.",
     .options = options,
     .examples = examples,
     .is_imgtools = true,

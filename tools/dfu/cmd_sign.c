@@ -83,6 +83,10 @@ static const struct cli_option options[] = {
     { "signer", 0, "COMMAND", 1, "a command that signs; -k then names the public key", NULL,
       O_SIGNER },
     { "signer-timeout", 0, "SECONDS", 1, "how long it may take", "60", O_SIGNER_TIMEOUT },
+    { "sbom", 0, "FILE", 1, "write a bill of materials (CycloneDX), bound to the image", NULL,
+      O_SBOM },
+    { "sbom-from", 0, "FILE", 1, "take its components from this one (CycloneDX)", NULL,
+      O_SBOM_FROM },
     { "sig-out", 0, "FILE", 1, "write the signature here, too, in base64", NULL, O_SIG_OUT },
     { 0 },
 };
@@ -188,6 +192,9 @@ static void release(struct sign_job *job)
     for (size_t i = 0; i < job->spec.custom_count; i++) {
         free((void *)job->custom[i].value);
     }
+    cli_unstage_file(&job->staged_signature);
+    cli_unstage_file(&job->staged_sbom);
+    cJSON_free(job->sbom);
     free(job->dependencies);
     free(job->fixed);
     free(job->input);
@@ -224,6 +231,23 @@ static bool may_print(const struct sign_job *job)
            S_ISREG(out.st_mode);
 }
 
+/* What stands beside the image appears only if the image does. */
+static int write_all(struct sign_job *job, uint32_t len)
+{
+    int exit_code = sign_stage_signature(job);
+
+    if (!exit_code) {
+        exit_code = sign_stage_sbom(job);
+    }
+    if (!exit_code) {
+        exit_code = sign_write_out(job, len);
+    }
+    if (!exit_code) {
+        exit_code = cli_show_file(job->cli, &job->staged_signature);
+    }
+    return exit_code ? exit_code : cli_show_file(job->cli, &job->staged_sbom);
+}
+
 static int sign_run(struct cli *cli)
 {
     struct sign_job job = { .cli = cli, .base = -1 };
@@ -240,10 +264,7 @@ static int sign_run(struct cli *cli)
         exit_code = build(&job, &len);
     }
     if (!exit_code) {
-        exit_code = sign_write_signature(&job);
-    }
-    if (!exit_code) {
-        exit_code = sign_write_out(&job, len);
+        exit_code = write_all(&job, len);
     }
     if (!exit_code && may_print(&job)) {
         print_lines(&job);
@@ -273,6 +294,9 @@ static const char *const examples[] = {
     "# The key is behind a command, which gets the digest and prints the signature",
     "dfu sign -k pub.pem --signer 'ssh vault sign-firmware' -v 1.2.3 -H 0x200 --pad-header "
     "-S 0x70000 app.bin app.signed.bin",
+    "# With a bill of materials that the signature covers, too",
+    "dfu sign -k signing.pem -v 1.2.3 -H 0x200 --pad-header -S 0x70000 --sbom app.cdx.json "
+    "--sbom-from build.cdx.json app.bin app.signed.bin",
     "# The key is elsewhere: what it signs goes out, its signature comes back",
     "dfu sign --vector-to-sign digest --fix-sig-pubkey pub.pem -v 1.2.3 -H 0x200 --pad-header "
     "-S 0x70000 app.bin app.digest",

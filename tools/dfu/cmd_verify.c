@@ -5,14 +5,15 @@
 
 #include "commands.h"
 #include "cryptkey.h"
-#include "dfu/decompress.h"
 #include "dfu/image.h"
 #include "imagefile.h"
 #include "keyfile.h"
+#include "sbom.h"
+#include "verify.h"
 
 #define BUF_SIZE 65536u
 
-enum { O_DECRYPT_KEY = 256 };
+enum { O_DECRYPT_KEY = 256, O_WHICH, O_SBOM };
 
 #define ENCRYPTED (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256)
 
@@ -26,6 +27,9 @@ static const struct cli_option options[] = {
     { "key", 'k', "KEY", 1, "the key it must be signed with, public or private", NULL, 'k' },
     { "decrypt-key", 0, "FILE", 1, "the device's private key, for an encrypted image", NULL,
       O_DECRYPT_KEY },
+    { "which", 0, NULL, 0, "tell which of the keys (-k, several) signed it", NULL, O_WHICH },
+    { "sbom", 0, "FILE", 1, "the bill of materials that it must have been signed with", NULL,
+      O_SBOM },
     { 0 },
 };
 
@@ -178,50 +182,19 @@ static int fail_fault(struct cli *cli, const struct verify_keys *keys, enum dfu_
                     dfu_image_fault_text(fault));
 }
 
-/* Without a key to open it, an encrypted image can still be one with a clear body. */
-static struct dfu_image_decryption decryption_of(const struct cryptkey *device)
-{
-    return (struct dfu_image_decryption){
-        .opener = &dfu_image_opener,
-        .cipher = &dfu_aes_ctr_openssl,
-        .keys = device ? device->keys : NULL,
-        .key_count = device ? device->count : 0,
-    };
-}
-
 static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct verify_keys *keys)
 {
     const struct keyfile *key = keys->signer;
-    struct dfu_image_decryption decryption = decryption_of(keys->device);
-    static const struct dfu_hash_alg *const hashes[] = { &dfu_sha512_openssl, &dfu_sha384_openssl,
-                                                         &dfu_sha256_openssl, NULL };
     struct dfu_memory_span span = { data, (uint32_t)len };
     struct dfu_reader reader = dfu_memory_reader(&span);
-    struct dfu_key trusted = { key ? key->alg : NULL, key ? key->der : NULL,
-                               key ? key->der_len : 0 };
-    struct dfu_image_policy policy = {
-        .hashes = hashes,
-        .keys = &trusted,
-        .key_count = key ? 1 : 0,
-        .hash_only = key == NULL,
-        .decryption = &decryption,
-        .body_is_clear = keys->device == NULL,
-    };
-    struct dfu_unpacker unpacker = { .way = &dfu_unpack, .decoder = &dfu_lzma2_liblzma };
     struct dfu_image_report report;
     struct dfu_image image;
     bool is_closed;
-    uint8_t *buf;
+    int exit_code = verify_judge(cli, data, len, key, keys->device, &report);
 
-    unpacker.work_len = unpacker.decoder->work_size(&(struct dfu_coding){ 0 });
-    buf = malloc(BUF_SIZE + unpacker.work_len);
-    if (!buf) {
-        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    if (exit_code) {
+        return exit_code;
     }
-    unpacker.work = buf + BUF_SIZE;
-    policy.unpacker = &unpacker;
-    dfu_image_verify(&policy, &reader, 0, buf, BUF_SIZE, NULL, NULL, &report);
-    free(buf);
     is_closed = dfu_image_open(&image, &reader, 0) == DFU_IMAGE_FINE && is_encrypted(&image);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
         if (cli->is_imgtool && !cli->json) {
@@ -233,6 +206,12 @@ static int verify(struct cli *cli, const uint8_t *data, size_t len, const struct
         cli_note(cli, "%s is marked as encrypted, but its program is not: it is for a primary slot",
                  cli_arg(cli, 0));
     }
+    if (cli_has(cli, O_SBOM)) {
+        exit_code = sbom_check(cli, &image, cli_arg(cli, 0), cli_value(cli, O_SBOM));
+    }
+    if (exit_code) {
+        return exit_code;
+    }
     return cli->json ? print_json(cli, &image, &report, keys)
                      : print_text(&image, &report, key != NULL);
 }
@@ -241,7 +220,8 @@ static int verify_run(struct cli *cli)
 {
     struct cryptkey device = { 0 };
     struct keyfile key = { 0 };
-    bool has_key = cli_has(cli, 'k'), has_device = cli_has(cli, O_DECRYPT_KEY);
+    bool is_which = cli_has(cli, O_WHICH);
+    bool has_key = cli_has(cli, 'k') && !is_which, has_device = cli_has(cli, O_DECRYPT_KEY);
     struct verify_keys keys = { has_key ? &key : NULL, has_device ? &device : NULL };
     uint8_t *data = NULL;
     size_t len = 0;
@@ -257,7 +237,8 @@ static int verify_run(struct cli *cli)
         exit_code = imagefile_read(cli, cli_arg(cli, 0), &data, &len, NULL);
     }
     if (!exit_code) {
-        exit_code = verify(cli, data, len, &keys);
+        exit_code =
+            is_which ? verify_which(cli, data, len, keys.device) : verify(cli, data, len, &keys);
     }
     free(data);
     cryptkey_free(&device);
@@ -270,6 +251,10 @@ static const char *const examples[] = {
     "dfu verify -k signing.pem app.signed.bin",
     "# Is it whole?",
     "dfu verify app.signed.bin",
+    "# Which of these keys signed it?",
+    "dfu verify --which -k release.pem -k development.pem app.signed.bin",
+    "# Is this the bill of materials that was signed with it?",
+    "dfu verify -k signing.pem --sbom app.cdx.json app.signed.bin",
     "# Will the device that holds this key be able to read it?",
     "dfu verify -k signing.pem --decrypt-key device.pem app.enc.bin",
     NULL,

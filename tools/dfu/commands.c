@@ -13,6 +13,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_create,
     &cmd_verify,
     &cmd_dumpinfo,
+    &cmd_diff,
     &cmd_suffix_add,
     &cmd_suffix_check,
     &cmd_suffix_delete,

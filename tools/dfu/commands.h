@@ -8,7 +8,7 @@
 #include "cli.h"
 
 extern const struct cli_command cmd_keygen, cmd_getpub, cmd_getpubhash, cmd_getpriv, cmd_keyinfo,
-    cmd_sign, cmd_create, cmd_verify, cmd_dumpinfo;
+    cmd_sign, cmd_create, cmd_verify, cmd_dumpinfo, cmd_diff;
 extern const struct cli_command cmd_echo, cmd_reset, cmd_params, cmd_info, cmd_bootinfo,
     cmd_datetime, cmd_image_list, cmd_image_upload, cmd_image_test, cmd_image_confirm,
     cmd_image_erase, cmd_image_slots, cmd_upgrade;

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include <cjson/cJSON.h>
+
 #include "dfu/image.h"
 
 /* What a trailer at the end of the file says; only magic where that is of no known form. */
@@ -33,6 +35,9 @@ size_t dump_each_tlv(const struct dump *dump, bool protected_area,
                                    const struct dfu_image_tlv *tlv),
                      void *ctx);
 
+/* Wrong in a way that leaves nothing to walk along. */
+bool dump_is_hopeless(enum dfu_image_fault fault);
+
 /* imgtool's names; "UNKNOWN" for a type it does not know. */
 const char *dump_tlv_name(uint16_t type);
 
@@ -54,5 +59,8 @@ static inline uint32_t dump_area_total(const struct dump *dump, bool protected_a
 void dump_human(const struct dump *dump, FILE *out);
 void dump_yaml(const struct dump *dump, FILE *out);
 void dump_json(const struct dump *dump, FILE *out); /* without a final newline */
+
+/* The same and more: offsets, names of flags, values that were taken apart. NULL without memory. */
+cJSON *dump_facts(const struct dump *dump, enum dfu_image_fault fault);
 
 #endif

@@ -284,7 +284,7 @@ int sign_take_options(struct sign_job *job)
     static int (*const steps[])(struct sign_job *) = {
         take_header, sign_take_slot,        take_counter,     take_boot_record,     take_ids,
         load_input,  sign_take_compression, sign_take_signer, sign_take_encryption, take_custom,
-        take_hash,
+        take_hash,   sign_take_sbom,
     };
     const char *dependencies = cli_value(job->cli, O_DEPENDENCIES);
     int exit_code = CLI_DONE;

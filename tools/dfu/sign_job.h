@@ -62,6 +62,8 @@ enum sign_option {
     O_SIGNER_TIMEOUT,
     O_SECTORS,
     O_MODE,
+    O_SBOM,
+    O_SBOM_FROM,
 };
 
 /* What goes to OUTFILE: the image, or what is to be signed of it. */
@@ -105,6 +107,8 @@ struct sign_job {
     struct dfu_image_encryption encryption;
     bool compresses;
     struct dfu_image_compression compression;
+    char *sbom; /* NULL: none is wanted */
+    struct cli_staged staged_sbom, staged_signature;
     uint8_t *input;
     size_t input_len;
     int64_t base; /* address of the input's first byte, or -1 */
@@ -144,8 +148,12 @@ int sign_take_elsewhere(struct sign_job *job);
 /* The line that imgtool prints about it, or NULL. */
 const char *sign_line(const struct sign_job *job);
 
-/* --sig-out, once the image is made. */
-int sign_write_signature(struct sign_job *job);
+/* --sig-out, once the image is made; shown when the image is. */
+int sign_stage_signature(struct sign_job *job);
+
+/* --sbom: the text and its TLV; later the file, which is shown when the image is. */
+int sign_take_sbom(struct sign_job *job);
+int sign_stage_sbom(struct sign_job *job);
 
 /* Refuse to write over the input; write the image of len bytes, padded if that was asked for. */
 int sign_check_out(struct sign_job *job);

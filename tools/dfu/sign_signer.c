@@ -204,7 +204,7 @@ const char *sign_line(const struct sign_job *job)
                                                   : "image.py: sign the payload";
 }
 
-int sign_write_signature(struct sign_job *job)
+int sign_stage_signature(struct sign_job *job)
 {
     uint8_t text[(DFU_SIGNATURE_MAX + 2) / 3 * 4 + 1];
     int len;
@@ -213,6 +213,6 @@ int sign_write_signature(struct sign_job *job)
         return CLI_DONE;
     }
     len = EVP_EncodeBlock(text, job->signature, (int)job->signature_len);
-    return cli_write_file(job->cli, cli_value(job->cli, O_SIG_OUT), CLI_FILE_PLAIN, text,
-                          (size_t)len);
+    return cli_stage_file(job->cli, cli_value(job->cli, O_SIG_OUT), CLI_FILE_PLAIN, text,
+                          (size_t)len, &job->staged_signature);
 }
