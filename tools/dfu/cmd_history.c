@@ -22,7 +22,9 @@ static const struct cli_option options[] = {
 };
 
 static const char *const examples[] = {
+    "# What became of the updates of a device",
     "dfu -d udp:localhost history",
+    "# The same from a copy of its flash",
     "dfu history -f flash.bin -b nrf52840dk",
     NULL,
 };
