@@ -8,14 +8,6 @@
 #include "base/bytes.h"
 #include "dfu/err.h"
 
-uint8_t content_key_len(uint32_t flags)
-{
-    if (flags & DFU_IMAGE_F_ENCRYPTED_AES256) {
-        return 32;
-    }
-    return flags & DFU_IMAGE_F_ENCRYPTED_AES128 ? 16 : 0;
-}
-
 struct dfu_content_key content_key_for(const struct dfu_cipher *cipher,
                                        const struct dfu_image_header *header)
 {

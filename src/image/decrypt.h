@@ -14,7 +14,13 @@ struct dfu_image_opener {
 };
 
 /* Bytes of the content key that an image with these flags has; 0: it is not encrypted. */
-uint8_t content_key_len(uint32_t flags);
+static inline uint8_t content_key_len(uint32_t flags)
+{
+    if (flags & DFU_IMAGE_F_ENCRYPTED_AES256) {
+        return 32;
+    }
+    return flags & DFU_IMAGE_F_ENCRYPTED_AES128 ? 16 : 0;
+}
 
 /* The wrapped key that one of ours opens, as the image carries it; the rest of out, which holds
  * room bytes, is left alone. DFU_IMAGE_ENC_LENGTH if there is no room for it. */

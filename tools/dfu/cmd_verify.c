@@ -150,8 +150,8 @@ static int fail_fault(struct cli *cli, const struct verify_keys *keys, enum dfu_
                         "%s cannot be checked: it is compressed in a way that no bootloader reads",
                         file);
     }
-    if (fault == DFU_IMAGE_ENC_MISSING || fault == DFU_IMAGE_ENC_LENGTH ||
-        fault == DFU_IMAGE_ENC_KEY) {
+    if (keys->device && (fault == DFU_IMAGE_ENC_MISSING || fault == DFU_IMAGE_ENC_LENGTH ||
+                         fault == DFU_IMAGE_ENC_KEY)) {
         return fail_decryption(cli, keys->device, fault);
     }
     if (is_closed && !keys->device) {

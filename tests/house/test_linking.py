@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""What a configuration does not point at is not linked: a bootloader for plain images has nothing of
+encryption in it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+SOURCE = Path(os.environ["DFU_SOURCE_DIR"])
+BUILD = Path(os.environ["DFU_BINARY_DIR"])
+
+PROGRAM = """
+#include "dfu/boot.h"
+static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, 0 };
+int main(void)
+{
+    static uint8_t buf[1024];
+    static struct dfu_slot_map map;
+    %s
+    struct dfu_boot_config cfg = {
+        .map = &map, .strategy = &dfu_boot_swap_move, .buf = buf, .buf_len = sizeof buf,
+        .policy = { .hashes = hashes, .hash_only = true %s }, %s
+    };
+    struct dfu_boot_result out;
+    return dfu_boot(&cfg, &out) == 0;
+}
+"""
+
+
+def symbols(tmp_path, name, *parts):
+    """Names of what is in a program that was linked with the library."""
+    source, program = tmp_path / f"{name}.c", tmp_path / name
+    source.write_text(PROGRAM % parts)
+    subprocess.run(["cc", "-fsanitize=address,undefined", f"-I{SOURCE / 'include'}", source, "-o",
+                    program, BUILD / "libdfukit.a", "-lcrypto"], check=True)
+    listed = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
+    return {line.split()[-1] for line in listed.splitlines()}
+
+
+def test_a_bootloader_without_keys_has_no_encryption_in_it(tmp_path):
+    encryption = {"dfu_boot_encrypted", "dfu_image_opener", "dfu_aes_ctr_openssl",
+                  "dfu_unwrap_kw_openssl", "dfu_content_key_apply", "EVP_EncryptInit_ex"}
+    plain = symbols(tmp_path, "plain", "", "", "")
+    assert "dfu_boot_swap_move" in plain
+    assert not encryption & {name.split("@")[0] for name in plain}
+    encrypted = symbols(
+        tmp_path, "encrypted",
+        "static const uint8_t kek[16];"
+        "static const struct dfu_unwrap_key key = { &dfu_unwrap_kw_openssl, kek, 16 };"
+        "static const struct dfu_image_decryption how = { &dfu_image_opener,"
+        " &dfu_aes_ctr_openssl, &key, 1 };",
+        ", .decryption = &how", ".encryption = &dfu_boot_encrypted")
+    assert encryption <= {name.split("@")[0] for name in encrypted}
