@@ -117,7 +117,8 @@ def test_what_does_not_work_is_reverted_and_encrypted_as_it_came(device, keys, i
 
 
 @pytest.mark.parametrize("mode, op", [("move", 4), ("move", 14), ("move", 31), ("move", 47),
-                                      ("overwrite-fast", 9)])
+                                      ("swap-offset", 5),
+                                      ("swap-offset", 29), ("overwrite-fast", 9)])
 def test_a_power_cut_in_the_middle_costs_nothing_but_time(device, keys, images, mode, op):
     device.start("--mode", mode, "--init", images["factory"], "--power-cut", op,
                  trust=trust(keys))
@@ -127,6 +128,19 @@ def test_a_power_cut_in_the_middle_costs_nothing_but_time(device, keys, images, 
     plain = (images["v2"].with_suffix(".payload")).read_bytes()
     assert slot(device, 0)[0x200:0x200 + len(plain)] == plain
     assert SECRET not in slot(device, 1)
+
+
+def test_scratch_holds_only_what_is_encrypted(device, keys, images):
+    """A board with a scratch area; nothing outside its first slot is readable, whatever is cut."""
+    device.start("--init", images["factory"], "--power-cut", "40:after", board="pinetime",
+                 trust=trust(keys))
+    ok(device, "upgrade", images["v2"])
+    device.wait_for("Starting swap using scratch algorithm", count=2)
+    device.wait_for("app: safe 2.0.0+0 running from slot 0")
+    everything = device.flash.read_bytes()
+    first = everything.index(SECRET)
+    last = everything.rindex(SECRET)
+    assert last - first < 30000, "one readable image, in slot 0"
 
 
 def test_a_plain_image_may_be_the_old_one_or_the_new_one(device, keys, images):
