@@ -123,6 +123,19 @@ def test_every_encrypted_image_of_the_vectors_is_made_alike(vectors, tmp_path):
     assert same == 19
 
 
+@pytest.mark.parametrize("bits", [128, 256])
+def test_aes_keys_are_made_for_their_owner_only(world, bits):
+    key, out = world / f"made-{bits}.b64", world / "made.bin"
+    done(dfu("keygen", "-k", key, "-t", f"aes-{bits}"))
+    assert len(base64.b64decode(key.read_text(), validate=False)) == bits // 8
+    assert key.stat().st_mode & 0o077 == 0
+    one_sentence(dfu("keygen", "-k", key, "-t", f"aes-{bits}"), 2, "is there already")
+    one_sentence(dfu("keygen", "-f", "-k", key, "-t", f"aes-{bits}", "-p"), 2, "leave out -p")
+    done(dfu("sign", "-E", key, *BASE, world / "app.bin", out))
+    assert opened(out.read_bytes(), key)
+    done(dfu("verify", "--decrypt-key", key, out))
+
+
 def test_both_curves_of_ecdsa_go_with_a_p256_key(world):
     key, out = world / "p384.pem", world / "p384.bin"
     done(dfu("keygen", "-k", key, "-t", "ecdsa-p384"))

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 
 #include "commands.h"
 #include "keyfile.h"
@@ -16,8 +17,8 @@
 
 static const struct cli_option options[] = {
     { "key", 'k', "FILE", 1, "where the private key goes", NULL, 'k' },
-    { "type", 't', "rsa-2048|rsa-3072|ecdsa-p256|ecdsa-p384|ed25519|x25519", 1, "its type", NULL,
-      't' },
+    { "type", 't', "rsa-2048|rsa-3072|ecdsa-p256|ecdsa-p384|ed25519|x25519|aes-128|aes-256", 1,
+      "its type", NULL, 't' },
     { "password", 'p', NULL, 0, "protect it by a passphrase (asked for, or DFU_KEY_PASSPHRASE)",
       NULL, 'p' },
     { "force", 'f', NULL, 0, "replace a file that is already there", NULL, 'f' },
@@ -40,6 +41,27 @@ static int write_key(struct cli *cli, EVP_PKEY *pkey, const char *passphrase)
     len = BIO_get_mem_data(bio, &pem);
     exit_code = cli_write_file(cli, cli_value(cli, 'k'), CLI_FILE_SECRET, pem, (size_t)len);
     BIO_free(bio);
+    return exit_code;
+}
+
+/* One that a device shares with whoever encrypts for it; in base64, as MCUboot's newt tool has it. */
+static int write_aes_key(struct cli *cli, size_t len)
+{
+    uint8_t key[32], text[48];
+    int count, exit_code;
+
+    if (cli_has(cli, 'p')) {
+        return cli_fail(cli, CLI_USAGE,
+                        "an AES key is kept as it is; leave out -p/--password, or choose x25519");
+    }
+    if (RAND_bytes(key, (int)len) != 1) {
+        return cli_fail(cli, CLI_INTERNAL, "there is no randomness to make a key of");
+    }
+    count = EVP_EncodeBlock(text, key, (int)len);
+    text[count] = '\n';
+    exit_code = cli_write_file(cli, cli_value(cli, 'k'), CLI_FILE_SECRET, text, (size_t)count + 1);
+    OPENSSL_cleanse(key, sizeof(key));
+    OPENSSL_cleanse(text, sizeof(text));
     return exit_code;
 }
 
@@ -101,6 +123,9 @@ static int keygen_run(struct cli *cli)
     if (!exit_code) {
         exit_code = check_place(cli);
     }
+    if (!exit_code && type >= KEYFILE_AES_128) {
+        return write_aes_key(cli, type == KEYFILE_AES_128 ? 16 : 32);
+    }
     if (!exit_code && wants_passphrase) {
         exit_code = keyfile_new_passphrase(cli, passphrase, sizeof(passphrase));
     }
@@ -119,6 +144,8 @@ static int keygen_run(struct cli *cli)
 static const char *const examples[] = {
     "# A key on the curve P-256",
     "dfu keygen -k signing.pem -t ecdsa-p256",
+    "# One that images are encrypted for; the device holds it, dfu getpub gives the public half",
+    "dfu keygen -k device.pem -t x25519",
     "# One that a passphrase protects, without typing it",
     "DFU_KEY_PASSPHRASE=... dfu keygen -k signing.pem -t ed25519 -p",
     NULL,
@@ -126,8 +153,11 @@ static const char *const examples[] = {
 
 const struct cli_command cmd_keygen = {
     .name = "keygen",
-    .summary = "Make a key to sign images with",
-    .details = "The key is written as PKCS#8 in PEM form, readable by its owner only.",
+    .summary = "Make a key to sign images with, or to encrypt them for",
+    .details =
+        "The key is written as PKCS#8 in PEM form, an AES key in base64, readable by its owner\n"
+        "only. Images are signed with all types but x25519 and AES, and encrypted for\n"
+        "rsa-2048, ecdsa-p256, x25519 and AES keys.",
     .options = options,
     .examples = examples,
     .is_imgtools = true,

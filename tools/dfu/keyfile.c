@@ -25,7 +25,8 @@
 #define PASSPHRASE_ENV "DFU_KEY_PASSPHRASE"
 
 const char *const keyfile_types[] = {
-    "rsa-2048", "rsa-3072", "ecdsa-p256", "ecdsa-p384", "ed25519", "x25519", NULL,
+    "rsa-2048", "rsa-3072", "ecdsa-p256", "ecdsa-p384", "ed25519",
+    "x25519",   "aes-128",  "aes-256",    NULL,
 };
 
 struct passphrase {

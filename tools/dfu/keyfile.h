@@ -48,7 +48,8 @@ bool keyfile_has_terminal(void);
 /* The name imgtool has for this key's type: "ecdsa-p256". */
 const char *keyfile_type_name(const struct keyfile *key);
 
-/* The names imgtool has for key types, NULL-terminated, and a new key of the n-th. */
+/* The names imgtool has for key types and two of ours, NULL-terminated, and a new key of the n-th. */
+#define KEYFILE_AES_128 6u /* and the next: no keys of OpenSSL, but of cryptkey.h */
 extern const char *const keyfile_types[];
 EVP_PKEY *keyfile_generate(size_t type);
 
