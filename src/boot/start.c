@@ -114,18 +114,18 @@ static void announce(const struct dfu_boot_config *cfg, const struct dfu_boot_re
                                        .text = cfg->strategy->pick ? NULL : "first " });
 }
 
-int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
     int err = check_config(cfg);
 
     *out = (struct dfu_boot_result){ 0 };
     if (err) {
-        return err;
+        return DFU_ERR_INVAL;
     }
     emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_START, .text = kind_of_loader(cfg) });
     err = cfg->strategy->start(cfg, out);
     if (err == DFU_ERR_POWER) {
-        return err;
+        return DFU_ERR_POWER;
     }
     if (!err) {
         err = permit_check(cfg, out);
@@ -139,6 +139,14 @@ int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     conclude(cfg, out);
     announce(cfg, out);
     return DFU_OK;
+}
+
+/* Whatever way start() came to its end: without a place nothing runs. */
+int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    volatile int err = start(cfg, out); /* what it is, not what a comparison says it must be */
+
+    return err == 0 && !out->area ? DFU_ERR_VERIFY : err;
 }
 
 int dfu_boot_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)

@@ -169,7 +169,7 @@ static enum dfu_image_fault check_hash(struct check *c)
     struct dfu_image_tlv tlv;
     uint8_t stored[DFU_HASH_MAX];
     uint32_t cursor = 0;
-    uint32_t proof = PROOF_NONE;
+    volatile uint32_t proof = PROOF_NONE; /* see check_signature */
     int more;
 
     while ((more = dfu_image_tlv_next(&c->image, &cursor, &tlv)) > 0) {
@@ -326,7 +326,7 @@ static enum dfu_image_fault check_signature(struct check *c, const struct dfu_im
 {
     const struct dfu_key *key;
     uint8_t sig[DFU_SIGNATURE_MAX];
-    uint32_t proof;
+    volatile uint32_t proof; /* what it is, not what it must be after a comparison */
 
     if (c->key_index < 0) {
         c->has_foreign_sig = c->has_foreign_sig || !tlv->is_protected;
