@@ -108,7 +108,7 @@ struct dfu_sim_device_config {
     uint32_t smp_buf_size, smp_buf_count;           /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
     const struct dfu_sim_recovery_config *recovery; /* NULL: there is none */
     /* How long the bootloader waits for a download over USB before it starts what is there (a
-     * struct dfu_sim_usb does the waiting); 0: not at all. */
+     * struct dfu_sim_usb does the waiting); 0: not at all, UINT32_MAX: until somebody comes. */
     uint32_t usb_wait_ms;
 
     /* One line of the console, without its newline. */

@@ -6,7 +6,8 @@
  * While the application runs, the port shows a CDC-ACM console that carries SMP, and the run-time
  * DFU interface; after DFU_DETACH it comes back in DFU mode with the image slots as alternates. A
  * device without a bootable image shows DFU mode from its bootloader, and one that waits for a
- * download does so before it starts its application. It does no I/O: what is on the other end of
+ * download does so before it starts its application. In serial recovery there is the console, and
+ * DFU_DETACH leads nowhere. It does no I/O: what is on the other end of
  * the cable calls in (usbip.h, or a test). */
 #ifndef DFU_SIM_USB_H
 #define DFU_SIM_USB_H

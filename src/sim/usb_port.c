@@ -106,6 +106,8 @@ static void follow_start(struct dfu_sim_usb *port, uint64_t now_ms)
     if (dev->state == DFU_SIM_RUNNING) {
         plug_in(port, DFU_USB_RUNTIME);
         say_support(port);
+    } else if (dev->state == DFU_SIM_RECOVERING) {
+        plug_in(port, DFU_USB_RUNTIME); /* for its serial port */
     } else if (dev->state == DFU_SIM_UNBOOTABLE) {
         plug_in(port, DFU_USB_DFU_MODE);
     } else if (dev->state == DFU_SIM_WAITING) {
@@ -249,7 +251,11 @@ static bool fulfil(struct dfu_sim_usb *port, enum dfu_usb_wish wish, uint64_t no
 {
     switch (wish) {
     case DFU_USB_STAY: return false;
-    case DFU_USB_ENTER_DFU: plug_in(port, DFU_USB_DFU_MODE); return true;
+    case DFU_USB_ENTER_DFU:
+        /* Serial recovery writes slots itself, and keeps no lock. */
+        plug_in(port, port->cfg->device->state == DFU_SIM_RECOVERING ? DFU_USB_RUNTIME
+                                                                     : DFU_USB_DFU_MODE);
+        return true;
     case DFU_USB_RESTART: leave_dfu_mode(port, now_ms); return true;
     }
     return false;

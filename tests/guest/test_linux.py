@@ -125,7 +125,8 @@ def test_dfu_util_on_a_real_linux_usb_stack(tmp_path):
     a, b = Device(tmp_path / "a"), Device(tmp_path / "b")
     a.address = b.address = "127.0.0.1"
     port_a = start_device(a, "--usbip", 0, "--usb-serial", "A1", "--udp", 0, "--init", factory)
-    port_b = start_device(b, "--usbip", 0, "--usb-serial", "B2", "--udp", 0, "--init", factory)
+    port_b = start_device(b, "--usbip", 0, "--usb-serial", "B2", "--udp", 0, "--init", factory,
+                          "--recovery")
     first_console = a.log
     (share / "ports.sh").write_text(f"PORT_A={port_a}\nPORT_B={port_b}\n")
     (share / "slot0.bin").write_bytes(a.flash.read_bytes()[SLOT_0:SLOT_0 + SLOT_SIZE])
@@ -156,7 +157,7 @@ def test_dfu_util_on_a_real_linux_usb_stack(tmp_path):
     print("\n".join(" ".join(result) for result in results))
     failed = [what.strip() for verdict, what in results if verdict == "FAIL"]
     assert not failed and " END" in text, f"failed: {failed}\n{text[-6000:]}"
-    assert len(results) == 32, results
+    assert len(results) == 34, results
     assert codes == (0, 0), a.console() + b.console()
     check_story(first_console.read_text())
     check_permanent_story(a.console())

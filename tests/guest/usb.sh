@@ -52,9 +52,9 @@ answers() { wait_for "smp $*" 5; } # COMMAND
 slot_0_runs() { # VERSION
     wait_for "smp image list && grep -q '^0 *0 *$1 *active' /tmp/log" 20
 }
-restarts() { # by a command; the kernel sees another device
+restarts() { # by a command, [OPTION]; the kernel sees another device
     LAST=$(devnum)
-    answers reset && wait_for '[ -n "$(devnum)" ] && [ "$(devnum)" != "$LAST" ]' && runs
+    answers reset "$@" && wait_for '[ -n "$(devnum)" ] && [ "$(devnum)" != "$LAST" ]' && runs
 }
 enter_dfu() { util -e && wait_for 'dfu-util -l 2>/dev/null | grep -q "Found DFU.*alt=1"'; }
 
@@ -154,6 +154,12 @@ ok $? "another device on the same port"
 runs
 smp upgrade /mnt/v2.bin
 ok $? "dfu upgrades it through its serial port, which goes and comes back"
+restarts --recovery
+answers params && grep -q '^buf_count  1' /tmp/log && slot_0_runs 2.0.0
+ok $? "its bootloader's recovery answers through the same port"
+restarts
+slot_0_runs 2.0.0
+ok $? "and a reset starts the application again"
 dfu usb list && grep -q 'B2' /tmp/log
 ok $? "dfu finds it on the bus"
 dfu usb upload -a image_1 /tmp/before.bin && cmp -n 20000 /tmp/before.bin /mnt/slot0.bin

@@ -81,6 +81,14 @@ def test_a_host_may_end_the_window(device, images):
     assert "app: dfu 1.0.0+0 running" in device.console()
 
 
+def test_without_a_limit_it_waits_until_somebody_comes(device, images):
+    start(device, 0, "--init", images["v1"])
+    device.wait_for(WAITING)
+    assert "Done!" in device.dfu_util("-a", 1, "-D", images["v2"])
+    device.wait_for(SUPPORT)
+    in_order(device.console(), WAITING, TERMINATED, "app: hello 2.0.0+0 running")
+
+
 def test_a_refused_download_keeps_neither_window_nor_old_image(device, images, tmp_path):
     bad = tmp_path / "bad.bin"
     content = bytearray(images["v2"].read_bytes())

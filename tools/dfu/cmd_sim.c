@@ -108,7 +108,8 @@ static const struct cli_option options[] = {
       "address slots as ST's DfuSe does (dfu-util -s ADDRESS:leave), and restart when told to leave",
       NULL, OPT_USB_DFUSE },
     { "usb-wait", 0, "MS", 1,
-      "the bootloader waits so long for a download over USB DFU before it starts what is there",
+      "the bootloader waits so long for a download over USB DFU before it starts what is there; "
+      "0: until somebody comes",
       NULL, OPT_USB_WAIT },
     { "recovery", 0, NULL, 0,
       "the bootloader has serial recovery: it answers SMP where no image may run, and after "
@@ -224,9 +225,12 @@ static int take_usb(struct cli *cli, struct sim_usb_options *usb)
         err = cli_number(cli, OPT_USB_TRANSFER_SIZE, 64, DFU_SIM_USB_TRANSFER_SIZE, &transfer_size);
     }
     if (!err) {
-        err = cli_number(cli, OPT_USB_WAIT, 1, UINT32_MAX / 2, &wait_ms);
+        err = cli_number(cli, OPT_USB_WAIT, 0, UINT32_MAX / 2, &wait_ms);
     }
     usb->wait_ms = (uint32_t)wait_ms;
+    if (cli_has(cli, OPT_USB_WAIT) && wait_ms == 0) {
+        usb->wait_ms = DFU_USB_WAIT_FOR_EVER;
+    }
     usb->is_wanted = cli_has(cli, OPT_USBIP);
     usb->port = (uint16_t)port;
     usb->serial = cli_value(cli, OPT_USB_SERIAL);
