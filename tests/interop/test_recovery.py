@@ -4,6 +4,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import time
 
@@ -92,6 +93,18 @@ def test_dfu_uploads_into_a_slot_of_its_choice(device, images):
     dfu(device, "image", "test", images["v2"])
     dfu(device, "reset")
     device.wait_for("app: new 2.0.0+0 running from slot 0 (not confirmed)")
+
+
+def test_the_second_image_is_recovered_by_its_number(device, images, tmp_path):
+    net = make_image(tmp_path / "net.bin", "4.0.0", "name=net\n")
+    device.start("--recovery", board="two-images")
+    dfu(device, "image", "upload", images["v2"])
+    dfu(device, "image", "upload", "-n", "1", net)
+    listed = dfu(device, "image", "list")
+    assert re.search(r"^0 +0 +2\.0\.0 .*^1 +0 +4\.0\.0 ", listed, re.M | re.S), listed
+    dfu(device, "reset")
+    device.wait_for("app: new 2.0.0+0 running")
+    assert device.flash.read_bytes()[0xA7000:0xA7000 + 20000] == net.read_bytes()[:20000]
 
 
 def test_a_slot_erased_at_once_takes_the_image_as_well(device, images):

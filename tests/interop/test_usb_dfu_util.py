@@ -13,6 +13,9 @@ from usb_device import EX_IOERR, EX_USAGE, RESET_ON_THE_WAY, SLOT_0, SLOT_1, Usb
 from virtual_device import DFU, SLOT_SIZE, make_image, run
 
 
+SUPPORT = "This device supports USB DFU class"
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
@@ -224,6 +227,22 @@ def test_without_a_bootable_image_the_bootloader_offers_dfu(device, images):
     output = device.dfu_util("-a", 0, "-R", "-D", images["v2"], expect=RESET_ON_THE_WAY)
     assert "Done!" in output
     device.wait_for("app: hello 2.0.0+0 running from slot 0")
+
+
+def test_further_images_have_further_alternates(device, images, tmp_path):
+    """Slots in the order of their numbers; alternate 3 is the update of the second image."""
+    net = [make_image(tmp_path / f"net{v}.bin", f"{v}.0.0", "name=net\n") for v in (1, 2)]
+    device.begin("--init", images["v1"], "--init", net[0], board="two-images")
+    device.enter_dfu_mode()
+    listed = device.dfu_util("-l")
+    assert [n for n in range(5) if f'alt={n}, name="image_{n}"' in listed] == [0, 1, 2, 3]
+    assert "status(3)" in device.dfu_util("-a", 2, "-D", net[1], expect=(EX_IOERR,))
+    assert "Done!" in device.dfu_util("-a", 3, "-R", "-D", net[1], expect=RESET_ON_THE_WAY)
+    device.wait_for(SUPPORT, count=2)
+    console = device.console()
+    assert "I: Image index: 0, Swap type: none" in console
+    assert "I: Image index: 1, Swap type: test" in console
+    assert device.bytes_at(0xA7000, 20000) == net[1].read_bytes()[:20000]
 
 
 def test_usb_and_smp_do_not_write_at_the_same_time(device, images):
