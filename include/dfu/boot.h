@@ -77,9 +77,11 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_VERSION,   /* Image version: va.b.c */
     DFU_BOOT_EV_JUMP,      /* Jumping to the <text>image slot */
 
-    DFU_BOOT_EV_SHARING_FAILED,  /* Failed to add data to shared memory area. */
-    DFU_BOOT_EV_COUNTER_TOO_LOW, /* Image security counter value a lower than monotonic value b */
-    DFU_BOOT_EV_COUNTER_FAILED,  /* Security counter update failed after image a validation: b */
+    DFU_BOOT_EV_NOT_FOR_PRIMARY,   /* Binary in secondary slot of image a is not designated ... */
+    DFU_BOOT_EV_ERASING_SECONDARY, /* Erasing image from secondary slot */
+    DFU_BOOT_EV_SHARING_FAILED,    /* Failed to add data to shared memory area. */
+    DFU_BOOT_EV_COUNTER_TOO_LOW,   /* Image security counter value a lower than monotonic value b */
+    DFU_BOOT_EV_COUNTER_FAILED,    /* Security counter update failed after image a validation: b */
 
     /* Modes that choose a slot: */
     DFU_BOOT_EV_SLOT_VERSION,    /* <text> slot: version=a.b.c+d */
@@ -174,6 +176,7 @@ struct dfu_boot_config {
     const struct dfu_boot_decompression *decompression; /* &dfu_boot_decompressed, or NULL */
     bool validate_primary;  /* verify the primary fully at every start; the sane default */
     bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
+    bool check_load_addr;   /* refuse a secondary that is not linked for the primary slot */
     const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */
     /* &dfu_boot_rollback: refuse one of a lower security counter, where the running one has any */
     const struct dfu_boot_rollback *counter_downgrade;

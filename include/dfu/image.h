@@ -122,6 +122,7 @@ enum dfu_image_fault {
     DFU_IMAGE_UNREADABLE,      /* the reader failed */
     DFU_IMAGE_COUNTER_MISSING, /* no security counter, and the loader asks for one */
     DFU_IMAGE_COUNTER_TOO_LOW, /* an image with a higher one was confirmed before */
+    DFU_IMAGE_WRONG_ADDRESS,   /* linked to run from another place than the primary slot */
 };
 
 /* A short phrase for a fault, for messages: "hash does not match". Never NULL. */

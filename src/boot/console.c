@@ -44,6 +44,9 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_CHAINLOAD] = "I: Bootloader chainload address offset: 0x$A",
     [DFU_BOOT_EV_VERSION] = "I: Image version: v$a.$b.$c",
     [DFU_BOOT_EV_JUMP] = "I: Jumping to the $timage slot",
+    [DFU_BOOT_EV_NOT_FOR_PRIMARY] =
+        "E: Binary in secondary slot of image $a is not designated for the primary slot",
+    [DFU_BOOT_EV_ERASING_SECONDARY] = "E: Erasing image from secondary slot",
     [DFU_BOOT_EV_SHARING_FAILED] = "E: Failed to add data to shared memory area.",
     [DFU_BOOT_EV_COUNTER_TOO_LOW] =
         "E: Image security counter value $a lower than monotonic value $b",

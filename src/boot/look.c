@@ -426,6 +426,14 @@ static bool is_stored_too_low(const struct boot_pair *pair, enum dfu_swap_type t
 }
 
 /* Overwriting is refused before the image is verified; a swap after, and never when it goes back. */
+/* Asked for where images are linked to run from the primary slot and nowhere else. */
+static bool is_linked_elsewhere(const struct boot_pair *pair, const struct dfu_image_header *update)
+{
+    return pair->cfg->check_load_addr &&
+           (update->load_addr < pair->primary->base ||
+            update->load_addr - pair->primary->base >= pair->primary->size);
+}
+
 enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_type type,
                                   bool is_recorded, struct dfu_image_report *report)
 {
@@ -451,6 +459,13 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
         return BOOT_CHECK_INVALID;
     }
     check = check_slot(pair, pair->secondary, "secondary", report);
+    if (check == BOOT_CHECK_GOOD && is_linked_elsewhere(pair, &header)) {
+        boot_emit(pair,
+                  (struct dfu_boot_event){ .id = DFU_BOOT_EV_NOT_FOR_PRIMARY, .a = pair->image });
+        boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_ERASING_SECONDARY });
+        report->fault = DFU_IMAGE_WRONG_ADDRESS;
+        return BOOT_CHECK_INVALID;
+    }
     if (check == BOOT_CHECK_GOOD && swaps && (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) &&
         is_downgrade(pair, &header)) {
         boot_emit(pair,

@@ -33,6 +33,7 @@ const char *dfu_image_fault_text(enum dfu_image_fault fault)
         [DFU_IMAGE_NO_MEMORY] = "more memory is needed to decompress it than there is",
         [DFU_IMAGE_UNREADABLE] = "it cannot be read",
         [DFU_IMAGE_COUNTER_MISSING] = "without a security counter",
+        [DFU_IMAGE_WRONG_ADDRESS] = "linked for another address than the primary slot's",
         [DFU_IMAGE_COUNTER_TOO_LOW] = "its security counter is lower than one confirmed before",
     };
     size_t index = (size_t)fault;

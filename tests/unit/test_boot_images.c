@@ -171,10 +171,32 @@ static void a_dependency_on_an_image_that_does_not_exist_is_never_met(void **sta
     struct device *d = two_images();
 
     (void)state;
-    put_image_needing(d, WORLD_SEC, NEW, SIZE, BOTH, OLD);
+    for (unsigned i = 0; i < 2; i++) {
+        put_image_needing(d, WORLD_SEC, NEW, SIZE, i == 0 ? BOTH : 0xff, OLD);
+        if (i == 0) {
+            request_image(d, 0, false);
+        }
+        assert_int_equal(start(d), OLD);
+        assert_int_equal(d->last.result.update_err, DFU_ERR_DEPENDS);
+    }
+    device_free(d);
+}
+
+static void a_swap_that_is_resumed_is_told_beside_an_update_that_must_wait(void **state)
+{
+    struct device *d = two_images();
+
+    (void)state;
+    put_image_needing(d, WORLD_SEC1, NEW, SIZE, 0, NEW + 1);
     request_image(d, 0, false);
-    assert_int_equal(start(d), OLD);
+    start_cut(d, DFU_SIM_CUT_AFTER, 20, 0);
+    request_image(d, 1, false);
+    assert_int_equal(start(d), NEW);
+    assert_int_equal(d->last.result.swap[0], DFU_SWAP_TEST);
+    assert_int_equal(d->last.result.resumed_images, 1);
+    assert_int_equal(d->last.result.swap[1], DFU_SWAP_NONE);
     assert_int_equal(d->last.result.update_err, DFU_ERR_DEPENDS);
+    assert_int_equal(d->last.result.update_image, 1);
     device_free(d);
 }
 
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test(dependency_combos_T33),
         cmocka_unit_test(an_unmet_dependency_is_named_and_waits_for_the_other_image),
         cmocka_unit_test(a_dependency_on_an_image_that_does_not_exist_is_never_met),
+        cmocka_unit_test(a_swap_that_is_resumed_is_told_beside_an_update_that_must_wait),
         cmocka_unit_test(a_revert_waits_too_where_the_other_image_needs_the_trial),
         cmocka_unit_test(versions_are_compared_with_their_build_number_only_when_asked),
         cmocka_unit_test(a_cut_in_image_n_leaves_the_other_images_alone),

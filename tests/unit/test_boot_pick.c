@@ -450,6 +450,9 @@ static void lengths_that_lie_are_never_followed(void **state)
             wipe(d, WORLD_SEC, rows[j].off, (uint32_t)strlen(rows[j].bytes) / 2);
             put_bytes(d, WORLD_SEC, rows[j].off, rows[j].bytes);
             assert_int_equal(start(d), OLD);
+            assert_int_equal(holds(d, WORLD_SEC) == 0, j == 1); /* a header size below 32 */
+            assert_non_null(strstr(lines_of(d), "I: Image 0 secondary slot: image not found\n"));
+            assert_string_equal(ops_of(d), ""); /* what is no image is left alone */
             assert_int_equal(start(d), OLD);
             device_free(d);
         }
