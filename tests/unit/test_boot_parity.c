@@ -22,6 +22,25 @@
 
 typedef struct world_spec make_spec(void);
 
+static struct world_spec spec_offset(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SWAP_OFFSET, true);
+
+    spec.areas[WORLD_SEC].size += spec.areas[WORLD_SEC].runs[0].size;
+    spec.areas[WORLD_SEC].runs[0].count++;
+    return spec;
+}
+
+static struct world_spec spec_scratch(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
+
+    spec.areas[WORLD_SCR] = spec.areas[WORLD_PRI];
+    spec.areas[WORLD_SCR].size = spec.areas[WORLD_SCR].runs[0].size;
+    spec.areas[WORLD_SCR].runs[0].count = 1;
+    return spec;
+}
+
 static make_spec *const swaps[] = { spec_move, spec_offset, spec_scratch };
 static make_spec *const all[] = { spec_move, spec_offset, spec_scratch, spec_overwrite,
                                   spec_overwrite_fast };
