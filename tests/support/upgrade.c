@@ -195,12 +195,17 @@ void confirm(struct device *device)
     confirm_image(device, 0);
 }
 
-unsigned holds(struct device *device, enum world_place place)
+unsigned holds_at(struct device *device, enum world_place place, uint32_t off)
 {
     struct dfu_image_header header;
-    const uint8_t *raw = boot_world_bytes(&device->world, place);
+    const uint8_t *raw = boot_world_bytes(&device->world, place) + off;
 
     return dfu_image_header_parse(raw, &header) == DFU_IMAGE_FINE ? header.version.major : 0;
+}
+
+unsigned holds(struct device *device, enum world_place place)
+{
+    return holds_at(device, place, 0);
 }
 
 unsigned start(struct device *device)

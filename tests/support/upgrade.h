@@ -58,6 +58,7 @@ void confirm_image(struct device *device, uint8_t image);
 
 /* The major version of the image in a slot; 0: there is none. */
 unsigned holds(struct device *device, enum world_place place);
+unsigned holds_at(struct device *device, enum world_place place, uint32_t off);
 
 /* Power on and start; what runs afterwards: a major version, or 0 for nothing. */
 unsigned start(struct device *device);

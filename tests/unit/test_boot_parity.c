@@ -59,7 +59,7 @@ static void put_update(struct device *d, uint8_t major, uint32_t size)
 {
     struct test_recipe recipe = { .version = { .major = major } };
 
-    put_recipe_at(d, WORLD_SEC, update_off(d), &recipe, size);
+    put_recipe(d, WORLD_SEC, &recipe, size);
 }
 
 static unsigned secondary_holds(struct device *d)
@@ -234,7 +234,7 @@ static void wrong_load_addr_T12(void **state)
 
             d->world.cfg.check_load_addr = true;
             wipe(d, WORLD_SEC, 0, d->world.area[WORLD_SEC].size);
-            put_recipe_at(d, WORLD_SEC, update_off(d), &recipe, NEW_SIZE);
+            put_recipe(d, WORLD_SEC, &recipe, NEW_SIZE);
             request(d, false);
             assert_int_equal(start(d), is_right ? NEW : OLD);
             if (!is_right) {
