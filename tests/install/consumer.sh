@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 #
-# consumer.sh WORK_DIR: install the release build into a folder that is then moved, and build
-# examples/consumer against it through CMake (shared and static) and pkg-config.
+# consumer.sh WORK_DIR: install the release build into a folder that is then moved, and build the
+# examples against it through CMake (shared and static) and pkg-config (both, too). What
+# examples/images makes is judged by the installed dfu and by imgtool.
 set -euo pipefail
 
 source=$DFU_SOURCE_DIR
@@ -20,22 +21,71 @@ install_and_move() {
     mv "$work/installed" "$root"
 }
 
-with_cmake() { # NAME OPTION...
-    local name=$1
-    shift
-    cmake -S "$source/examples/consumer" -B "$work/$name" -G Ninja -DCMAKE_PREFIX_PATH="$root" "$@" \
+with_cmake() { # EXAMPLE NAME OPTION...
+    local example=$1 build=$work/$1-$2
+    shift 2
+    cmake -S "$source/examples/$example" -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$root" "$@" \
         --log-level=WARNING >/dev/null
-    cmake --build "$work/$name"
-    "$work/$name/consumer"
+    cmake --build "$build"
+    program=$build/$example
 }
 
-with_pkg_config() {
-    local libraries pc
+with_pkg_config() { # EXAMPLE OPTION...
+    local example=$1 libraries pc
+    shift
     pc=$(find "$root" -name dfukit.pc)
     export PKG_CONFIG_PATH=${pc%/*}
-    read -ra libraries < <(pkg-config --cflags --libs dfukit)
-    gcc "$source/examples/consumer/main.c" "${libraries[@]}" -o "$work/by-pkg-config"
-    LD_LIBRARY_PATH=$(pkg-config --variable=libdir dfukit) "$work/by-pkg-config"
+    libdir=$(pkg-config --variable=libdir dfukit)
+    read -ra libraries < <(pkg-config --cflags --libs "$@" dfukit libcrypto)
+    program=$work/$example-by-pkg-config$*
+    gcc -Wall -Wextra -Werror "$source/examples/$example/main.c" "${libraries[@]}" -o "$program"
+}
+
+# The archive itself, so that the linker cannot take the shared library.
+with_pkg_config_static() { # EXAMPLE
+    local libraries
+    with_pkg_config "$1"
+    read -ra libraries < <(pkg-config --static --cflags --libs dfukit libcrypto |
+        sed 's/-ldfukit/-l:libdfukit.a/')
+    program=$work/$1-by-pkg-config-static
+    gcc "$source/examples/$1/main.c" "${libraries[@]}" -o "$program"
+}
+
+is_refused() { # COMMAND...
+    if "$@" 2>"$work/refusal"; then
+        echo "not refused: $*" && return 1
+    fi
+    cat "$work/refusal"
+}
+
+make_keys() {
+    head -c 20000 /dev/urandom >"$work/app.bin"
+    "$root/bin/dfu" keygen -k "$work/other.pem" -t ed25519
+    local kind
+    for kind in rsa-2048 ecdsa-p256 ecdsa-p384 ed25519; do
+        "$root/bin/dfu" keygen -k "$work/$kind.pem" -t "$kind"
+        "$root/bin/dfu" getpub -k "$work/$kind.pem" -e pem -o "$work/$kind-pub.pem"
+    done
+    "$root/bin/dfu" getpub -k "$work/other.pem" -e pem -o "$work/other-pub.pem"
+}
+
+reads_verifies_and_writes() { # images PROGRAM, as $program
+    local kind image=$work/image.bin
+    for kind in rsa-2048 ecdsa-p256 ecdsa-p384 ed25519; do
+        "$program" make "$work/app.bin" "$work/$kind.pem" "$image" 1.2.3
+        "$program" show "$image" | grep "version 1.2.3+0, program of 20000 bytes at 512" >/dev/null
+        "$program" verify "$image" "$work/$kind-pub.pem" | grep "^trusted: " >/dev/null
+        "$root/bin/dfu" verify -k "$work/$kind-pub.pem" "$image" | grep correctly >/dev/null
+        "$source/build/venv/bin/imgtool" verify -k "$work/$kind.pem" "$image" | grep correctly >/dev/null
+        "$root/bin/dfu" sign -k "$work/$kind.pem" -v 1.2.3 -H 512 --pad-header -S 0x10000 \
+            "$work/app.bin" "$work/signed.bin" >/dev/null
+        "$program" verify "$work/signed.bin" "$work/$kind-pub.pem" | grep "^trusted: " >/dev/null
+        is_refused "$program" verify "$image" "$work/other-pub.pem"
+        printf '\377\376' | dd of="$image" bs=1 seek=1000 conv=notrunc status=none
+        is_refused "$program" verify "$image" "$work/$kind-pub.pem"
+    done
+    is_refused "$program" show "$work/app.bin"
+    is_refused "$program" make "$work/app.bin" "$work/app.bin" "$image" 1.2.3
 }
 
 shows_only_dfu_names() {
@@ -55,7 +105,19 @@ brings_its_documentation() {
 
 install_and_move
 brings_its_documentation
-with_cmake shared
-with_cmake static -DSTATIC=ON
-with_pkg_config
+make_keys
+for style in shared static; do
+    for example in consumer images; do
+        with_cmake $example $style "-DSTATIC=$([ $style = static ] && echo ON || echo OFF)"
+        if [ $example = images ]; then reads_verifies_and_writes; else "$program"; fi
+    done
+done
+with_pkg_config consumer
+LD_LIBRARY_PATH=$libdir "$program"
+with_pkg_config_static images
+reads_verifies_and_writes
+with_pkg_config images
+export LD_LIBRARY_PATH=$libdir
+reads_verifies_and_writes
+unset LD_LIBRARY_PATH
 shows_only_dfu_names
