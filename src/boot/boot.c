@@ -393,7 +393,7 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
 
     for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
         if (start->jobs[i].is_tried) {
-            (void)locate_update(&start->jobs[i].pair, DFU_SWAP_NONE);
+            (void)locate_update(&start->jobs[i].pair, DFU_SWAP_NONE, DFU_SWAP_NONE);
         }
         err = verify(&start->jobs[i], i == 0 ? &out->header : &header, &out->fault);
         out->fault_image = err ? i : 0;

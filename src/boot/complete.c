@@ -11,12 +11,41 @@ static bool is_confirming(enum dfu_swap_type type)
     return type == DFU_SWAP_PERM || type == DFU_SWAP_REVERT;
 }
 
+/* A finished trailer needs no records. Where it was made anew while the secondary asked for the old
+ * image, the first of them says so, and the second that the request is withdrawn: an erase that is
+ * torn in between may leave the request's magic without what else it said. */
+#define WITHDRAWING 0x57u
+#define WITHDRAWN   0x01u
+
+static int write_mark(const struct swap *swap, uint32_t index, uint8_t value)
+{
+    return dfu_area_write_padded(swap->pair->primary,
+                                 swap->at.status + index * swap->at.status_stride, &value,
+                                 sizeof value);
+}
+
+int swap_is_withdrawing(const struct swap *swap)
+{
+    uint8_t mark;
+    int err = dfu_area_read(swap->pair->primary, swap->at.status, &mark, sizeof mark);
+
+    if (err) {
+        return err;
+    }
+    return mark == WITHDRAWING ? dfu_area_is_erased(swap->pair->primary,
+                                                    swap->at.status + swap->at.status_stride, 1)
+                               : 0;
+}
+
 static int write_finished_trailer(const struct swap *swap)
 {
     const struct dfu_slot_map *map = swap->pair->cfg->map;
     const struct dfu_area *primary = swap->pair->primary;
     int err = slot_erase_trailer(swap->pair, primary);
 
+    if (!err && !is_confirming(swap->type)) {
+        err = write_mark(swap, 0, WITHDRAWING);
+    }
     if (!err && swap->type != DFU_SWAP_NONE) {
         err = dfu_trailer_write_swap_info(map, primary, swap->type, swap->pair->image);
     }
@@ -46,7 +75,10 @@ static int rebuild_trailer(const struct swap *swap)
     if (!err) {
         err = write_finished_trailer(swap);
     }
-    return err ? err : slot_erase_trailer(swap->pair, swap->pair->secondary);
+    if (!err) {
+        err = slot_erase_trailer(swap->pair, swap->pair->secondary);
+    }
+    return err ? err : write_mark(swap, 1, WITHDRAWN);
 }
 
 /* copy_done beside an image_ok that reads erased would mean revert, so it waits for image_ok. A

@@ -25,7 +25,7 @@ void locate_announce(const struct boot_pair *pair)
     }
 }
 
-int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded)
+int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded, enum dfu_swap_type decided)
 {
     uint32_t staged = dfu_slot_upload_offset(pair->cfg->map, pair->image);
     struct dfu_image_header header;
@@ -40,7 +40,7 @@ int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded)
     if (recorded != DFU_SWAP_REVERT) {
         locate_announce(pair);
     }
-    is_back = recorded == DFU_SWAP_REVERT || asked_for(pair) == DFU_SWAP_REVERT;
+    is_back = decided == DFU_SWAP_REVERT || asked_for(pair) == DFU_SWAP_REVERT;
     pair->update_off = is_back ? 0 : staged;
     err = slot_header_read(pair->secondary, pair->update_off, &header);
     if (err != DFU_ERR_FORMAT) {

@@ -10,9 +10,9 @@
 
 #include "boot/strategy.h"
 
-/* Fill pair->update_off: where the image should be that the trailers, or a swap recorded as of
- * this type, ask for; if there is none, the other place. */
-int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded);
+/* Fill pair->update_off: where the image should be that the trailers ask for, or that a swap needs
+ * which is decided; if there is none, the other place. recorded: what MCUboot would know of it. */
+int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded, enum dfu_swap_type decided);
 
 /* Print what the trailers ask for now; in other modes nothing. */
 void locate_announce(const struct boot_pair *pair);

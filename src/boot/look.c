@@ -75,7 +75,7 @@ static int look_at_slots(struct boot_pair *pair)
     if (has_too_many_sectors(pair, pair->secondary)) {
         locate_announce(pair); /* without a list MCUboot looks twice */
     }
-    err = locate_update(pair, DFU_SWAP_NONE);
+    err = locate_update(pair, DFU_SWAP_NONE, DFU_SWAP_NONE);
     if (err) {
         return err;
     }
@@ -110,6 +110,7 @@ static int look_at_trailers(const struct boot_pair *pair, struct boot_facts *fac
 static int compare_sizes(const struct boot_pair *pair, struct boot_facts *facts,
                          const struct swap *swap)
 {
+    struct boot_pair as_recorded = *pair;
     uint32_t recorded, fresh;
     int err;
 
@@ -117,9 +118,12 @@ static int compare_sizes(const struct boot_pair *pair, struct boot_facts *facts,
         facts->primary.copy_done != DFU_FLAG_UNSET || facts->primary.swap_type == DFU_SWAP_NONE) {
         return DFU_OK;
     }
+    if (facts->primary.swap_type == DFU_SWAP_REVERT) {
+        as_recorded.update_off = 0; /* whatever the secondary now seems to ask for */
+    }
     err = swap_recorded_size(swap, &recorded);
     if (!err) {
-        err = swap_new_size(pair, &fresh);
+        err = swap_new_size(&as_recorded, &fresh);
     }
     facts->is_size_known = !err && recorded == fresh;
     return err;
@@ -200,12 +204,30 @@ static int look_at_records(struct boot_facts *facts, struct swap *swap)
     return read_progress(facts, swap);
 }
 
+/* A request that was being withdrawn asks for nothing. */
+static int drop_withdrawn(struct boot_facts *facts, const struct swap *swap)
+{
+    int is_void = 0;
+
+    if (facts->primary.magic == DFU_MAGIC_GOOD && facts->primary.copy_done == DFU_FLAG_SET &&
+        facts->secondary.magic != DFU_MAGIC_UNSET) {
+        is_void = swap_is_withdrawing(swap);
+    }
+    if (is_void > 0) {
+        facts->secondary = empty_trailer;
+    }
+    return is_void < 0 ? is_void : DFU_OK;
+}
+
 static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts, struct swap *swap)
 {
     int err = swap_init(swap, pair, facts->primary.swap_type);
 
     if (!err) {
         err = look_at_own_records(facts, swap);
+    }
+    if (!err) {
+        err = drop_withdrawn(facts, swap);
     }
     announce_status(pair, facts, swap);
     if (!err && boot_source_of(facts) == BOOT_SOURCE_NONE) {
@@ -223,7 +245,8 @@ static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts
 
 /* Before a swap the primary's header is enough, in swap using scratch not even that; nor where a
  * broken primary may be filled. */
-static int look_at_headers_in_place(struct boot_pair *pair, enum dfu_swap_type recorded)
+static int look_at_headers_in_place(struct boot_pair *pair, enum dfu_swap_type recorded,
+                                    enum dfu_swap_type decided)
 {
     bool is_needed = !pair->cfg->bootstrap && pair->cfg->map->mode != DFU_MODE_SWAP_SCRATCH;
     struct dfu_image_header header;
@@ -236,7 +259,16 @@ static int look_at_headers_in_place(struct boot_pair *pair, enum dfu_swap_type r
     if (err == DFU_ERR_FORMAT && !is_needed) {
         return DFU_OK;
     }
-    return err ? err : locate_update(pair, recorded);
+    return err ? err : locate_update(pair, recorded, decided);
+}
+
+/* Torn trailers may seem to ask for something else. */
+static enum dfu_swap_type decided_type(const struct boot_facts *facts)
+{
+    struct boot_facts able = *facts;
+
+    able.can_upgrade = true;
+    return boot_decide(&able).type;
 }
 
 /* A begun swap needs the headers where its progress puts them. */
@@ -249,7 +281,7 @@ static int look_at_headers(struct boot_pair *pair, const struct boot_facts *fact
     int err;
 
     if (facts->done == 0) {
-        err = look_at_headers_in_place(pair, recorded);
+        err = look_at_headers_in_place(pair, recorded, decided_type(facts));
     } else {
         for (int slot = 0; slot < 2 && recorded != DFU_SWAP_REVERT; slot++) {
             locate_announce(pair);

@@ -97,13 +97,17 @@ static int ask_back(const struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
     struct dfu_slot_state secondary;
+    bool asks;
     int err = dfu_slot_state_read(pair->cfg->map, pair->secondary, &secondary);
 
     if (err) {
         return err;
     }
     boot_emit_trailer(pair, "Secondary image", &secondary);
-    if (secondary.magic == DFU_MAGIC_GOOD) {
+    /* What asks for something else is the rest of a torn erase. */
+    asks = pair->cfg->map->mode == DFU_MODE_SWAP_OFFSET ? secondary.copy_done == DFU_FLAG_SET
+                                                        : secondary.image_ok == DFU_FLAG_SET;
+    if (secondary.magic == DFU_MAGIC_GOOD && asks) {
         return DFU_OK;
     }
     return pair->cfg->strategy->plan->request_back(swap);

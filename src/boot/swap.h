@@ -44,6 +44,10 @@ int swap_prepare(struct swap *swap);
 /* A request_back: as a request for a permanent swap. */
 int swap_request_back(const struct swap *swap);
 
+/* 1 if the secondary's trailer is one that a finished swap was about to erase, 0 if not, or a
+ * negative error. Only for a primary whose trailer has copy_done. */
+int swap_is_withdrawing(const struct swap *swap);
+
 /* image_ok for an image that need not prove itself, then copy_done. */
 int swap_complete(const struct swap *swap);
 

@@ -135,15 +135,33 @@ static int offset_ready(struct swap *swap)
     return err ? err : count_sectors(swap, false, &swap->used[1]);
 }
 
+/* 1 if nothing is left to be erased: a start whose flags refuse to be written comes by here again
+ * and again. */
+static int is_finished(const struct swap *swap)
+{
+    const struct dfu_area *secondary = swap->pair->secondary;
+    struct dfu_sector first;
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(swap->pair->cfg->map, secondary, &at);
+
+    if (!err) {
+        err = dfu_area_sector_at(secondary, at.status, &first);
+    }
+    if (!err) {
+        err = dfu_area_is_erased(secondary, 0, swap->unit);
+    }
+    return err <= 0 ? err : dfu_area_is_erased(secondary, first.off, secondary->size - first.off);
+}
+
 /* What a revert leaves in the secondary's first sector is the header of an image that is whole
  * only in the primary. */
 static int offset_finish(const struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
-    int err;
+    int err = swap->type == DFU_SWAP_REVERT ? is_finished(swap) : 1;
 
-    if (swap->type != DFU_SWAP_REVERT) {
-        return DFU_OK;
+    if (err != 0) {
+        return err < 0 ? err : DFU_OK;
     }
     err = slot_erase_span(pair, pair->secondary, 0, swap->unit);
     return err ? err : slot_erase_trailer(pair, pair->secondary);

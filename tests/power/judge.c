@@ -36,19 +36,25 @@ __attribute__((format(printf, 2, 3))) bool story_fail(struct story *s, const cha
 
 bool story_is_swap(const struct story *s)
 {
-    return s->spec.strategy == STORY_MOVE;
+    return s->spec.strategy == STORY_MOVE || s->spec.strategy == STORY_OFFSET ||
+           s->spec.strategy == STORY_SCRATCH;
 }
 
 /* ---- What the flash says ---- */
 
 struct facts {
-    struct dfu_slot_state pri, sec;
+    struct dfu_slot_state pri, sec, scr;
 };
 
 static struct facts look(const struct story *s)
 {
-    struct facts facts;
+    struct facts facts = { .scr = { DFU_MAGIC_UNSET, DFU_FLAG_UNSET, DFU_FLAG_UNSET, DFU_SWAP_NONE,
+                                    0 } };
 
+    if (s->world.map.scratch &&
+        dfu_slot_state_read(&s->world.map, s->world.map.scratch, &facts.scr)) {
+        abort();
+    }
     if (dfu_slot_state_read(&s->world.map, &s->world.area[WORLD_PRI], &facts.pri) ||
         dfu_slot_state_read(&s->world.map, &s->world.area[WORLD_SEC], &facts.sec)) {
         (void)fprintf(stderr, "power: a trailer cannot be read\n");
@@ -57,22 +63,36 @@ static struct facts look(const struct story *s)
     return facts;
 }
 
+/* With an offset the new image waits, and is put back, one sector up. */
 static bool holds(const struct story *s, enum world_place place, enum image image)
 {
+    bool is_staged = place == WORLD_SEC && image == NEW;
+    uint32_t off = is_staged ? dfu_slot_upload_offset(&s->world.map, 0) : 0;
+    const uint8_t *at = boot_world_bytes(&s->world, place) + off;
+
     if (place == WORLD_PRI) {
-        return memcmp(boot_world_bytes(&s->world, place), s->image[image], s->size[image]) == 0;
+        return memcmp(at, s->image[image], s->size[image]) == 0;
     }
-    return memcmp(boot_world_bytes(&s->world, place), s->closed[image], s->closed_size[image]) == 0;
+    return memcmp(at, s->closed[image], s->closed_size[image]) == 0;
 }
 
 /* A trial counts as run once its copy_done was begun: from then on the loader goes back unless
  * the application confirms. A torn copy_done counts as begun; where it cannot be written again,
- * the loader asks for the way back in the secondary before it makes the trailer anew. */
+ * the loader asks for the way back in the secondary before it makes the trailer anew, or notes it
+ * in the scratch area. */
 static bool is_trial_over(const struct story *s, const struct facts *f)
 {
+    bool asks_back = s->spec.strategy == STORY_OFFSET ? f->sec.copy_done == DFU_FLAG_SET
+                                                      : f->sec.image_ok == DFU_FLAG_SET;
+
+    bool is_withdrawn = f->pri.magic == DFU_MAGIC_GOOD && f->pri.copy_done == DFU_FLAG_SET;
+
     if (f->sec.magic == DFU_MAGIC_GOOD) {
-        return s->spec.is_sticky && f->sec.image_ok == DFU_FLAG_SET && holds(s, WORLD_PRI, NEW) &&
+        return s->spec.is_sticky && (asks_back || is_withdrawn) && holds(s, WORLD_PRI, NEW) &&
                holds(s, WORLD_SEC, OLD);
+    }
+    if (s->spec.is_sticky && f->scr.magic == DFU_MAGIC_GOOD && f->scr.copy_done == DFU_FLAG_SET) {
+        return true;
     }
     return f->pri.magic == DFU_MAGIC_GOOD && f->pri.copy_done != DFU_FLAG_UNSET &&
            f->pri.image_ok == DFU_FLAG_UNSET;

@@ -145,9 +145,7 @@ static void visit_field(struct story *s, struct story_path *path, const struct w
     if (op->kind != DFU_SIM_WRITE || op->len > FIELD_MAX) {
         return;
     }
-    /* One known pair does end badly (docs/TESTING.md), so pairs leave the unseen tear out. */
-    for (uint32_t edge = s->spec.is_sticky && !s->is_pairing ? UNSEEN : ONE_BIT; edge <= ONE_BIT;
-         edge++) {
+    for (uint32_t edge = s->spec.is_sticky ? UNSEEN : ONE_BIT; edge <= ONE_BIT; edge++) {
         s->tally.cuts++;
         set_cut(path, DFU_SIM_CUT_BEFORE, path->cuts[path->cut_count - 1].op, 0);
         path->cuts[path->cut_count - 1].edge = edge;
@@ -292,9 +290,7 @@ void story_every_pair(struct story *s, enum story_stage stage, unsigned tears)
     struct pair pair = { OLD_STAYS, tears };
 
     story_reset(s);
-    s->is_pairing = true;
     visit_cuts(s, &path, s->start[stage], &journal, tears, cut_next_boot, &pair);
-    s->is_pairing = false;
     boot_world_journal_free(&journal);
 }
 
@@ -383,7 +379,7 @@ void story_random_chains(struct story *s, unsigned count, uint64_t seed)
         do {
             path.stage = (enum story_stage)(next_random(&state) % STAGES);
         } while (!s->has[path.stage]);
-        path.cut_count = 1 + (unsigned)(next_random(&state) % 5);
+        path.cut_count = 1 + (unsigned)(next_random(&state) % STORY_CUTS_MAX);
         for (unsigned j = 0; j < path.cut_count; j++) {
             bool is_app = j == 0 && (path.stage == STAGE_REQUEST || path.stage == STAGE_CONFIRM);
 

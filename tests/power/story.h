@@ -15,16 +15,28 @@
 #include "test_image.h"
 #include "boot_world.h"
 
-#define STORY_CUTS_MAX 8
+#define STORY_CUTS_MAX 10
 
-/* The last two overwrite with what a compressed update decodes to. */
+/* Unpacking overwrites with what a compressed update decodes to. */
 enum story_strategy {
     STORY_MOVE,
     STORY_OVERWRITE,
     STORY_FAST,
+    STORY_OFFSET,
+    STORY_SCRATCH,
     STORY_UNPACK,
     STORY_UNPACK_FAST,
     STORY_STRATEGIES
+};
+
+/* Sectors of both slots, where n of size s are an equal slot. */
+enum story_geometry {
+    GEOMETRY_EQUAL,    /* n of s in both */
+    GEOMETRY_MIXED,    /* larger ones first, the same in both */
+    GEOMETRY_COARSE,   /* 2s in the secondary: a border of the primary is none there */
+    GEOMETRY_FINE,     /* 2s in the primary */
+    GEOMETRY_CROSSING, /* first the primary's are smaller, then the secondary's */
+    GEOMETRIES
 };
 enum story_stage { STAGE_REQUEST, STAGE_UPGRADE, STAGE_REVERT, STAGE_CONFIRM, STAGES };
 
@@ -33,7 +45,9 @@ struct story_spec {
     enum story_strategy strategy;
     uint8_t write_size, erased;
     uint32_t sector, sectors; /* of the secondary */
-    uint32_t extra;           /* sectors more in the primary: 0 or 1 */
+    uint32_t extra; /* sectors more in the primary; with an offset in the secondary: 0, 1 */
+    enum story_geometry geometry; /* other than equal: n a multiple of 4 */
+    uint32_t scratch;             /* sectors of s in the scratch area */
     uint16_t max_sectors;
     uint32_t old_size, new_size; /* whole images; 0: the largest that fits */
     bool is_permanent;
@@ -74,6 +88,8 @@ struct story;
 struct story *story_open(const struct story_spec *spec, EVP_PKEY *key, char *why, size_t why_size);
 void story_close(struct story *story);
 
+const char *story_strategy_name(enum story_strategy strategy);
+
 /* Whether this story has the stage. */
 bool story_has(const struct story *story, enum story_stage stage);
 
@@ -85,7 +101,7 @@ void story_every_cut(struct story *story, enum story_stage stage, unsigned tears
 /* Every cut in a stage, and for each every cut in the boot after it. */
 void story_every_pair(struct story *story, enum story_stage stage, unsigned tears);
 
-/* Random stages with up to five cuts each, from the seed alone. */
+/* Random stages with up to ten cuts each, from the seed alone. */
 void story_random_chains(struct story *story, unsigned count, uint64_t seed);
 
 /* One path the long way round: through the real calls, power really failing under them. */

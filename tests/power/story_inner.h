@@ -36,7 +36,6 @@ struct story {
     const struct story_path *path; /* being followed, for the failure report */
     FILE *verbose;
     bool is_failed;
-    bool is_pairing; /* two cuts: see visit_field */
 };
 
 /* ---- judge.c: what must come out, and whether it does ---- */

@@ -95,11 +95,59 @@ static uint16_t key_size_of(const struct story_spec *spec)
     return (uint16_t)round_up(len, spec->write_size > 8 ? spec->write_size : 8);
 }
 
+static enum dfu_boot_mode mode_of(enum story_strategy strategy)
+{
+    switch (strategy) {
+    case STORY_MOVE: return DFU_MODE_SWAP_MOVE;
+    case STORY_OFFSET: return DFU_MODE_SWAP_OFFSET;
+    case STORY_SCRATCH: return DFU_MODE_SWAP_SCRATCH;
+    default: return DFU_MODE_OVERWRITE;
+    }
+}
+
+static void add_run(struct world_area_spec *area, uint32_t size, uint32_t count)
+{
+    area->runs[area->run_count++] = (struct dfu_sector_run){ size, count };
+    area->size += size * count;
+}
+
+/* Half a slot of one sector size, then half of another. */
+static void lay_slot(const struct story_spec *spec, bool is_primary, struct world_area_spec *area)
+{
+    static const uint8_t factors[GEOMETRIES][2][2] = {
+        [GEOMETRY_MIXED] = { { 2, 1 }, { 2, 1 } },
+        [GEOMETRY_COARSE] = { { 1, 1 }, { 2, 2 } },
+        [GEOMETRY_FINE] = { { 2, 2 }, { 1, 1 } },
+        [GEOMETRY_CROSSING] = { { 1, 2 }, { 2, 1 } },
+    };
+    const uint8_t *factor = factors[spec->geometry][is_primary ? 0 : 1];
+    bool has_extra = is_primary == (spec->strategy != STORY_OFFSET);
+
+    if (spec->geometry == GEOMETRY_EQUAL) {
+        add_run(area, spec->sector, spec->sectors + (has_extra ? spec->extra : 0));
+        return;
+    }
+    for (int half = 0; half < 2; half++) {
+        add_run(area, spec->sector * factor[half], spec->sectors / 2 / factor[half]);
+    }
+}
+
+static void lay_areas(const struct story_spec *spec, struct world_spec *world)
+{
+    lay_slot(spec, true, &world->areas[WORLD_PRI]);
+    lay_slot(spec, false, &world->areas[WORLD_SEC]);
+    if (spec->strategy == STORY_SCRATCH) {
+        add_run(&world->areas[WORLD_SCR], spec->sector, spec->scratch);
+        world->areas[WORLD_SCR].write_size = spec->write_size;
+    }
+    world->areas[WORLD_PRI].write_size = world->areas[WORLD_SEC].write_size = spec->write_size;
+}
+
 static void build_world(struct story *s, EVP_PKEY *key)
 {
     const struct story_spec *spec = &s->spec;
     struct world_spec world = {
-        .mode = story_is_swap(s) ? DFU_MODE_SWAP_MOVE : DFU_MODE_OVERWRITE,
+        .mode = mode_of(spec->strategy),
         .is_fast = spec->strategy == STORY_FAST || spec->strategy == STORY_UNPACK_FAST,
         .unpacks = is_packed(s),
         .max_align = spec->write_size > 8 ? spec->write_size : 8,
@@ -112,14 +160,7 @@ static void build_world(struct story *s, EVP_PKEY *key)
         .guard = spec->sector * GUARD_SECTORS,
     };
 
-    for (int i = WORLD_PRI; i <= WORLD_SEC; i++) {
-        uint32_t count = spec->sectors + (i == WORLD_PRI ? spec->extra : 0);
-
-        world.areas[i] = (struct world_area_spec){ .size = spec->sector * count,
-                                                   .write_size = spec->write_size,
-                                                   .runs = { { spec->sector, count } },
-                                                   .run_count = 1 };
-    }
+    lay_areas(spec, &world);
     if (spec->is_signed) {
         int len = i2d_PUBKEY(key, &s->key_der);
 
@@ -138,7 +179,8 @@ static bool fill(struct story *s)
     const struct dfu_area *pri = &s->world.area[WORLD_PRI];
 
     boot_world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
-    boot_world_load(&s->world, WORLD_SEC, 0, s->closed[NEW], s->closed_size[NEW]);
+    boot_world_load(&s->world, WORLD_SEC, dfu_slot_upload_offset(&s->world.map, 0), s->closed[NEW],
+                    s->closed_size[NEW]);
     return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_image_ok(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_copy_done(&s->world.map, pri) == 0);

@@ -11,9 +11,17 @@
 
 #include "story.h"
 
-static const char *const strategies[STORY_STRATEGIES] = { "move", "overwrite", "overwrite-fast",
-                                                          "unpack", "unpack-fast" };
+static const char *const strategies[STORY_STRATEGIES] = {
+    "move", "overwrite", "overwrite-fast", "offset", "scratch", "unpack", "unpack-fast"
+};
+static const char *const geometries[GEOMETRIES] = { "equal", "mixed", "coarse", "fine",
+                                                    "crossing" };
 static const char *const stages[STAGES] = { "request", "upgrade", "revert", "confirm" };
+
+const char *story_strategy_name(enum story_strategy strategy)
+{
+    return strategies[strategy];
+}
 
 static void put_cut(const struct story_path *path, unsigned i, char *out, size_t size)
 {
@@ -43,7 +51,12 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
         spec->is_permanent ? "permanent" : "test", spec->is_confirmed ? "confirmed" : "factory",
         spec->is_signed ? "ed25519" : "hash", spec->is_sticky ? "sticky" : "plain",
         spec->is_unchecked ? "unchecked" : "checked", stages[path->stage]);
-    if (spec->crypt_len > 0) { /* before "cuts=" */
+    if (spec->strategy == STORY_SCRATCH) { /* before "cuts=" */
+        len = strlen(out) - strlen("cuts=");
+        (void)snprintf(out + len, size - len, "%s,scr=%u,cuts=", geometries[spec->geometry],
+                       spec->scratch);
+    }
+    if (spec->crypt_len > 0) { /* there, too */
         len = strlen(out) - strlen("cuts=");
         (void)snprintf(out + len, size - len, "aes=%u,%s,cuts=", spec->crypt_len,
                        spec->keeps_wrapped_keys ? "wrapped" : "unwrapped");
@@ -105,6 +118,12 @@ static bool parse_name(const char *text, struct story_spec *spec, struct story_p
             return true;
         }
     }
+    for (int i = 0; i < GEOMETRIES; i++) {
+        if (strcmp(text, geometries[i]) == 0) {
+            spec->geometry = (enum story_geometry)i;
+            return true;
+        }
+    }
     spec->is_permanent |= strcmp(text, "permanent") == 0;
     spec->is_confirmed |= strcmp(text, "confirmed") == 0;
     spec->is_signed |= strcmp(text, "ed25519") == 0;
@@ -129,6 +148,8 @@ static bool parse_number(const char *text, struct story_spec *spec)
         spec->erased = (uint8_t)value;
     } else if (sscanf(text, "n=%u", &value) == 1) {
         spec->max_sectors = (uint16_t)value;
+    } else if (sscanf(text, "scr=%u", &value) == 1) {
+        spec->scratch = value;
     } else if (sscanf(text, "aes=%u", &value) == 1) {
         spec->crypt_len = (uint8_t)value;
     } else if (sscanf(text, "old=%u", &value) == 1) {

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const uint8_t write_sizes[] = { 1, 2, 4, 8, 16, 32 };
+static const uint8_t erased_values[] = { 0xff, 0x00 };
+
+struct layout {
+    uint32_t sector, sectors, extra;
+    uint16_t max_sectors;
+    enum story_geometry geometry;
+    uint32_t scratch;
+};
+
+/* 16 and 32 byte units make the trailer of the smaller sectors several sectors long. */
+static const struct layout layouts[] = {
+    { 1024, 3, 1, 8, GEOMETRY_EQUAL, 0 },  { 1024, 4, 0, 8, GEOMETRY_EQUAL, 0 },
+    { 512, 7, 1, 8, GEOMETRY_EQUAL, 0 },   { 512, 12, 1, 16, GEOMETRY_EQUAL, 0 },
+    { 256, 20, 1, 24, GEOMETRY_EQUAL, 0 },
+};
+
+/* The last two are tried in full campaigns only. */
+static const struct layout scratch_layouts[] = {
+    { 1024, 3, 0, 8, GEOMETRY_EQUAL, 1 },  { 512, 7, 0, 8, GEOMETRY_EQUAL, 2 },
+    { 512, 8, 0, 8, GEOMETRY_MIXED, 2 },   { 512, 8, 0, 8, GEOMETRY_COARSE, 2 },
+    { 512, 8, 0, 8, GEOMETRY_FINE, 3 },    { 256, 16, 0, 16, GEOMETRY_CROSSING, 2 },
+    { 256, 20, 0, 24, GEOMETRY_EQUAL, 2 }, { 1024, 4, 0, 8, GEOMETRY_EQUAL, 3 },
+};
+
+/* 0: the largest that fits. old longer than new, the reverse, less than a sector, exactly whole
+ * sectors, one byte more. */
+static const uint32_t sizes[][2] = {
+    { 200, 250 }, { 700, 0 }, { 0, 300 }, { 0, 0 }, { 1024, 1025 },
+};
+
+char *plan_row_name(const struct plan_row *row, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%-14s %-14s %2u  %02x  %s", story_strategy_name(row->strategy),
+                   row->what, row->write_size, row->erased, row->encryption);
+    return out;
+}
+
+static bool is_same(const struct plan_row *a, const struct plan_row *b)
+{
+    return a->strategy == b->strategy && strcmp(a->what, b->what) == 0 &&
+           a->write_size == b->write_size && a->erased == b->erased &&
+           strcmp(a->encryption, b->encryption) == 0;
+}
+
+static void note_size(struct plan_row *row, const struct story_spec *spec)
+{
+    for (unsigned i = 0; i < row->size_count; i++) {
+        if (row->sizes[i][0] == spec->old_size && row->sizes[i][1] == spec->new_size) {
+            return;
+        }
+    }
+    if (row->size_count < SIZES_MAX) {
+        row->sizes[row->size_count][0] = spec->old_size;
+        row->sizes[row->size_count++][1] = spec->new_size;
+    }
+}
+
+static void too_large(void)
+{
+    (void)fprintf(stderr, "power: the plan is too large\n");
+    exit(2);
+}
+
+static size_t row_of(struct plan *plan, const struct story_spec *spec, const char *what)
+{
+    struct plan_row row = { .strategy = spec->strategy,
+                            .what = what,
+                            .write_size = spec->write_size,
+                            .erased = spec->erased };
+    size_t i = 0;
+
+    if (spec->crypt_len > 0) {
+        (void)snprintf(row.encryption, sizeof row.encryption, "AES-%u%s", spec->crypt_len * 8u,
+                       spec->keeps_wrapped_keys ? " wrapped" : "");
+    } else {
+        (void)snprintf(row.encryption, sizeof row.encryption, "none");
+    }
+    while (i < plan->row_count && !is_same(&plan->rows[i], &row)) {
+        i++;
+    }
+    if (i == plan->row_count) {
+        if (i == ROWS_MAX) {
+            too_large();
+        }
+        plan->rows[plan->row_count++] = row;
+    }
+    return i;
+}
+
+static void add_job(struct plan *plan, const struct story_spec *spec, enum depth depth,
+                    const char *what)
+{
+    size_t row = row_of(plan, spec, what);
+    char name[128];
+
+    if (plan->only && !strstr(plan_row_name(&plan->rows[row], name, sizeof name), plan->only)) {
+        return;
+    }
+    if (plan->job_count == JOBS_MAX) {
+        too_large();
+    }
+    plan->rows[row].has_geometry[spec->geometry] = true;
+    note_size(&plan->rows[row], spec);
+    plan->jobs[plan->job_count++] = (struct job){ *spec, depth, row };
+}
+
+static void add_twice(struct plan *plan, struct story_spec spec, enum depth depth, const char *what)
+{
+    add_job(plan, &spec, depth, what);
+    spec.is_sticky = true;
+    add_job(plan, &spec, depth, what);
+}
+
+static struct story_spec spec_of(enum story_strategy strategy, uint8_t write_size, uint8_t erased,
+                                 const struct layout *layout, const uint32_t size[2])
+{
+    bool takes_extra = strategy == STORY_MOVE || strategy == STORY_OFFSET;
+
+    return (struct story_spec){
+        .strategy = strategy,
+        .write_size = write_size,
+        .erased = erased,
+        .sector = layout->sector,
+        .sectors = layout->sectors,
+        .extra = takes_extra ? layout->extra : 0,
+        .geometry = layout->geometry,
+        .scratch = layout->scratch > 0 ? layout->scratch : 2,
+        .max_sectors = layout->max_sectors,
+        .old_size = size[0],
+        .new_size = size[1],
+    };
+}
+
+/* Where a copy decodes, two kinds of flash stand for all: it writes like any other copy. */
+static bool is_worth_it(enum story_strategy strategy, uint8_t write_size, uint8_t erased)
+{
+    return (strategy != STORY_UNPACK && strategy != STORY_UNPACK_FAST) ||
+           (write_size == 4 && erased == 0xff) || (write_size == 16 && erased == 0x00);
+}
+
+static void plan_singles(struct plan *plan, enum story_strategy strategy, uint8_t write_size,
+                         uint8_t erased)
+{
+    bool is_scratch = strategy == STORY_SCRATCH;
+    size_t count = is_scratch ? COUNT(scratch_layouts) - (plan->is_full ? 0 : 2) : COUNT(layouts);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct layout *layout = is_scratch ? &scratch_layouts[i] : &layouts[i];
+
+        for (size_t j = 0; j < COUNT(sizes); j++) {
+            struct story_spec spec = spec_of(strategy, write_size, erased, layout, sizes[j]);
+
+            add_twice(plan, spec, SINGLES, "every cut");
+            spec.is_permanent = true;
+            add_twice(plan, spec, SINGLES, "every cut");
+            /* An image that is confirmed in writing must be kept as well. */
+            spec.is_confirmed = true;
+            spec.is_permanent = j % 2 == 1;
+            add_twice(plan, spec, SINGLES, "every cut");
+        }
+    }
+}
+
+/* A full campaign takes each of the small slots with each unit and value. */
+static void plan_pairs(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct layout small[] = { { 512, 5, 1, 6, GEOMETRY_EQUAL, 1 },
+                                           { 256, 10, 1, 12, GEOMETRY_EQUAL, 2 },
+                                           { 256, 8, 0, 8, GEOMETRY_COARSE, 2 } };
+    static const uint32_t pair_sizes[][2] = { { 700, 300 }, { 300, 700 } };
+    size_t kinds = strategy == STORY_SCRATCH && plan->is_full ? 3 : 2;
+
+    for (size_t i = 0; i < COUNT(write_sizes) * COUNT(erased_values); i++) {
+        uint8_t write_size = write_sizes[i / 2], erased = erased_values[i % 2];
+        bool is_usual = (write_size == 4 && erased == 0xff) || (write_size == 16 && erased == 0x00);
+
+        for (size_t j = 0; (plan->is_full || is_usual) && j < kinds * 2 * 2; j++) {
+            struct story_spec spec =
+                spec_of(strategy, write_size, erased, &small[j % kinds], pair_sizes[j / kinds % 2]);
+
+            spec.is_permanent = j / kinds / 2 != 0;
+            spec.is_confirmed = write_size < 16;
+            add_twice(plan, spec, PAIRS, "every pair");
+        }
+    }
+}
+
+static void plan_special(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct layout layout = { 512, 6, 1, 8, GEOMETRY_EQUAL, 2 };
+    static const uint32_t size[][2] = { { 700, 1500 }, { 0, 400 } };
+
+    for (size_t i = 0; i < 4; i++) {
+        struct story_spec spec = spec_of(strategy, 8, 0xff, &layout, size[i % 2]);
+
+        spec.is_signed = i < 2;
+        spec.is_unchecked = i >= 2;
+        spec.is_permanent = i % 2 == 1;
+        add_twice(plan, spec, SINGLES, spec.is_signed ? "Ed25519" : "not validated");
+    }
+}
+
+/* In plain cells: see "known and open" in docs/TESTING.md. */
+static void plan_encrypted_pairs(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct layout layout = { 512, 7, 1, 8, GEOMETRY_EQUAL, 2 };
+    static const uint32_t size[] = { 700, 301 };
+    struct story_spec spec = spec_of(strategy, 4, 0xff, &layout, size);
+
+    spec.crypt_len = 16;
+    add_job(plan, &spec, PAIRS, "every pair");
+}
+
+/* Encrypted images: every cut in few geometries. The last layout's trailers take several sectors. */
+static void plan_encrypted(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct layout small[] = { { 1024, 4, 1, 8, GEOMETRY_EQUAL, 1 },
+                                           { 512, 7, 1, 8, GEOMETRY_EQUAL, 2 },
+                                           { 256, 10, 1, 12, GEOMETRY_EQUAL, 2 } };
+    static const uint32_t crypt_sizes[][2] = { { 700, 301 }, { 250, 0 }, { 512, 1024 } };
+    static const struct {
+        uint8_t len, write_size, erased;
+        bool is_wrapped;
+    } ways[] = { { 16, 4, 0xff, false },
+                 { 32, 8, 0x00, false },
+                 { 32, 16, 0xff, false },
+                 { 16, 8, 0xff, true },
+                 { 32, 32, 0x00, true } };
+
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        if (!is_worth_it(strategy, ways[i].write_size, ways[i].erased)) {
+            continue;
+        }
+        for (size_t j = 0; j < 3 * 3 * 2; j++) {
+            struct story_spec spec = spec_of(strategy, ways[i].write_size, ways[i].erased,
+                                             &small[j % 3], crypt_sizes[j / 3 % 3]);
+
+            spec.crypt_len = ways[i].len;
+            spec.keeps_wrapped_keys = ways[i].is_wrapped;
+            spec.is_permanent = j >= 9;
+            spec.is_confirmed = j % 2 == 1;
+            add_twice(plan, spec, SINGLES, "every cut");
+        }
+    }
+}
+
+void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < COUNT(write_sizes); j++) {
+            for (size_t k = 0; k < COUNT(erased_values); k++) {
+                if (is_worth_it(strategies[i], write_sizes[j], erased_values[k])) {
+                    plan_singles(plan, strategies[i], write_sizes[j], erased_values[k]);
+                }
+            }
+        }
+        plan_pairs(plan, strategies[i]);
+        plan_special(plan, strategies[i]);
+        plan_encrypted(plan, strategies[i]);
+        plan_encrypted_pairs(plan, strategies[i]);
+    }
+}
