@@ -131,7 +131,8 @@ int cli_read_file(struct cli *cli, const char *path, size_t limit, uint8_t **dat
 enum cli_file_kind { CLI_FILE_PLAIN, CLI_FILE_SECRET /* readable by its owner only */ };
 
 /* Write a file so that either all of it or nothing appears under its name: a temporary file
- * beside it, synced, then renamed. Devices and pipes are written directly. */
+ * beside it, then renamed; a secret is on the disk first, for it cannot be made again. Devices and
+ * pipes are written directly. */
 int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
                    size_t len);
 

@@ -124,8 +124,8 @@ static mode_t mode_for(enum cli_file_kind kind, const struct stat *old)
 }
 
 /* All of a file under another name; *temporary is that name, NULL after an error. */
-static int write_beside(const char *path, mode_t mode, const uint8_t *data, size_t len,
-                        char **temporary)
+static int write_beside(const char *path, mode_t mode, bool must_last, const uint8_t *data,
+                        size_t len, char **temporary)
 {
     size_t size = strlen(path) + sizeof(".XXXXXX");
     int fd, err;
@@ -143,7 +143,7 @@ static int write_beside(const char *path, mode_t mode, const uint8_t *data, size
         return err;
     }
     err = write_all(fd, data, len);
-    if (!err && (fchmod(fd, mode) || fsync(fd))) {
+    if (!err && (fchmod(fd, mode) || (must_last && fsync(fd)))) {
         err = errno;
     }
     if (close(fd) && !err) {
@@ -191,8 +191,8 @@ int cli_stage_file(struct cli *cli, const char *path, enum cli_file_kind kind, c
     }
     /* Through a symbolic link to what it names: the link itself stays. */
     staged->target = exists ? realpath(path, NULL) : strdup(path);
-    err = staged->target ? write_beside(staged->target, mode_for(kind, exists ? &old : NULL), data,
-                                        len, &staged->temporary)
+    err = staged->target ? write_beside(staged->target, mode_for(kind, exists ? &old : NULL),
+                                        kind == CLI_FILE_SECRET, data, len, &staged->temporary)
                          : ENOMEM;
     if (err) {
         cli_unstage_file(staged);

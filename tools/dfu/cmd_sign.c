@@ -134,12 +134,13 @@ static int lay_out(struct sign_job *job, uint32_t payload_len, uint32_t *room)
     if (job->pads && cap < job->slot.size) {
         cap = job->slot.size;
     }
-    job->image = *room ? malloc(cap) : NULL;
+    job->image = *room ? realloc(job->input, cap) : NULL; /* one buffer: programs can be large */
     if (!job->image) {
         return cli_fail(job->cli, CLI_INTERNAL, "out of memory");
     }
+    job->input = NULL;
+    memmove(job->image + lead, job->image, job->input_len);
     memset(job->image, job->slot.erased, lead);
-    memcpy(job->image + lead, job->input, job->input_len);
     return CLI_DONE;
 }
 

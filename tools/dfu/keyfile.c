@@ -75,7 +75,44 @@ static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM 
     return 1;
 }
 
-static EVP_PKEY *decode(const uint8_t *data, size_t len, struct passphrase *passphrase)
+static EVP_PKEY *decode_der(const char *name, const uint8_t *der, long len)
+{
+    PKCS8_PRIV_KEY_INFO *info = NULL;
+    EVP_PKEY *pkey = NULL;
+
+    if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
+        return d2i_PUBKEY(NULL, &der, len);
+    }
+    if (strcmp(name, PEM_STRING_PKCS8INF) == 0) {
+        info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, len);
+        pkey = info ? EVP_PKCS82PKEY(info) : NULL;
+        PKCS8_PRIV_KEY_INFO_free(info);
+    }
+    return pkey;
+}
+
+/* The two forms that keygen and getpub write, on the short way: setting OpenSSL up to decode
+ * anything takes longer than a signature. NULL for others. */
+static EVP_PKEY *decode_usual(const uint8_t *data, size_t len)
+{
+    BIO *bio = BIO_new_mem_buf(data, (int)len);
+    char *name = NULL, *header = NULL;
+    EVP_PKEY *pkey = NULL;
+    uint8_t *der = NULL;
+    long der_len = 0;
+
+    if (bio && PEM_read_bio(bio, &name, &header, &der, &der_len) == 1) {
+        pkey = decode_der(name, der, der_len);
+        OPENSSL_clear_free(der, (size_t)der_len);
+    }
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    BIO_free(bio);
+    ERR_clear_error();
+    return pkey;
+}
+
+static EVP_PKEY *decode_any(const uint8_t *data, size_t len, struct passphrase *passphrase)
 {
     EVP_PKEY *pkey = NULL;
     OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "PEM", NULL, NULL, 0, NULL, NULL);
@@ -86,6 +123,13 @@ static EVP_PKEY *decode(const uint8_t *data, size_t len, struct passphrase *pass
     OSSL_DECODER_CTX_free(ctx);
     ERR_clear_error();
     return pkey;
+}
+
+static EVP_PKEY *decode(const uint8_t *data, size_t len, struct passphrase *passphrase)
+{
+    EVP_PKEY *pkey = decode_usual(data, len);
+
+    return pkey ? pkey : decode_any(data, len, passphrase);
 }
 
 static bool has_private_half(const EVP_PKEY *pkey)

@@ -72,6 +72,9 @@ static void advise_compression(struct sign_job *job, struct advice *advice, uint
 {
     static const char *const names[] = { "--compression lzma2", "--compression lzma2armthumb" };
 
+    if (!job->input && sign_load_input(job)) {
+        return; /* the image has taken its place, and now it is gone */
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         uint32_t smaller = compressed_len(job, len, i == 1);
 

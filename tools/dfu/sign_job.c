@@ -253,7 +253,7 @@ static int read_program(struct sign_job *job)
 }
 
 /* The input, then room for what follows it, and the whole slot if it is to be filled. */
-static int load_input(struct sign_job *job)
+int sign_load_input(struct sign_job *job)
 {
     struct cli *cli = job->cli;
     uint16_t header_size = job->spec.header_size;
@@ -282,9 +282,9 @@ static int load_input(struct sign_job *job)
 int sign_take_options(struct sign_job *job)
 {
     static int (*const steps[])(struct sign_job *) = {
-        take_header, sign_take_slot,        take_counter,     take_boot_record,     take_ids,
-        load_input,  sign_take_compression, sign_take_signer, sign_take_encryption, take_custom,
-        take_hash,   sign_take_sbom,
+        take_header,     sign_take_slot,        take_counter,     take_boot_record,     take_ids,
+        sign_load_input, sign_take_compression, sign_take_signer, sign_take_encryption, take_custom,
+        take_hash,       sign_take_sbom,
     };
     const char *dependencies = cli_value(job->cli, O_DEPENDENCIES);
     int exit_code = CLI_DONE;

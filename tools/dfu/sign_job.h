@@ -159,6 +159,9 @@ int sign_stage_sbom(struct sign_job *job);
 int sign_check_out(struct sign_job *job);
 int sign_write_out(struct sign_job *job, uint32_t len);
 
+/* The program, or a linked one's bytes, into job->input. */
+int sign_load_input(struct sign_job *job);
+
 /* Everything else, in imgtool's order; reads the input and the key. */
 int sign_take_options(struct sign_job *job);
 
