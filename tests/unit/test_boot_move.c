@@ -22,6 +22,7 @@
 #define PRI_SWAP_SIZE 0x4fd0u
 #define PRI_STATUS    0x43d0u
 #define SEC_MAGIC     0x3ff0u
+#define SEC_STATUS    0x33d0u
 #define SEC_IMAGE_OK  0x3fe8u
 #define SEC_SWAP_INFO 0x3fd8u
 #define RECORD_COUNT  9u /* 3 moves, 3 * 2 swaps */
@@ -295,7 +296,8 @@ static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
 static void a_record_that_refuses_is_kept_elsewhere(void **state)
 {
     (void)state;
-    for (uint32_t n = 0; n < RECORD_COUNT; n++) {
+    for (uint32_t i = 0; i < 2 * RECORD_COUNT; i++) {
+        uint32_t n = i / 2;
         uint32_t record = PRI_STATUS + (n < 3 ? n : 128 + n - 3) * 8;
         struct device *d = example(true);
         uint8_t *kept = state_new(d);
@@ -306,6 +308,9 @@ static void a_record_that_refuses_is_kept_elsewhere(void **state)
         boot_world_restore(&d->world, kept);
         start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
         wear_out(d, WORLD_PRI, record);
+        if (i % 2 == 1) { /* the first of the spare places, too */
+            wear_out(d, WORLD_SEC, SEC_STATUS);
+        }
         boot_world_keep(&d->world, kept);
         assert_int_equal(start(d), NEW);
         assert_true(is_blank(d, WORLD_SEC, 0x3000, 0x1000));
@@ -427,6 +432,29 @@ static void hostile_status_is_never_followed(void **state)
 }
 
 /* The records speak of three moves; then the old image's header would be in sector 1. */
+/* The size is one that these slots can swap, but no step of that swap has this record. */
+static void a_record_of_no_step_is_not_followed(void **state)
+{
+    static const uint32_t records[] = { 3, 4, 100, 127, 134, 135, 383 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        struct world_spec spec = spec_move();
+        struct device *d = device_new(&spec);
+
+        put_image(d, WORLD_PRI, OLD, OLD_SIZE);
+        put_image(d, WORLD_SEC, NEW, NEW_SIZE);
+        put_bytes(d, WORLD_PRI, PRI_MAGIC, MAGIC);
+        put_bytes(d, WORLD_PRI, PRI_MAGIC - 24, "02");
+        put_bytes(d, WORLD_PRI, PRI_SWAP_SIZE, "f4210000");
+        put_bytes(d, WORLD_PRI, PRI_STATUS + records[i] * 8, "01");
+        assert_int_equal(start(d), OLD);
+        assert_string_equal(ops_of(d), "");
+        assert_int_equal(d->last.result.update_err, DFU_ERR_FORMAT);
+        device_free(d);
+    }
+}
+
 static void records_that_the_slots_contradict_are_not_followed(void **state)
 {
     struct world_spec spec = spec_move();
@@ -510,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_torn_magic_does_not_lose_a_revert),
         cmocka_unit_test(a_gap_in_the_records_is_reported_and_survived),
         cmocka_unit_test(hostile_status_is_never_followed),
+        cmocka_unit_test(a_record_of_no_step_is_not_followed),
         cmocka_unit_test(records_that_the_slots_contradict_are_not_followed),
         cmocka_unit_test(a_prepared_swap_survives_another_cut),
         cmocka_unit_test(the_trailer_of_another_swap_is_not_kept),
