@@ -127,6 +127,7 @@ static bool has_application(void *ctx)
     struct dfu_image_report report;
 
     policy.body_is_clear = true; /* it runs where it lies */
+    policy.unpacker = NULL;
     if (port->cfg->device->state == DFU_SIM_RUNNING) {
         return true;
     }
