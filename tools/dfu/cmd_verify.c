@@ -72,7 +72,7 @@ static int print_json(struct cli *cli, const struct dfu_image *image,
                             !key              ? "not checked"
                             : report->is_pure ? "pure"
                                               : "of the hash");
-    if (key) {
+    if (key && key->alg) {
         cJSON_AddStringToObject(json, "key_type", key->alg->name);
     }
     cJSON_AddStringToObject(json, "body",

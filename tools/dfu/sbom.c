@@ -28,12 +28,12 @@ static int digest_of(struct cli *cli, const void *data, size_t len, uint8_t out[
 static int add_serial(struct cli *cli, cJSON *bom, const uint8_t program[SBOM_DIGEST_SIZE],
                       const char *version)
 {
-    uint8_t data[SBOM_DIGEST_SIZE + DFU_IMAGE_VERSION_STRLEN] = { 0 }, d[SBOM_DIGEST_SIZE];
+    uint8_t data[SBOM_DIGEST_SIZE + DFU_IMAGE_VERSION_STRLEN] = { 0 }, d[SBOM_DIGEST_SIZE] = { 0 };
     char text[64];
     int exit_code;
 
     memcpy(data, program, SBOM_DIGEST_SIZE);
-    memcpy(data + SBOM_DIGEST_SIZE, version, strlen(version));
+    snprintf((char *)data + SBOM_DIGEST_SIZE, DFU_IMAGE_VERSION_STRLEN, "%s", version);
     exit_code = digest_of(cli, data, sizeof(data), d);
     d[6] = (uint8_t)((d[6] & 0x0f) | 0x80);
     d[8] = (uint8_t)((d[8] & 0x3f) | 0x80);
@@ -173,13 +173,14 @@ int sbom_make(struct cli *cli, const struct sbom_subject *subject, const char *c
 
     *text = exit_code ? NULL : cJSON_Print(bom);
     cJSON_Delete(bom);
-    if (!exit_code && !*text) {
-        exit_code = cli_fail(cli, CLI_INTERNAL, "out of memory");
+    if (exit_code) {
+        return exit_code;
     }
-    if (!exit_code) {
-        cli_make_utf8(*text);
+    if (!*text) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
-    return exit_code ? exit_code : digest_of(cli, *text, strlen(*text), digest);
+    cli_make_utf8(*text);
+    return digest_of(cli, *text, strlen(*text), digest);
 }
 
 int sbom_check(struct cli *cli, const struct dfu_image *image, const char *image_path,

@@ -46,7 +46,7 @@ static size_t undo_base64(uint8_t *answer, size_t len)
         EVP_DecodeInit(ctx);
         if (EVP_DecodeUpdate(ctx, out, &got, answer, (int)len) >= 0 &&
             EVP_DecodeFinal(ctx, out + got, &rest) >= 0 && got + rest > 0) {
-            len = (size_t)(got + rest);
+            len = (size_t)got + (size_t)rest;
             memcpy(answer, out, len);
         }
     }

@@ -82,7 +82,7 @@ static int read_fixed(struct sign_job *job)
             EVP_DecodeFinal(ctx, job->fixed + got, &rest) < 0 || got + rest <= 0) {
             exit_code = fail_base64(job->cli, path);
         }
-        job->fixed_len = (size_t)(got + rest);
+        job->fixed_len = (size_t)got + (size_t)rest;
     }
     free(text);
     EVP_ENCODE_CTX_free(ctx);

@@ -69,34 +69,42 @@ static bool is_about_the_key(enum dfu_image_fault fault)
            fault == DFU_IMAGE_HASH_MISSING;
 }
 
+static void note_key(struct which *w, const struct keyfile *key,
+                     const struct dfu_image_report *report)
+{
+    bool is_signer = dfu_verdict_is_trusted(&report->verdict);
+
+    w->signers += is_signer;
+    w->fault = is_signer || is_about_the_key(report->fault) ? w->fault : report->fault;
+    if (w->json) {
+        cJSON *entry = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(entry, "key", key->path);
+        cJSON_AddStringToObject(entry, "type", key->alg->name);
+        cJSON_AddBoolToObject(entry, "signed", is_signer);
+        cJSON_AddItemToArray(w->json, entry);
+    } else if (is_signer) {
+        printf("%s (%s)\n", key->path, key->alg->name);
+    }
+}
+
 static int ask_key(struct which *w, const char *name)
 {
-    struct dfu_image_report report;
+    struct dfu_image_report report = { 0 };
     struct keyfile key = { 0 };
-    bool is_signer;
     int exit_code = keyfile_read(w->cli, name, &key);
 
-    if (!exit_code && !key.alg) {
+    if (exit_code) {
+        return exit_code;
+    }
+    if (key.alg) {
+        exit_code = verify_judge(w->cli, w->data, w->len, &key, w->device, &report);
+        if (!exit_code) {
+            note_key(w, &key, &report);
+        }
+    } else {
         exit_code =
             cli_fail(w->cli, CLI_INPUT, "%s is an X25519 key, which signs nothing", key.path);
-    }
-    if (!exit_code) {
-        exit_code = verify_judge(w->cli, w->data, w->len, &key, w->device, &report);
-    }
-    if (!exit_code) {
-        is_signer = dfu_verdict_is_trusted(&report.verdict);
-        w->signers += is_signer;
-        w->fault = is_signer || is_about_the_key(report.fault) ? w->fault : report.fault;
-        if (w->json) {
-            cJSON *entry = cJSON_CreateObject();
-
-            cJSON_AddStringToObject(entry, "key", key.path);
-            cJSON_AddStringToObject(entry, "type", key.alg->name);
-            cJSON_AddBoolToObject(entry, "signed", is_signer);
-            cJSON_AddItemToArray(w->json, entry);
-        } else if (is_signer) {
-            printf("%s (%s)\n", key.path, key.alg->name);
-        }
     }
     keyfile_free(&key);
     return exit_code;

@@ -23,8 +23,10 @@ static int split(char *text, char **words)
         }
         words[count++] = to;
         for (; *text && (quote || *text != ' '); text++) {
-            if (quote ? *text == quote : *text == '\'' || *text == '"') {
-                quote = quote ? 0 : *text;
+            if (quote && *text == quote) {
+                quote = 0;
+            } else if (!quote && (*text == '\'' || *text == '"')) {
+                quote = *text;
             } else {
                 *to++ = *text;
             }

@@ -39,8 +39,8 @@ static void write_pages(const char *folder, const char *date)
     close_file(file);
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
         snprintf(name, sizeof(name), "man1/dfu-%s.1", (*c)->name);
-        for (char *p = name; *p; p++) {
-            *p = *p == ' ' ? '-' : *p;
+        for (char *p = strchr(name, ' '); p; p = strchr(p, ' ')) {
+            *p = '-';
         }
         file = create(folder, name);
         docs_man_command(file, *c, date);

@@ -123,9 +123,9 @@ static void exit_status(FILE *out)
 static void page_name(FILE *out, const char *name, bool is_upper)
 {
     for (; *name; name++) {
-        char c = *name == ' ' ? '-' : is_upper ? (char)toupper((unsigned char)*name) : *name;
+        char upper = (char)toupper((unsigned char)*name);
 
-        text(out, &c, 1);
+        text(out, *name == ' ' ? "-" : is_upper ? &upper : name, 1);
     }
 }
 
