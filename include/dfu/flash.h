@@ -44,6 +44,10 @@ struct dfu_area {
     uint8_t run_count;
     uint8_t write_size; /* smallest program unit: 1, 2, 4, ... 32 */
     uint8_t erased;     /* what an erased byte reads as: 0xff or 0x00 */
+    /* Where the sectors above are logical, made of several pages: what the device can erase, from
+     * its start on. A sector begins and ends where a page does. NULL: sectors are pages. */
+    const struct dfu_sector_run *pages;
+    uint8_t page_run_count;
 };
 
 struct dfu_sector {
@@ -52,7 +56,8 @@ struct dfu_sector {
 };
 
 /* Check once, at start: ops present, write size a power of two up to 32, every sector a multiple
- * of it, sectors adding up to size, base + size below 2^32. DFU_ERR_INVAL or DFU_ERR_ALIGN. */
+ * of it and made of whole pages, sectors adding up to size, base + size below 2^32. DFU_ERR_INVAL or
+ * DFU_ERR_ALIGN. */
 int dfu_area_check(const struct dfu_area *area);
 
 /* DFU_ERR_RANGE outside the area (length 0 at the very end is fine), then the driver's error. */

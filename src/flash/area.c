@@ -8,6 +8,41 @@
 #include "base/bytes.h"
 #include "dfu/err.h"
 
+/* Whether pages, laid from 0 on, have a border there. */
+static bool is_page_border(const struct dfu_area *area, uint32_t off)
+{
+    uint64_t start = 0;
+
+    for (uint32_t i = 0; i < area->page_run_count; i++) {
+        const struct dfu_sector_run *run = &area->pages[i];
+        uint64_t end = start + (uint64_t)run->size * run->count;
+
+        if (run->size > 0 && off <= end) {
+            return (off - start) % run->size == 0;
+        }
+        start = end;
+    }
+    return false;
+}
+
+static int check_pages(const struct dfu_area *area)
+{
+    struct dfu_sector sector = { 0, 0 };
+
+    for (uint32_t off = 0; area->pages && off < area->size; off = sector.off + sector.size) {
+        int err = dfu_area_sector_at(area, off, &sector);
+
+        if (err) {
+            return err;
+        }
+        if (!is_page_border(area, area->base + sector.off) ||
+            !is_page_border(area, area->base + sector.off + sector.size)) {
+            return DFU_ERR_ALIGN;
+        }
+    }
+    return DFU_OK;
+}
+
 int dfu_area_check(const struct dfu_area *area)
 {
     uint32_t left;
@@ -32,7 +67,7 @@ int dfu_area_check(const struct dfu_area *area)
         }
         left -= run->size * run->count;
     }
-    return left == 0 ? DFU_OK : DFU_ERR_INVAL;
+    return left == 0 ? check_pages(area) : DFU_ERR_INVAL;
 }
 
 uint32_t dfu_area_sector_count(const struct dfu_area *area)
