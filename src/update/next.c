@@ -63,18 +63,26 @@ static void look_at(const struct dfu_slot_map *map, const struct dfu_area *area,
     }
 }
 
-static int choose(const struct slot slots[SLOTS], bool with_build)
+static int newest(const struct slot slots[SLOTS], bool had_its_start)
 {
     int best = -1;
 
     for (int i = 0; i < SLOTS; i++) {
-        if (slots[i].is_candidate && !slots[i].had_its_start &&
+        if (slots[i].is_candidate && slots[i].had_its_start == had_its_start &&
             (best < 0 ||
-             dfu_image_version_compare(&slots[i].version, &slots[best].version, with_build) > 0)) {
+             dfu_image_version_compare(&slots[i].version, &slots[best].version, false) > 0)) {
             best = i;
         }
     }
     return best;
+}
+
+/* One that had its start without being confirmed runs only where there is no other. */
+static int choose(const struct slot slots[SLOTS])
+{
+    int best = newest(slots, false);
+
+    return best < 0 ? newest(slots, true) : best;
 }
 
 int dfu_mcuboot_next(const struct dfu_slot_map *map, uint8_t image, uint8_t active)
@@ -91,7 +99,7 @@ int dfu_mcuboot_next(const struct dfu_slot_map *map, uint8_t image, uint8_t acti
     }
     look_at(map, map->images[image].primary, &slots[0]);
     look_at(map, map->images[image].secondary, &slots[1]);
-    next = choose(slots, false);
+    next = choose(slots);
     if (next < 0 || next == active) {
         return DFU_SWAP_NONE;
     }

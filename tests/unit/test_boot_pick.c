@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "dfu/err.h"
+#include "dfu/openssl.h"
 #include "dfu/update.h"
 #include "upgrade.h"
 
@@ -314,6 +315,83 @@ static void ram_load_without_ram_is_refused_as_a_configuration(void **state)
     device_free(d);
 }
 
+/* ---- Encrypted ---- */
+
+static const uint8_t kek[16] = "the device's own";
+static const uint8_t content_key[16] = "the image's keys";
+
+static const struct dfu_unwrap_key unwrap_keys[] = { { &dfu_unwrap_kw_openssl, kek, 16 } };
+static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_aes_ctr_openssl,
+                                                        unwrap_keys, 1 };
+
+/* The image is encrypted in its slot; plain is what must run. */
+static struct device *encrypted(uint8_t *plain)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
+    struct device *d;
+    struct test_recipe recipe = {
+        .hdr_size = 32,
+        .flags = DFU_IMAGE_F_RAM_LOAD,
+        .load_addr = WORLD_RAM_ADDR,
+        .version = { .major = OLD },
+        .pattern = 9,
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
+        .tlv_count = 1,
+        .content_key = content_key,
+        .kek = kek,
+        .crypt_len = 16,
+    };
+    uint8_t closed[SIZE];
+
+    spec.decryption = &decryption;
+    d = device_new(&spec);
+    recipe.body = SIZE - (uint32_t)test_image_size(&recipe);
+    test_image_build(&recipe, plain);
+    memcpy(closed, plain, SIZE);
+    test_image_crypt(&recipe, closed);
+    assert_memory_not_equal(closed, plain, SIZE);
+    boot_world_load(&d->world, WORLD_PRI, 0, closed, SIZE);
+    return d;
+}
+
+static void an_encrypted_image_is_decrypted_in_ram_and_verified_there_T17(void **state)
+{
+    uint8_t plain[SIZE];
+    struct device *d = encrypted(plain);
+
+    (void)state;
+    assert_int_equal(start(d), OLD);
+    assert_memory_equal(d->world.ram_bytes, plain, SIZE);
+    assert_string_equal(ops_of(d), ""); /* flash stays encrypted */
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
+    assert_ram_is_blank(d);
+    device_free(d);
+}
+
+static void an_encrypted_image_without_its_key_leaves_nothing_in_ram(void **state)
+{
+    uint8_t plain[SIZE];
+    struct device *d = encrypted(plain);
+    struct dfu_unwrap_key other[] = { { &dfu_unwrap_kw_openssl, content_key, 16 } };
+    struct dfu_image_decryption wrong = decryption;
+
+    (void)state;
+    wrong.keys = other;
+    d->world.cfg.policy.decryption = &wrong;
+    assert_int_equal(start(d), 0);
+    assert_non_null(strstr(lines_of(d), "I: Image 0 RAM loading to 0x20000000 is failed.\n"));
+    assert_ram_is_blank(d);
+    device_free(d);
+    d = encrypted(plain);
+    d->world.cfg.policy.decryption = NULL;
+    d->world.cfg.encryption = NULL;
+    assert_int_equal(start(d), 0);
+    assert_non_null(strstr(lines_of(d), "I: Image 0 primary slot: image not found\n"));
+    assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
 /* ---- Trials ---- */
 
 static void an_image_that_is_never_confirmed_has_one_start(void **state)
@@ -568,6 +646,8 @@ int main(void)
         cmocka_unit_test(ram_load_overlapping_images_same_base_T31),
         cmocka_unit_test(ram_load_overlapping_images_offset_T32),
         cmocka_unit_test(what_is_verified_is_the_copy_that_runs),
+        cmocka_unit_test(an_encrypted_image_is_decrypted_in_ram_and_verified_there_T17),
+        cmocka_unit_test(an_encrypted_image_without_its_key_leaves_nothing_in_ram),
         cmocka_unit_test(ram_load_without_ram_is_refused_as_a_configuration),
         cmocka_unit_test(an_image_that_is_never_confirmed_has_one_start),
         cmocka_unit_test(an_image_that_is_confirmed_stays),
