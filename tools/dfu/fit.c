@@ -31,7 +31,7 @@ static void try_modes(struct fit *fit, const struct dfu_slot_map *given,
         struct dfu_slot_map map = *given;
         const char *why;
 
-        if (m->mode != map.mode && moves_images(m->mode) &&
+        if (boot_mode_of(m->mode) == m && m->mode != map.mode && moves_images(m->mode) &&
             boot_mode_apply(m, &map, scratch, &why) == 0) {
             add_help(fit, dfu_slot_max_image(&map, 0), "mode ", m->name);
         }
