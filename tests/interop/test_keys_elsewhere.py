@@ -234,3 +234,11 @@ def test_a_command_needs_the_public_key_and_a_time_that_makes_sense(keys, tmp_pa
     one_sentence(sign_by(keys, "ed25519", "true", image, "--signer-timeout", "0"), 2, "outside")
     one_sentence(dfu("sign", "-k", keys / "ed25519-pub.pem", *BASE, keys / "app.bin", image), 2,
                  "--signer")
+
+
+def test_without_p11_kit_only_tokens_are_missing(tmp_path):
+    """A file in its place that is no library: it is loaded when a URI is met, and not before."""
+    (tmp_path / "libp11-kit.so.0").write_text("no library")
+    env = {"LD_LIBRARY_PATH": str(tmp_path)}
+    done(dfu("keygen", "-k", tmp_path / "key.pem", "-t", "ed25519", env=env))
+    one_sentence(dfu("getpub", "-k", "pkcs11:token=any", env=env), 2, "p11-kit", "install")

@@ -34,14 +34,14 @@ void token_close(struct token *token)
     if (token->has_session) {
         (void)token->module->C_CloseSession(token->session);
     }
-    if (token->modules && p11_kit_uri_get_module_path(token->uri)) {
-        (void)p11_kit_module_finalize(token->modules[0]);
-        p11_kit_module_release(token->modules[0]);
+    if (token->modules && p11.uri_get_module_path(token->uri)) {
+        (void)p11.module_finalize(token->modules[0]);
+        p11.module_release(token->modules[0]);
         free(token->modules);
     } else if (token->modules) {
-        p11_kit_modules_finalize_and_release(token->modules);
+        p11.modules_finalize_and_release(token->modules);
     }
-    p11_kit_uri_free(token->uri);
+    p11.uri_free(token->uri);
     free(token->text);
     free(token);
 }
@@ -96,24 +96,28 @@ static int open_token(struct token *token, EVP_PKEY **public_half)
 
 int token_open(struct cli *cli, const char *uri, struct token **out, EVP_PKEY **public_half)
 {
-    struct token *token = calloc(1, sizeof(*token));
-    int result, exit_code;
+    struct token *token;
+    int result, exit_code = token_load_p11(cli);
 
     *out = NULL;
     *public_half = NULL;
+    if (exit_code) {
+        return exit_code;
+    }
+    token = calloc(1, sizeof(*token));
     if (!token) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
     token->cli = cli;
     token->text = strndup(uri, strcspn(uri, "?"));
-    token->uri = p11_kit_uri_new();
-    result = token->uri && token->text ? p11_kit_uri_parse(uri, P11_KIT_URI_FOR_ANY, token->uri)
+    token->uri = p11.uri_new();
+    result = token->uri && token->text ? p11.uri_parse(uri, P11_KIT_URI_FOR_ANY, token->uri)
                                        : P11_KIT_URI_UNEXPECTED;
     exit_code = result == P11_KIT_URI_OK
                     ? open_token(token, public_half)
                     : cli_fail(cli, CLI_USAGE,
                                "%s is no PKCS#11 URI (%s); write pkcs11:token=NAME;object=NAME",
-                               token->text ? token->text : "", p11_kit_uri_message(result));
+                               token->text ? token->text : "", p11.uri_message(result));
     if (exit_code) {
         token_close(token);
         return exit_code;
@@ -174,8 +178,7 @@ int token_sign(struct token *token, const uint8_t *data, size_t len, uint8_t *si
     }
     if (rv != CKR_OK) {
         (void)cli_fail(token->cli, CLI_REFUSED, "the token '%.*s' does not sign with this key: %s",
-                       token_label_len(&token->info), (char *)token->info.label,
-                       p11_kit_strerror(rv));
+                       token_label_len(&token->info), (char *)token->info.label, p11.strerror(rv));
         return DFU_ERR_IO;
     }
     return is_ecdsa ? to_der(raw, size, sig, cap) : (int)size;

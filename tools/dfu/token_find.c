@@ -29,26 +29,26 @@ int token_label_len(const CK_TOKEN_INFO *info)
 
 int token_load(struct token *token)
 {
-    const char *path = p11_kit_uri_get_module_path(token->uri);
+    const char *path = p11.uri_get_module_path(token->uri);
 
     if (!path) {
-        token->modules = p11_kit_modules_load_and_initialize(0);
+        token->modules = p11.modules_load_and_initialize(0);
     } else {
-        CK_FUNCTION_LIST *module = p11_kit_module_load(path, 0);
+        CK_FUNCTION_LIST *module = p11.module_load(path, 0);
 
         token->modules = module ? calloc(2, sizeof(CK_FUNCTION_LIST *)) : NULL;
         if (token->modules) {
             token->modules[0] = module;
         }
-        if (module && (!token->modules || p11_kit_module_initialize(module) != CKR_OK)) {
-            p11_kit_module_release(module);
+        if (module && (!token->modules || p11.module_initialize(module) != CKR_OK)) {
+            p11.module_release(module);
             free(token->modules);
             token->modules = NULL;
         }
     }
     if (!token->modules) {
         return cli_fail(token->cli, CLI_NO_DEVICE, "cannot load %s: %s; check the module's path",
-                        path ? path : "the PKCS#11 modules of this computer", p11_kit_message());
+                        path ? path : "the PKCS#11 modules of this computer", p11.message());
     }
     return CLI_DONE;
 }
@@ -85,7 +85,7 @@ static void look_into(struct search *search, CK_FUNCTION_LIST *module, bool all)
         }
         if (all) {
             note_name(search, &info);
-        } else if (p11_kit_uri_match_token_info(token->uri, &info)) {
+        } else if (p11.uri_match_token_info(token->uri, &info)) {
             note_name(search, &info);
             search->matches++;
             token->module = module;
@@ -128,8 +128,7 @@ int token_start(struct token *token)
 
     if (rv != CKR_OK) {
         return cli_fail(token->cli, CLI_NO_DEVICE, "cannot talk to the token '%.*s': %s",
-                        token_label_len(&token->info), (char *)token->info.label,
-                        p11_kit_strerror(rv));
+                        token_label_len(&token->info), (char *)token->info.label, p11.strerror(rv));
     }
     token->has_session = true;
     return CLI_DONE;
@@ -157,8 +156,8 @@ static int read_pin_file(struct token *token, const char *source, char pin[PIN_M
 
 static int take_pin(struct token *token, char pin[PIN_MAX])
 {
-    const char *value = p11_kit_uri_get_pin_value(token->uri);
-    const char *source = p11_kit_uri_get_pin_source(token->uri);
+    const char *value = p11.uri_get_pin_value(token->uri);
+    const char *source = p11.uri_get_pin_source(token->uri);
     char prompt[80];
 
     if (!value && source) {
@@ -182,7 +181,7 @@ static int take_pin(struct token *token, char pin[PIN_MAX])
 
 static int fail_login(struct token *token, CK_RV rv)
 {
-    const char *why = p11_kit_strerror(rv);
+    const char *why = p11.strerror(rv);
 
     if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID) {
         why = "the PIN is wrong; few tries are left before it locks";
@@ -217,7 +216,7 @@ int token_login(struct token *token)
 static CK_ULONG template_of(struct token *token, CK_OBJECT_CLASS *class, CK_ATTRIBUTE *out)
 {
     CK_ULONG count = 0, wanted = 0;
-    CK_ATTRIBUTE *said = p11_kit_uri_get_attributes(token->uri, &count);
+    CK_ATTRIBUTE *said = p11.uri_get_attributes(token->uri, &count);
 
     out[wanted++] = (CK_ATTRIBUTE){ CKA_CLASS, class, sizeof(*class) };
     for (CK_ULONG i = 0; i < count && wanted < ATTRS_MAX; i++) {
@@ -244,8 +243,7 @@ int token_find_object(struct token *token, CK_OBJECT_CLASS class, CK_OBJECT_HAND
     }
     if (rv != CKR_OK) {
         return cli_fail(token->cli, CLI_NO_DEVICE, "cannot search the token '%.*s': %s",
-                        token_label_len(&token->info), (char *)token->info.label,
-                        p11_kit_strerror(rv));
+                        token_label_len(&token->info), (char *)token->info.label, p11.strerror(rv));
     }
     if (count > 1) {
         return cli_fail(token->cli, CLI_USAGE,

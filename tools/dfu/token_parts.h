@@ -12,6 +12,37 @@
 
 #define TOKEN_LABEL_SIZE 32u
 
+/* p11-kit is loaded with the first URI: it and what it needs would be half a megabyte in every run.
+ * p11.uri_new is its p11_kit_uri_new, and so on. */
+#define P11_CALLS(X)                \
+    X(message)                      \
+    X(module_finalize)              \
+    X(module_initialize)            \
+    X(module_load)                  \
+    X(module_release)               \
+    X(modules_finalize_and_release) \
+    X(modules_load_and_initialize)  \
+    X(strerror)                     \
+    X(uri_free)                     \
+    X(uri_get_attributes)           \
+    X(uri_get_module_path)          \
+    X(uri_get_pin_source)           \
+    X(uri_get_pin_value)            \
+    X(uri_match_token_info)         \
+    X(uri_message)                  \
+    X(uri_new)                      \
+    X(uri_parse)
+
+struct p11 {
+#define P11_FIELD(name) __typeof__(p11_kit_##name) *name;
+    P11_CALLS(P11_FIELD)
+#undef P11_FIELD
+};
+extern struct p11 p11;
+
+/* 0, or an exit code after saying that p11-kit is missing: token_p11.c. */
+int token_load_p11(struct cli *cli);
+
 struct token {
     struct cli *cli;
     char *text; /* the URI as messages may show it */
