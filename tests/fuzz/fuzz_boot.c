@@ -28,6 +28,11 @@
 #define STARTS      3
 #define HEADER_SIZE 5 /* mode, switches, past, and where it was cut */
 
+static const uint8_t kek[16] = "of the device..";
+static const struct dfu_unwrap_key unwrap_key = { &dfu_unwrap_kw_openssl, kek, sizeof kek };
+static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_aes_ctr_openssl,
+                                                        &unwrap_key, 1 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct {
@@ -55,7 +60,8 @@ enum {
     UNIT_8 = 8,
     BEYOND = 16,
     SKIP = 32,
-    TRUSTING = 64
+    TRUSTING = 64,
+    ENCRYPTED = 128 /* with units of 8, keys are kept as they came */
 };
 enum { ASK = 1, PERMANENT = 2, START_CUT = 4, START_WHOLE = 8, CONFIRM = 16 };
 
@@ -81,6 +87,9 @@ static struct world_area_spec sectors(uint8_t count, uint8_t unit)
 static struct world_spec spec_of(size_t mode, uint8_t switches)
 {
     uint8_t unit = (switches & UNIT_8) != 0 ? 8 : 4;
+    bool runs_in_place =
+        modes[mode].mode == DFU_MODE_DIRECT_XIP || modes[mode].mode == DFU_MODE_DIRECT_XIP_REVERT;
+    bool is_encrypted = (switches & ENCRYPTED) != 0 && !runs_in_place;
     struct world_spec spec = {
         .mode = modes[mode].mode,
         .is_fast = modes[mode].is_fast,
@@ -91,6 +100,9 @@ static struct world_spec spec_of(size_t mode, uint8_t switches)
         .prevent_downgrade = (switches & DOWNGRADE) != 0,
         .bootstrap = (switches & BOOTSTRAP) != 0,
         .guard = SECTOR,
+        .decryption = is_encrypted ? &decryption : NULL,
+        .key_size = is_encrypted ? 24 : 0, /* of a wrapped key */
+        .keeps_wrapped_keys = unit == 8,
     };
 
     spec.areas[WORLD_PRI] = sectors(modes[mode].primary, unit);
@@ -144,7 +156,9 @@ static void put_image(struct world *w, enum world_place place, uint8_t major)
     bool is_loaded = w->map.mode == DFU_MODE_RAM_LOAD || w->map.mode == DFU_MODE_RAM_LOAD_REVERT;
     struct test_recipe recipe = {
         .hdr_size = 32,
-        .body = IMAGE_SIZE - 32 - 4 - 36,
+        .content_key = w->spec.decryption ? kek : NULL,
+        .kek = kek,
+        .crypt_len = sizeof kek,
         .load_addr = is_loaded ? WORLD_RAM_ADDR : 0,
         .flags = is_loaded ? DFU_IMAGE_F_RAM_LOAD : 0,
         .version = { .major = major },
@@ -153,8 +167,11 @@ static void put_image(struct world *w, enum world_place place, uint8_t major)
         .tlv_count = 1,
     };
 
-    assert(test_image_size(&recipe) == sizeof image);
+    recipe.body = (uint32_t)(sizeof image - test_image_size(&recipe));
     test_image_build(&recipe, image);
+    if (place != WORLD_PRI || is_loaded) {
+        test_image_crypt(&recipe, image);
+    }
     boot_world_load(w, place, place == WORLD_SEC ? dfu_slot_upload_offset(&w->map, 0) : 0, image,
                     sizeof image);
 }
