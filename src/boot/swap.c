@@ -328,7 +328,14 @@ int swap_measure_new(const struct boot_pair *pair)
     struct swap swap;
     int err = swap_init(&swap, pair, DFU_SWAP_NONE);
 
-    return err ? err : measure_new(&swap);
+    if (!err) {
+        err = measure_new(&swap);
+    }
+    if (!err && pair->cfg->encryption) {
+        err = pair->cfg->encryption->begin(&swap);
+    }
+    wipe_secret(swap.keys, sizeof swap.keys);
+    return err;
 }
 
 static int begin(struct swap *swap)

@@ -14,7 +14,8 @@ int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_typ
 /* The size that a new swap would have: the larger of the two images. */
 int swap_new_size(const struct boot_pair *pair, uint32_t *size);
 
-/* Whether a swap that begins now would fit: DFU_ERR_NOSPACE, DFU_ERR_FORMAT. */
+/* Whether a swap could begin now: DFU_ERR_NOSPACE, DFU_ERR_FORMAT; DFU_ERR_VERIFY where the image
+ * in the primary could not be encrypted on its way out, DFU_ERR_NOTSUP where a key is too long. */
 int swap_measure_new(const struct boot_pair *pair);
 
 /* The size that the primary's trailer records; any bytes. */

@@ -176,6 +176,20 @@ def test_explain_opens_what_the_device_would_open(device, keys, images, tmp_path
     assert "another key" in done.stdout + done.stderr
 
 
+def test_what_cannot_be_encrypted_again_does_not_move_out(device, keys, images, tmp_path):
+    foreign = encrypted(keys, tmp_path / "foreign.bin", "1.0.0", "name=alien\n", key="other",
+                        more=("--clear",))
+    device.start("--init", foreign, trust=trust(keys))
+    ok(device, "image", "upload", images["v2"])
+    ok(device, "image", "test", images["v2"])
+    done = run(DFU, "explain", "-f", device.flash, "-b", "nrf52840dk", "-k",
+               keys / "sign-pub.pem", "--decrypt-key", keys / "device.pem")
+    assert "slot 0 is encrypted for no key of this device" in done.stdout, done.stdout + done.stderr
+    ok(device, "reset")
+    device.wait_for("E: The key of image 0 in the primary slot is not ours")
+    device.wait_for("app: alien 1.0.0+0 running from slot 0", count=2)
+
+
 @pytest.mark.parametrize("words, says", [
     (["--decrypt-key", "{keys}/device-pub.pem"], "needs the private one"),
     (["--decrypt-key", "{keys}/sign.pem"], "cannot be encrypted for"),

@@ -596,6 +596,12 @@ static void an_image_that_cannot_be_encrypted_again_does_not_move_out(void **sta
     put_closed(d, WORLD_SEC, &new);
     request(d, false);
     for (int i = 0; i < 2; i++) {
+        struct dfu_boot_outlook outlook;
+
+        dfu_sim_flash_power_on(&d->world.sim);
+        assert_int_equal(dfu_boot_look(&d->world.cfg, 0, &outlook), DFU_OK);
+        assert_int_equal(outlook.swap, DFU_SWAP_NONE);
+        assert_int_equal(outlook.update_err, DFU_ERR_VERIFY);
         assert_int_equal(start(d), OLD);
         assert_int_equal(d->last.result.update_err, DFU_ERR_VERIFY);
         assert_non_null(strstr(lines_of(d), "cannot be swapped out\n"));

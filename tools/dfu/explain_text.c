@@ -44,6 +44,9 @@ static const char *refusal(const struct dfu_boot_outlook *o)
 {
     const char *text = refusal_text(o->update_err);
 
+    if (!text && o->secondary_report.fault == DFU_IMAGE_FINE) {
+        return "the image in slot 0 is encrypted for no key of this device, so it cannot move out";
+    }
     return text ? text : dfu_image_fault_text(o->secondary_report.fault);
 }
 
