@@ -488,6 +488,7 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
     }
     if (!has_room_for_key(pair, &header)) {
         report->fault = DFU_IMAGE_NOT_SUPPORTED;
+        emit_invalid(pair, "secondary", report);
         return BOOT_CHECK_INVALID;
     }
     check = check_slot(pair, pair->secondary, "secondary", report);

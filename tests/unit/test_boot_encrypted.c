@@ -530,6 +530,7 @@ static void refuse_update(const struct picture *new, enum dfu_image_fault fault,
     assert_int_equal(start(d), OLD);
     assert_int_equal(d->last.result.update_err, DFU_ERR_VERIFY);
     assert_int_equal(d->last.result.update_fault, fault);
+    assert_non_null(strstr(lines_of(d), "E: Image in the secondary slot is not valid!\n"));
     holds_open(d, WORLD_PRI, &old);
     assert_true(is_blank(d, WORLD_SEC, 0, 0x4000));
     device_free(d);
