@@ -3,6 +3,7 @@
 """Serial recovery of the virtual device's bootloader, with `dfu`, smpmgr and smpclient."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -105,6 +106,34 @@ def test_the_second_image_is_recovered_by_its_number(device, images, tmp_path):
     dfu(device, "reset")
     device.wait_for("app: new 2.0.0+0 running")
     assert device.flash.read_bytes()[0xA7000:0xA7000 + 20000] == net.read_bytes()[:20000]
+
+
+def test_an_encrypted_image_goes_where_a_swap_can_decrypt_it(device, tmp_path):
+    """Into slot 1; in slot 0 it would have to lie readable, so there it does not run."""
+    for name, kind in (("sign", "ed25519"), ("device", "x25519")):
+        assert run(DFU, "keygen", "-k", tmp_path / f"{name}.pem", "-t", kind).returncode == 0
+    public = run(DFU, "getpub", "-k", tmp_path / "device.pem", "-e", "pem", "-o",
+                 tmp_path / "device-pub.pem")
+    assert public.returncode == 0, public.stderr
+    plain = make_image(tmp_path / "plain.bin", "1.0.0", "name=old\n", key=tmp_path / "sign.pem")
+    secret = tmp_path / "secret.bin"
+    signed = run(DFU, "sign", "-k", tmp_path / "sign.pem", "-E", tmp_path / "device-pub.pem",
+                 "-v", "2.0.0", "-H", "0x200", "-S", hex(SLOT_SIZE), "--align", "4",
+                 "--pad-header", tmp_path / "plain.payload", secret)
+    assert signed.returncode == 0, signed.stderr
+    device.start("--recovery-pin", "--recovery-direct", "--init", plain,
+                 trust=("--key", tmp_path / "sign.pem", "--decrypt-key", tmp_path / "device.pem"))
+    dfu(device, "image", "upload", "-n", "2", secret)
+    listed = json.loads(dfu(device, "--json", "image", "list"))["images"]
+    assert [(one["slot"], one["version"]) for one in listed] == [(0, "1.0.0"), (1, "2.0.0")]
+    dfu(device, "image", "test", listed[1]["hash"])
+    dfu(device, "reset", "--recovery")
+    device.wait_for("app: old 2.0.0+0 running from slot 0 (not confirmed)")
+    dfu(device, "reset", "--recovery")
+    device.wait_for(ENTERED, count=2)
+    dfu(device, "image", "upload", "-n", "1", secret)
+    listed = json.loads(dfu(device, "--json", "image", "list"))["images"]
+    assert 0 not in [one["slot"] for one in listed]
 
 
 def test_a_slot_erased_at_once_takes_the_image_as_well(device, images):
