@@ -117,6 +117,26 @@ def test_what_is_wrong_with_a_token_is_one_sentence(hsm, tmp_path):
     refused(uri("ecdsa-p256"), 3, "no token", SOFTHSM2_CONF=os.devnull)
 
 
+def test_a_token_signs_compressed_and_encrypted_images_too(hsm, tmp_path):
+    env, folder = hsm
+    image = tmp_path / "image.bin"
+    (tmp_path / "text.bin").write_bytes(b"the same words again, " * 900)
+    done(dfu("keygen", "-k", tmp_path / "device.pem", "-t", "ecdsa-p256"))
+    done(dfu("sign", "-k", uri("ecdsa-p256"), "--compression", "lzma2", "-E",
+             tmp_path / "device.pem", *BASE, tmp_path / "text.bin", image, env=env))
+    assert image.stat().st_size < 2000
+    done(dfu("verify", "-k", uri("ecdsa-p256", ""), "--decrypt-key", tmp_path / "device.pem",
+             image, env=env))
+
+
+def test_what_a_token_keeps_cannot_be_had(hsm, tmp_path):
+    env, _ = hsm
+    one_sentence(dfu("getpriv", "-k", uri("ecdsa-p256"), env=env), 2, "stays in its token")
+    text = one_sentence(dfu("keygen", "-k", uri("new"), "-t", "ed25519", cwd=tmp_path, env=env), 2,
+                        "pkcs11-tool")
+    assert PIN not in text and not list(tmp_path.iterdir())
+
+
 def test_a_token_whose_signature_is_not_by_its_public_key_is_refused(hsm, tmp_path):
     """Two halves that do not belong together, as after a restore gone wrong."""
     env, folder = hsm

@@ -93,6 +93,10 @@ static bool encode(EVP_PKEY *pkey, enum format format, struct der *der)
 
 static int refuse(struct cli *cli, const struct keyfile *key, bool is_minimal)
 {
+    if (key->token) {
+        return cli_fail(cli, CLI_USAGE, "%s stays in its token: its private half cannot be read",
+                        key->path);
+    }
     if (!key->is_private) {
         return cli_fail(cli, CLI_USAGE, "%s is a public key; getpriv needs the private one",
                         key->path);

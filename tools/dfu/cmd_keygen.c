@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "keyfile.h"
+#include "token.h"
 
 #define PASSPHRASE_MAX 1024
 
@@ -97,6 +98,12 @@ static int check_place(struct cli *cli)
 {
     const char *path = cli_value(cli, 'k');
 
+    if (token_is_uri(path)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "keygen makes key files, and %.*s is in a token; make it there with "
+                        "pkcs11-tool --keypairgen",
+                        (int)strcspn(path, "?"), path);
+    }
     if (cli_has(cli, 'f') || cli->is_imgtool || access(path, F_OK) != 0) {
         return CLI_DONE;
     }
