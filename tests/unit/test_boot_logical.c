@@ -159,12 +159,29 @@ static void logical_sectors_reject_incompatible_devices_T26(void **state)
     }
 }
 
+static void the_last_sector_ends_where_a_page_does(void **state)
+{
+    static const struct dfu_sector_run pages[] = { { 0x1000, 8 }, { 0x3000, 8 } };
+    struct world_spec spec = spec_of(DFU_MODE_SWAP_MOVE, LOGICAL); /* nine sectors in all */
+    struct layout l;
+
+    (void)state;
+    make_logical(&l, &spec, LOGICAL);
+    put_both(l.d);
+    l.d->world.area[WORLD_SEC].pages = pages;
+    l.d->world.area[WORLD_SEC].page_run_count = 2;
+    assert_int_equal(start(l.d), 0);
+    assert_int_equal(l.d->last.err, DFU_ERR_INVAL);
+    device_free(l.d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sectors_may_be_made_of_several_pages),
         cmocka_unit_test(a_cut_between_pages_of_a_sector_is_survived),
         cmocka_unit_test(logical_sectors_reject_incompatible_devices_T26),
+        cmocka_unit_test(the_last_sector_ends_where_a_page_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
