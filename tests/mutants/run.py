@@ -37,8 +37,10 @@ SECONDS = 120  # a test that takes longer hangs, and that is red, too
 TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "unit-boot_move",
          "unit-boot_overwrite", "unit-boot_pick", "unit-boot_single", "unit-boot_images",
          "unit-boot_policy", "unit-boot_encrypted", "unit-boot_decompress", "unit-boot_skip",
-         "unit-boot_scratch", "unit-boot_offset", "unit-update", "power-move:pair",
-         "power-overwrite:pair", "power-scratch:pair", "power-offset:pair", "swap-vectors"]
+         "unit-boot_scratch", "unit-boot_offset", "unit-boot_outlook", "unit-boot_attempts",
+         "unit-boot_history", "unit-boot_revoke", "unit-boot_progress", "unit-boot_logical",
+         "unit-update", "power-move:pair", "power-overwrite:pair", "power-scratch:pair",
+         "power-offset:pair", "swap-vectors"]
 
 
 class Rule:
@@ -173,7 +175,7 @@ def main():
     parser.add_argument("build", type=Path, nargs="?")
     args = parser.parse_args()
     rules = [rule for path in sorted(HERE.glob("*.txt")) for rule in parse(path)
-             if args.only in rule.name or args.only in rule.file]
+             if args.only in f"{rule.origin} {rule.file} {rule.name}"]
     rules.sort(key=lambda rule: rule.file)  # a file is built again where it changes
     if args.list:
         for rule in rules:
