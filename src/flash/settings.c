@@ -194,7 +194,7 @@ static int replay(struct dfu_settings *settings)
 {
     settings->next = settings->bank + HEAD_SIZE;
     for (uint32_t off = settings->next; has_room(settings, off); off += ENTRY_SIZE) {
-        struct dfu_setting entry;
+        struct dfu_setting entry = { 0 };
         int found = read_entry(settings, off, &entry);
         int is_erased = 0;
 
@@ -302,7 +302,7 @@ static bool has_name(const struct dfu_setting *setting, const struct dfu_setting
 static int stored_entry(const struct dfu_settings *settings, const struct dfu_setting *setting,
                         struct dfu_setting *out)
 {
-    struct dfu_setting entry;
+    struct dfu_setting entry = { 0 };
     int found = DFU_ERR_NOENT;
 
     for (uint32_t off = settings->bank + HEAD_SIZE; settings->sequence && off < settings->next;

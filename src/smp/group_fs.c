@@ -313,8 +313,8 @@ static int status(struct dfu_smp_call *call)
     struct dfu_smp_fs *fs = call->ctx;
     struct dfu_cbor_span name = { 0 };
     struct dfu_cbor_key keys[] = { { .name = "name", .type = DFU_CBOR_TEXT, .out = &name } };
-    uint32_t size;
-    void *file;
+    uint32_t size = 0;
+    void *file = NULL;
     int err;
 
     if (dfu_cbor_decode_map(call->request, keys, COUNT_OF(keys))) {
@@ -417,8 +417,8 @@ static int hash(struct dfu_smp_call *call)
         { .name = "len", .type = DFU_CBOR_UINT, .out = &span.len },
     };
     bool is_sha256;
-    uint32_t size;
-    void *file;
+    uint32_t size = 0;
+    void *file = NULL;
     int err;
 
     if (dfu_cbor_decode_map(call->request, keys, COUNT_OF(keys)) || span.len == 0) {

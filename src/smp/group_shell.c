@@ -88,27 +88,24 @@ static char *cut_word(char **at)
     return word;
 }
 
-/* How many words there are; more than there is room for: DFU_ERR_NOSPACE. */
-static int split(char *line, const char *words[DFU_SHELL_WORDS_MAX])
+/* A NULL follows the last word. DFU_ERR_NOSPACE: there are more than there is room for. */
+static int split(char *line, const char *words[DFU_SHELL_WORDS_MAX + 1])
 {
-    int count = 0;
-    char *word;
-
-    while ((word = cut_word(&line)) != NULL) {
-        if (count == DFU_SHELL_WORDS_MAX) {
-            return DFU_ERR_NOSPACE;
+    for (int i = 0; i <= DFU_SHELL_WORDS_MAX; i++) {
+        words[i] = cut_word(&line);
+        if (!words[i]) {
+            return DFU_OK;
         }
-        words[count++] = word;
     }
-    return count;
+    return DFU_ERR_NOSPACE;
 }
 
 /* ---- Commands ---- */
 
 /* How many of the words a command's name takes; 0 if it is not named by them. */
-static int match(const char *name, int count, const char *const *words)
+static int match(const char *name, const char *const *words)
 {
-    for (int n = 0; n < count; n++) {
+    for (int n = 0; words[n]; n++) {
         size_t len = strlen(words[n]);
 
         if (strncmp(name, words[n], len) != 0) {
@@ -136,14 +133,14 @@ static int help(const struct dfu_smp_shell *shell, struct dfu_shell_output *out)
     return 0;
 }
 
-static int run(const struct dfu_smp_shell *shell, struct dfu_shell_output *out, int count,
+static int run(const struct dfu_smp_shell *shell, struct dfu_shell_output *out,
                const char *const *words)
 {
     const struct dfu_shell_command *found = NULL;
-    int taken = 0;
+    int taken = 0, count = 0;
 
     for (size_t i = 0; i < shell->command_count; i++) {
-        int n = match(shell->commands[i].name, count, words);
+        int n = match(shell->commands[i].name, words);
 
         if (n > taken) {
             found = &shell->commands[i];
@@ -151,7 +148,10 @@ static int run(const struct dfu_smp_shell *shell, struct dfu_shell_output *out, 
         }
     }
     if (found) {
-        return found->run(shell->ctx, out, count - taken, words + taken);
+        while (words[taken + count]) {
+            count++;
+        }
+        return found->run(shell->ctx, out, count, words + taken);
     }
     if (strcmp(words[0], "help") == 0) {
         return help(shell, out);
@@ -165,10 +165,10 @@ static int exec(struct dfu_smp_call *call)
 {
     const struct dfu_smp_shell *shell = call->ctx;
     struct dfu_shell_output out = { shell->output, shell->output_cap, 0 };
-    const char *words[DFU_SHELL_WORDS_MAX];
+    const char *words[DFU_SHELL_WORDS_MAX + 1] = { NULL };
     struct dfu_cbor_span argv;
     struct dfu_cbor_key keys[] = { { .name = "argv", .type = DFU_CBOR_ARRAY, .out = &argv } };
-    int count, err, ret;
+    int err, ret;
 
     if (dfu_cbor_decode_map(call->request, keys, COUNT_OF(keys)) || !keys[0].found) {
         return DFU_SMP_EINVAL;
@@ -177,14 +177,16 @@ static int exec(struct dfu_smp_call *call)
     if (err == DFU_ERR_FORMAT) {
         return DFU_SMP_EINVAL;
     }
-    count = err ? err : split(shell->line, words);
-    if (count < 0) {
+    if (!err) {
+        err = split(shell->line, words);
+    }
+    if (err) {
         return dfu_smp_fail(call, DFU_SMP_SHELL_COMMAND_TOO_LONG);
     }
-    if (count == 0) {
+    if (!words[0]) {
         return dfu_smp_fail(call, DFU_SMP_SHELL_EMPTY_COMMAND);
     }
-    ret = run(shell, &out, count, words);
+    ret = run(shell, &out, words);
     dfu_cbor_put_text(call->enc, "o");
     dfu_cbor_put_text_n(call->enc, out.buf, out.len);
     dfu_cbor_pair_int(call->enc, shell->legacy_rc ? "rc" : "ret", ret);

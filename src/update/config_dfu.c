@@ -347,20 +347,22 @@ static int fwinfo(const struct dfu_config_dfu *dfu, uint8_t *out)
     return 13;
 }
 
-static int text(const char *words, size_t max, uint8_t *out)
+/* Without a NUL, cut to max bytes; how many. */
+static int text(const char *words, int max, uint8_t *out)
 {
-    size_t len = strlen(words);
+    int len = 0;
 
-    len = len < max ? len : max;
-    memcpy(out, words, len);
-    return (int)len;
+    for (; words[len] && len < max; len++) {
+        out[len] = (uint8_t)words[len];
+    }
+    return len;
 }
 
 static int devinfo(const struct dfu_config_dfu *dfu, uint8_t *out)
 {
     put_le16(out, dfu->vendor);
     put_le16(out + 2, dfu->product);
-    return 4 + text(dfu->generation ? dfu->generation : "", DFU_CONFIG_FETCH_MAX - 4, out + 4);
+    return 4 + text(dfu->generation ? dfu->generation : "", (int)DFU_CONFIG_FETCH_MAX - 4, out + 4);
 }
 
 static void module_set(void *ctx, uint8_t option, const uint8_t *data, size_t len)

@@ -85,7 +85,10 @@ static void codes_have_the_names_of_the_field(void **state)
     assert_string_equal(dfu_smp_err_name(DFU_SMP_GROUP_IMG, 9), "NO_FREE_SLOT");
     assert_string_equal(dfu_smp_err_name(DFU_SMP_GROUP_OS, 4), "RTC_NOT_SET");
     assert_null(dfu_smp_err_name(DFU_SMP_GROUP_IMG, 35));
-    assert_null(dfu_smp_err_name(DFU_SMP_GROUP_FS, 2));
+    assert_string_equal(dfu_smp_err_name(DFU_SMP_GROUP_FS, 16), "FILE_EMPTY");
+    assert_string_equal(dfu_smp_err_name(DFU_SMP_GROUP_SETTINGS, 2), "KEY_TOO_LONG");
+    assert_null(dfu_smp_err_name(DFU_SMP_GROUP_FS, 17));
+    assert_null(dfu_smp_err_name(DFU_SMP_GROUP_USER, 2));
 }
 
 int main(void)
