@@ -34,6 +34,7 @@ struct job {
 /* All of them; a dependency is between two. */
 struct start {
     const struct dfu_boot_config *cfg;
+    uint8_t count; /* of images */
     struct job jobs[DFU_IMAGES_MAX];
 };
 
@@ -211,7 +212,7 @@ static void keep_earlier_trials(struct start *start, const struct job *job)
  * images is worse than none. The requests stay, too. */
 static void check_dependencies(struct start *start)
 {
-    uint8_t count = start->cfg->map->image_count;
+    uint8_t count = start->count;
     struct swap_place places[DFU_IMAGES_MAX];
     bool has_upgrade = false;
 
@@ -238,7 +239,7 @@ static void check_dependencies(struct start *start)
 
 static int decide_all(struct start *start)
 {
-    uint8_t count = start->cfg->map->image_count;
+    uint8_t count = start->count;
     bool has_start_left = attempts_has_left(start->cfg, true);
     int err = DFU_OK;
 
@@ -391,7 +392,7 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
     uint32_t verified = 0;
     int err = DFU_OK;
 
-    for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
+    for (uint8_t i = 0; !err && i < start->count; i++) {
         if (start->jobs[i].is_tried) {
             (void)locate_update(&start->jobs[i].pair, DFU_SWAP_NONE, DFU_SWAP_NONE);
         }
@@ -399,10 +400,10 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
         out->fault_image = err ? i : 0;
         verified += err == DFU_OK;
     }
-    if (!err && verified != start->cfg->map->image_count) {
+    if (!err && verified != start->count) {
         err = DFU_ERR_VERIFY;
     }
-    for (uint8_t i = 0; !err && i < start->cfg->map->image_count; i++) {
+    for (uint8_t i = 0; !err && i < start->count; i++) {
         (void)permit_run(out, i, start->cfg->map->images[i].primary, 0, &start->jobs[i].verdict);
     }
     return err;
@@ -410,13 +411,13 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
 
 int boot_upgrade(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
-    struct start start = { .cfg = cfg };
+    struct start start = { .cfg = cfg, .count = cfg->map->image_count };
     int err = decide_all(&start);
 
-    for (uint8_t i = 0; !err && i < cfg->map->image_count; i++) {
+    for (uint8_t i = 0; !err && i < start.count; i++) {
         err = act(&start.jobs[i]);
     }
-    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
+    for (uint8_t i = 0; i < start.count; i++) {
         report(&start.jobs[i], out);
     }
     return err ? err : verify_all(&start, out);
@@ -465,9 +466,8 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
     out->asked = decision.type;
     out->swap = decision.action == BOOT_KEEP ? DFU_SWAP_NONE : decision.type;
     out->resumes = decision.action == BOOT_RESUME;
-    if (out->resumes) {
-        const struct swap_plan *plan = pair->cfg->strategy->plan;
-        struct swap_mark next = plan->mark(swap, swap->done);
+    if (out->resumes && pair->cfg->strategy->plan) {
+        struct swap_mark next = pair->cfg->strategy->plan->mark(swap, swap->done);
 
         out->progress_idx = next.idx;
         out->progress_state = next.state;
@@ -484,22 +484,59 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
     }
 }
 
-int boot_upgrade_look(const struct dfu_boot_config *cfg, uint8_t image,
-                      struct dfu_boot_outlook *out)
+static int look_at_image(const struct dfu_boot_config *cfg, struct boot_pair *pair,
+                         struct dfu_boot_outlook *out)
 {
-    struct boot_pair pair = pair_of(cfg, image);
     struct boot_facts facts;
     struct swap swap;
-    int err = look_at_pair(&pair, &facts, &swap);
+    int err = look_at_pair(pair, &facts, &swap);
 
     if (err == DFU_ERR_POWER) {
         return err;
     }
-    out->fit = dfu_slot_compatible(cfg->map, image);
+    out->fit = dfu_slot_compatible(cfg->map, pair->image);
     out->primary = facts.primary;
     out->secondary = facts.secondary;
-    look_at_primary(&pair, &out->primary_report);
-    look_at_secondary(&pair, DFU_SWAP_REVERT, false, &out->secondary_report);
-    look_ahead(&pair, &facts, &swap, out);
+    look_at_primary(pair, &out->primary_report);
+    look_at_secondary(pair, DFU_SWAP_REVERT, false, &out->secondary_report);
+    look_ahead(pair, &facts, &swap, out);
     return DFU_OK;
+}
+
+static bool is_move(const struct dfu_boot_outlook *out)
+{
+    return !out->resumes && (out->swap == DFU_SWAP_TEST || out->swap == DFU_SWAP_PERM ||
+                             out->swap == DFU_SWAP_REVERT);
+}
+
+/* Whether all updates would have to wait for an image that is missing. What a swap that has begun
+ * brings in cannot be read before it is finished. */
+static bool would_wait(const struct dfu_boot_config *cfg)
+{
+    struct swap_place places[DFU_IMAGES_MAX];
+
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
+        struct dfu_boot_outlook other = { .swap = DFU_SWAP_NONE };
+        struct boot_pair pair = pair_of(cfg, i);
+
+        if (look_at_image(cfg, &pair, &other) || other.resumes) {
+            return false;
+        }
+        places[i] = is_move(&other) ? (struct swap_place){ pair.secondary, pair.update_off }
+                                    : (struct swap_place){ pair.primary, 0 };
+    }
+    return depend_first_unmet(cfg, places) != cfg->map->image_count;
+}
+
+int boot_upgrade_look(const struct dfu_boot_config *cfg, uint8_t image,
+                      struct dfu_boot_outlook *out)
+{
+    struct boot_pair pair = pair_of(cfg, image);
+    int err = look_at_image(cfg, &pair, out);
+
+    if (!err && cfg->map->image_count > 1 && is_move(out) && would_wait(cfg)) {
+        out->swap = DFU_SWAP_NONE;
+        out->update_err = DFU_ERR_DEPENDS;
+    }
+    return err;
 }

@@ -25,7 +25,7 @@ int rollback_counter_of(const struct dfu_reader *reader, uint32_t *value)
 {
     struct dfu_image image;
     struct dfu_image_tlv tlv;
-    uint8_t raw[sizeof *value];
+    uint8_t raw[sizeof *value] = { 0 };
     int len;
 
     if (dfu_image_open(&image, reader, 0) != DFU_IMAGE_FINE) {

@@ -152,6 +152,7 @@ static void dependency_combos_T33(void **state)
 static void an_unmet_dependency_is_named_and_waits_for_the_other_image(void **state)
 {
     struct device *d = two_images();
+    struct dfu_boot_outlook outlook;
 
     (void)state;
     put_image_needing(d, WORLD_SEC, NEW, SIZE, 1, NEW);
@@ -160,7 +161,15 @@ static void an_unmet_dependency_is_named_and_waits_for_the_other_image(void **st
     assert_int_equal(d->last.result.update_err, DFU_ERR_DEPENDS);
     assert_int_equal(d->last.result.update_image, 0);
     assert_string_equal(ops_of(d), ""); /* the request stays */
+    assert_int_equal(dfu_boot_look(&d->world.cfg, 0, &outlook), 0);
+    assert_int_equal(outlook.asked, DFU_SWAP_TEST);
+    assert_int_equal(outlook.swap, DFU_SWAP_NONE);
+    assert_int_equal(outlook.update_err, DFU_ERR_DEPENDS);
     request_image(d, 1, false);
+    for (uint8_t i = 0; i < BOTH; i++) {
+        assert_int_equal(dfu_boot_look(&d->world.cfg, i, &outlook), 0);
+        assert_int_equal(outlook.swap, DFU_SWAP_TEST);
+    }
     assert_int_equal(start(d), NEW);
     assert_primaries(d, NEW);
     device_free(d);

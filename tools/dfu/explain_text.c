@@ -36,6 +36,7 @@ static const char *refusal_text(int err)
     case DFU_ERR_IO: return "the slot cannot be read";
     case DFU_ERR_NOSPACE: return "there is not enough free space to swap";
     case DFU_ERR_FORMAT: return "the lengths in the slots make no sense";
+    case DFU_ERR_DEPENDS: return "another image that an update needs is missing or too old";
     default: return NULL;
     }
 }
