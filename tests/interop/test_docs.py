@@ -154,11 +154,12 @@ def test_bash_knows_what_a_value_may_be(tmp_path):
     offered = bash("dfu sign --pad-h", "dfu sign --sha ", "dfu sign --sha = 3", "dfu -d ",
                    "dfu sign -k ", "dfu sign --custom-tlv-file 0xa0 ", "dfu sign -v 1 ap",
                    "dfu sign --custom-tlv-file ", "dfu -d udp : host image ", "dfu help im",
-                   "dfu dumpinfo -f h", "dfu version ", cwd=tmp_path)
+                   "dfu dumpinfo -f h", "dfu version ", "dfu sign --mode mov",
+                   cwd=tmp_path)
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"384"},
                        {"serial:", "udp:", "usbip:"}, {"app.bin"}, {"app.bin"}, {"app.bin"}, set(),
                        {"list", "upload", "test", "confirm", "erase", "slots"}, {"image"},
-                       {"human"}, set()]
+                       {"human"}, set(), {"move"}]
 
 
 # zsh ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 /* What the words of the tables mean to a shell. */
 #include <string.h>
 
+#include "boot_modes.h"
 #include "docs.h"
 
 const char *const docs_targets[] = { "serial:", "udp:", "usbip:", NULL };
@@ -21,6 +22,17 @@ static enum docs_kind kind_of(const char *name)
     return strcmp(name, "TARGET") == 0 ? DOCS_TARGET : DOCS_TEXT;
 }
 
+/* The upgrade modes have a table of their own. */
+static void read_modes(struct docs_value *out)
+{
+    size_t count = 0;
+
+    out->kind = DOCS_CHOICE;
+    for (const struct boot_mode *m = boot_modes; m->name && count < DOCS_CHOICE_MAX; m++) {
+        out->choices[count++] = m->name;
+    }
+}
+
 /* "FILE", "[FILE]", "FILE...", "auto|256". */
 static void read_word(const char *word, size_t len, struct docs_value *out)
 {
@@ -32,6 +44,10 @@ static void read_word(const char *word, size_t len, struct docs_value *out)
     out->text[strcspn(out->text, ".] ")] = 0;
     snprintf(out->name, sizeof(out->name), "%.63s", out->text);
     out->kind = kind_of(out->name);
+    if (strcmp(out->name, "MODE") == 0) {
+        read_modes(out);
+        return;
+    }
     if (!strchr(out->text, '|')) {
         return;
     }
