@@ -179,12 +179,13 @@ static int fill(struct walk w, struct image *image)
         }
         for (size_t i = 0; i < rec.len; i++) {
             size_t at = (size_t)(rec.address - image->low) + i;
+            unsigned long long address = rec.address + i;
 
             if (image->seen[at / 8] & 1u << at % 8) {
                 return cli_fail(w.cli, CLI_INPUT,
                                 "%s has two bytes for address 0x%llx, the second in line %u; merge "
                                 "its parts without overlaps",
-                                w.path, (unsigned long long)(rec.address + i), w.line);
+                                w.path, address, w.line);
             }
             image->seen[at / 8] |= (uint8_t)(1u << at % 8);
             image->data[at] = rec.raw[4 + i];
@@ -261,8 +262,7 @@ static void print_record(FILE *out, enum record_type type, uint32_t address, con
 
 void hexfile_print(FILE *out, const struct hexfile_run *runs, size_t count)
 {
-    const struct hexfile_run *last = count > 0 ? &runs[count - 1] : NULL;
-    bool has_blocks = last && (uint64_t)last->address + last->len > BLOCK;
+    bool has_blocks = count > 0 && (uint64_t)runs[count - 1].address + runs[count - 1].len > BLOCK;
     uint32_t block = UINT32_MAX;
     size_t run = 0, used = 0;
 

@@ -34,7 +34,7 @@
     X(uri_parse)
 
 struct p11 {
-#define P11_FIELD(name) __typeof__(p11_kit_##name) *name;
+#define P11_FIELD(name) __typeof__(p11_kit_##name) *(name);
     P11_CALLS(P11_FIELD)
 #undef P11_FIELD
 };
