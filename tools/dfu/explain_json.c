@@ -113,6 +113,7 @@ static cJSON *boot_json(const struct explain *e, const struct explain_boot *b)
                               : cJSON_CreateNull());
     if (e->has_cost) {
         cJSON_AddNumberToObject(json, "erases", b->boot.erases);
+        cJSON_AddNumberToObject(json, "most_worn", b->boot.most_worn);
         cJSON_AddNumberToObject(json, "bytes_written", (double)b->boot.bytes_written);
         cJSON_AddItemToObject(json, "flash_ms",
                               b->boot.is_time_known

@@ -15,12 +15,26 @@ size_t rehearsal_size(const struct dfu_board *board)
     return size;
 }
 
+static size_t sectors_of(const struct dfu_board_flash *flash)
+{
+    size_t count = 0;
+
+    for (uint8_t i = 0; i < flash->run_count; i++) {
+        count += flash->runs[i].count;
+    }
+    return count;
+}
+
 bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct boot_mode *mode,
                     const struct dfu_image_policy *policy)
 {
-    size_t mem_at = 0, bits_at = 0;
+    size_t mem_at = 0, bits_at = 0, wear_at = 0;
 
     *r = (struct rehearsal){ .board = board };
+    for (uint8_t i = 0; i < board->flash_count; i++) {
+        r->sectors += sectors_of(&board->flashes[i]);
+    }
+    r->wear = calloc(r->sectors + 1, sizeof *r->wear);
     r->size = r->programmed_size = rehearsal_size(board); /* a bit a unit is never more */
     r->mem = malloc(r->size);
     r->kept = malloc(r->size);
@@ -38,7 +52,7 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
     };
     r->ram = (struct dfu_boot_ram){ BOOT_MODE_RAM_ADDR, BOOT_MODE_RAM_SIZE,
                                     calloc(1, BOOT_MODE_RAM_SIZE) };
-    if (!r->mem || !r->kept || !r->programmed || !r->ram.mem) {
+    if (!r->mem || !r->kept || !r->programmed || !r->wear || !r->ram.mem) {
         return false;
     }
     for (uint8_t i = 0; i < board->flash_count; i++) {
@@ -48,6 +62,7 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
         r->flashes[i] = (struct dfu_sim_flash){
             .mem = r->mem + mem_at,
             .programmed = r->programmed + bits_at,
+            .wear = r->wear + wear_at,
             .size = of->size,
             .write_size = of->write_size,
             .erased = of->erased,
@@ -59,6 +74,7 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
         all = dfu_sim_flash_area(&r->flashes[i], of->name, 0, of->size, of->runs, of->run_count);
         dfu_board_attach(board, i, all.ops, all.ctx);
         mem_at += of->size;
+        wear_at += sectors_of(of);
         bits_at += of->size / of->write_size / 8 + 1;
     }
     return true;
@@ -69,6 +85,7 @@ void rehearsal_free(struct rehearsal *r)
     free(r->mem);
     free(r->kept);
     free(r->programmed);
+    free(r->wear);
     free(r->ram.mem);
     *r = (struct rehearsal){ 0 };
 }
@@ -105,7 +122,11 @@ struct rehearsed_boot rehearsal_boot(struct rehearsal *r)
     struct dfu_sim_flash before[DFU_BOARD_FLASHES_MAX];
 
     memcpy(before, r->flashes, sizeof before);
+    memset(r->wear, 0, r->sectors * sizeof *r->wear);
     boot.err = dfu_boot(&r->cfg, &boot.result);
+    for (size_t i = 0; i < r->sectors; i++) {
+        boot.most_worn = r->wear[i] > boot.most_worn ? r->wear[i] : boot.most_worn;
+    }
     for (uint8_t i = 0; i < r->board->flash_count; i++) {
         const struct dfu_sim_flash *flash = &r->flashes[i];
         uint32_t ops = flash->erases - before[i].erases + flash->writes - before[i].writes;

@@ -16,7 +16,8 @@ struct rehearsal {
         cfg; /* as the bootloader is built; freely changed before the first boot */
     struct dfu_sim_flash flashes[DFU_BOARD_FLASHES_MAX];
     uint8_t *mem, *kept, *programmed; /* of all flashes, one after the other */
-    size_t size, programmed_size;
+    uint32_t *wear;                   /* erases of each sector */
+    size_t size, programmed_size, sectors;
     struct dfu_boot_ram ram; /* as the virtual device has it */
     uint8_t buf[4096];
 };
@@ -25,6 +26,7 @@ struct rehearsed_boot {
     int err; /* of dfu_boot() */
     struct dfu_boot_result result;
     uint32_t erases, writes;
+    uint32_t most_worn; /* erases of the sector that was erased most */
     uint64_t bytes_written;
     uint64_t flash_us;  /* predicted; 0 where a part is not known */
     bool is_time_known; /* of all parts that were used */
