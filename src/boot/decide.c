@@ -139,6 +139,10 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
 
     if (is_trial_noted(facts)) {
         asking.copy_done = DFU_FLAG_SET;
+        if (asking.magic != DFU_MAGIC_GOOD) { /* the revert was about to write its own trailer */
+            asking.magic = DFU_MAGIC_GOOD;
+            asking.image_ok = DFU_FLAG_UNSET;
+        }
     }
     if (!facts->can_upgrade) {
         return (struct boot_decision){ BOOT_KEEP, DFU_SWAP_NONE, false, DFU_BOOT_WHY_BLOCKED };

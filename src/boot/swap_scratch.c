@@ -207,6 +207,18 @@ static bool describes(const struct swap *swap, const struct dfu_area *area,
            get_le32(size) == swap->size;
 }
 
+/* A finished trial is noted there (scratch_end_trial): until the primary's trailer tells of the
+ * revert, that note is all that does. */
+static bool is_noted(const struct swap *swap)
+{
+    struct dfu_slot_state state;
+
+    return swap->type == DFU_SWAP_REVERT &&
+           dfu_slot_state_read(swap->pair->cfg->map, scratch_of(swap), &state) == DFU_OK &&
+           state.magic == DFU_MAGIC_GOOD && state.copy_done == DFU_FLAG_SET &&
+           state.image_num == swap->pair->image;
+}
+
 /* At every moment one whole trailer tells of the swap. A revert is told of by no other, so the one
  * in scratch must not go before the primary's stands (B14). */
 static int scratch_prepare(struct swap *swap)
@@ -214,12 +226,12 @@ static int scratch_prepare(struct swap *swap)
     const struct boot_pair *pair = swap->pair;
     const struct dfu_area *scratch = scratch_of(swap);
     bool is_trailer = group_at(swap, 0).is_trailer;
-    bool is_only_one = !is_trailer && swap->is_in_scratch &&
-                       describes(swap, scratch, &swap->scratch_at) &&
+    bool is_only_one = swap->is_in_scratch && describes(swap, scratch, &swap->scratch_at) &&
                        !describes(swap, pair->primary, &swap->at);
+    bool is_kept = !is_trailer && (is_only_one || is_noted(swap));
     int err = DFU_OK;
 
-    if (!is_only_one) {
+    if (!is_kept) {
         err = slot_erase(pair, scratch);
         if (!err) {
             err = swap_write_status(swap, scratch);
