@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 """What a configuration does not point at is not linked: a bootloader for plain images has nothing of
-encryption in it."""
+encryption in it, and one that is like MCUboot nothing that goes beyond it."""
 
 import os
 import subprocess
@@ -11,7 +11,11 @@ SOURCE = Path(os.environ["DFU_SOURCE_DIR"])
 BUILD = Path(os.environ["DFU_BINARY_DIR"])
 
 PROGRAM = """
+#include "dfu/attempts.h"
 #include "dfu/boot.h"
+#include "dfu/history.h"
+#include "dfu/progress.h"
+#include "dfu/revoke.h"
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, 0 };
 int main(void)
 {
@@ -52,3 +56,17 @@ def test_a_bootloader_without_keys_has_no_encryption_in_it(tmp_path):
         " &dfu_aes_ctr_openssl, &key, 1 };",
         ", .decryption = &how", ".encryption = &dfu_boot_encrypted")
     assert encryption <= {name.split("@")[0] for name in encrypted}
+
+
+def test_what_goes_beyond_mcuboot_is_linked_only_where_it_is_named(tmp_path):
+    kinds = {"attempts": "dfu_boot_attempts", "history": "dfu_boot_history",
+             "revocation": "dfu_boot_revocation", "progress": "dfu_boot_progress"}
+    rules = {f"{kind}_rules" for kind in kinds.values()} | {"dfu_boot_skip_equal"}
+    plain = symbols(tmp_path, "plain", "", "", "")
+    assert not rules & plain and "dfu_record_open" not in plain
+    for field, kind in kinds.items():
+        named = symbols(tmp_path, field, f"static struct {kind} it = {{ &{kind}_rules }};", "",
+                        f".{field} = &it")
+        assert rules & named == {f"{kind}_rules"}
+    assert rules & symbols(tmp_path, "skip", "", "", ".skip = &dfu_boot_skip_equal") == {
+        "dfu_boot_skip_equal"}
