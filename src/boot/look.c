@@ -193,9 +193,9 @@ static int look_at_records(struct boot_facts *facts, struct swap *swap)
     enum boot_source source = boot_source_of(facts);
 
     swap->is_in_scratch = source == BOOT_SOURCE_SCRATCH;
-    swap->is_recorded = true;
+    swap->is_recorded = boot_has_begun(facts);
     swap->type = swap->is_in_scratch ? facts->scratch.swap_type : facts->primary.swap_type;
-    if (!boot_has_begun(facts)) {
+    if (!swap->is_recorded) {
         facts->done = 0;
         return dfu_area_read(swap->pair->primary,
                              swap->at.status + (swap->at.status_count - 1) * swap->at.status_stride,

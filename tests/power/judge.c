@@ -92,7 +92,7 @@ static bool is_trial_over(const struct story *s, const struct facts *f)
                holds(s, WORLD_SEC, OLD);
     }
     if (s->spec.is_sticky && f->scr.magic == DFU_MAGIC_GOOD && f->scr.copy_done == DFU_FLAG_SET) {
-        return true;
+        return f->pri.image_ok == DFU_FLAG_UNSET;
     }
     return f->pri.magic == DFU_MAGIC_GOOD && f->pri.copy_done != DFU_FLAG_UNSET &&
            f->pri.image_ok == DFU_FLAG_UNSET;
