@@ -100,6 +100,15 @@ static int erase_trailer(const struct dfu_area *area, uint32_t trailer_off)
     return DFU_OK;
 }
 
+/* With an offset, the loader takes a header in the sector below the update for one that was stored
+ * in the wrong place: it may be what is left of an image that was swapped out. */
+static int erase_below(const struct dfu_area *area, uint32_t off)
+{
+    int erased = off > 0 ? dfu_area_is_erased(area, 0, off) : 1;
+
+    return erased < 0 ? erased : erased ? DFU_OK : dfu_area_erase(area, 0, off);
+}
+
 /* Before the first payload byte: an old request must not make a torn download bootable. Without
  * progressive erase the caller has erased the slot; that is believed only after a look. */
 static int clear_trailer(struct dfu_flash_img *img)
@@ -112,6 +121,9 @@ static int clear_trailer(struct dfu_flash_img *img)
     }
     if (img->stream.config.erase_ahead) {
         err = erase_trailer(img->area, off);
+        if (!err) {
+            err = erase_below(img->area, img->stream.config.off);
+        }
     } else {
         int erased = dfu_area_is_erased(img->area, off, img->area->size - off);
 

@@ -481,6 +481,8 @@ def test_a_device_without_an_image_says_so(device, images):
     ("nrf52840dk", "overwrite", "Image 0 upgrade secondary slot -> primary slot"),
     ("nrf52840dk", "overwrite-fast", "Image 0 upgrade secondary slot -> primary slot"),
     ("pinetime", "move", "Starting swap using move algorithm."),
+    ("pinetime", "swap-scratch", "Starting swap using scratch algorithm."),
+    ("nrf52840dk", "swap-offset", "Starting swap using offset algorithm."),
     ("sim", "move", "Starting swap using move algorithm."),
 ])
 def test_every_mode_and_board_upgrades(device, images, board, mode, starts):
@@ -490,9 +492,26 @@ def test_every_mode_and_board_upgrades(device, images, board, mode, starts):
     device.wait_for("app: blinky 2.0.0+0 running from slot 0")
 
 
-def test_a_mode_that_does_not_exist_yet_is_refused(device):
-    done = run(*device.command("--hash-only", board="pinetime"))
-    assert done.returncode == 2 and "not supported yet" in done.stderr
+@pytest.mark.parametrize("board, mode", [
+    ("pinetime", "swap-scratch"),
+    ("nrf52840dk", "swap-offset"),
+])
+def test_a_trial_is_reverted_then_upgraded_again_for_good(device, images, board, mode):
+    device.start("--init", images["v1"], "--mode", mode, "--power-cut", "31", board=board)
+    with_client(device, "udp", lambda client: upgrade(client, images["v2"]))
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0 (not confirmed)")
+    device.smpmgr("udp", "os", "reset")
+    device.wait_for("app: blinky 1.0.0+0 running from slot 0 (confirmed)", count=2)
+    for version in ("2.0.0", "4.0.0"):
+        image = images["v2"] if version == "2.0.0" else images["plain"]
+        done = run(os.environ["DFU"], "-d", f"udp:{device.address}", "upgrade", image)
+        assert done.returncode == 0, done.stderr
+        assert f"{version}+0 runs and is confirmed" in done.stdout
+
+
+def test_a_mode_without_its_scratch_area_is_refused(device):
+    done = run(*device.command("--hash-only", "--mode", "swap-scratch", board="nrf52840dk"))
+    assert done.returncode == 2 and "does not work in this mode" in done.stderr
 
 
 def test_the_first_image_is_programmed_only_into_an_empty_device(device, images):

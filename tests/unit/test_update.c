@@ -203,6 +203,17 @@ static void in_swap_using_offset_the_update_lies_one_sector_up(void **state)
     free_world(w);
 }
 
+static void in_swap_using_offset_the_header_of_an_old_image_goes(void **state)
+{
+    struct world *w = new_world(DFU_MODE_SWAP_OFFSET, 4, 0xff);
+
+    (void)state;
+    assert_int_equal(dfu_area_write(w->secondary, 0, w->image, 32), DFU_OK);
+    assert_int_equal(stage(w, 1000), DFU_OK);
+    assert_int_equal(dfu_area_is_erased(w->secondary, 0, SECTOR), 1);
+    free_world(w);
+}
+
 static void sectors_smaller_than_the_buffer_are_written_all_the_same(void **state)
 {
     struct dfu_sector_run run = { 256, 64 };
@@ -467,6 +478,7 @@ int main(void)
         IN_WORLD(the_old_trailer_is_erased_first_and_once),
         IN_WORLD(without_progressive_erase_a_slot_that_is_not_erased_is_refused),
         cmocka_unit_test(in_swap_using_offset_the_update_lies_one_sector_up),
+        cmocka_unit_test(in_swap_using_offset_the_header_of_an_old_image_goes),
         IN_WORLD(sectors_smaller_than_the_buffer_are_written_all_the_same),
         cmocka_unit_test(a_torn_download_is_never_bootable),
         cmocka_unit_test(a_cut_request_asks_for_nothing_or_for_no_more_than_was_meant),
