@@ -104,9 +104,10 @@ static int erase_trailer(const struct dfu_area *area, uint32_t trailer_off)
  * in the wrong place: it may be what is left of an image that was swapped out. */
 static int erase_below(const struct dfu_area *area, uint32_t off)
 {
-    int erased = off > 0 ? dfu_area_is_erased(area, 0, off) : 1;
+    uint8_t magic[4] = { 0 };
+    int err = off > 0 ? dfu_area_read(area, 0, magic, sizeof magic) : DFU_OK;
 
-    return erased < 0 ? erased : erased ? DFU_OK : dfu_area_erase(area, 0, off);
+    return err || get_le32(magic) != DFU_IMAGE_MAGIC ? err : dfu_area_erase(area, 0, off);
 }
 
 /* Before the first payload byte: an old request must not make a torn download bootable. Without
