@@ -16,8 +16,8 @@ The mutants are the rules in *.txt beside this file:
         if (false) {
 
 `old` must stand in the file exactly once. `red` names the tests that are run first; if they stay
-green, all of TESTS are. NAME:WORD is a program of tests/ with --only WORD (swap-vectors: the recordings that start with it;
-power tests: their rows). The sources are copied to
+green, all of TESTS are. NAME:WORD is a program of tests/ with --only WORD (power tests: their rows;
+swap-vectors: the recordings that start with it). The sources are copied to
 BUILD/src and built in BUILD/out, -O2 and without sanitizers; SOURCE is not touched. A mutant that
 does not build is an error: it shows nothing. So is a rule whose `old` is gone.
 
@@ -37,8 +37,8 @@ SECONDS = 120  # a test that takes longer hangs, and that is red, too
 TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "unit-boot_move",
          "unit-boot_overwrite", "unit-boot_pick", "unit-boot_single", "unit-boot_images",
          "unit-boot_policy", "unit-boot_encrypted", "unit-boot_decompress", "unit-boot_skip",
-         "unit-boot_scratch", "unit-boot_offset", "unit-boot_outlook", "unit-boot_attempts",
-         "unit-boot_history", "unit-boot_revoke", "unit-boot_progress", "unit-boot_logical",
+         "unit-boot_scratch", "unit-boot_defects", "unit-boot_offset", "unit-boot_outlook",
+         "unit-boot_attempts", "unit-boot_history", "unit-boot_revoke", "unit-boot_progress", "unit-boot_logical",
          "unit-update", "power-move:pair", "power-overwrite:pair", "power-scratch:pair",
          "power-offset:pair", "swap-vectors"]
 
