@@ -417,6 +417,10 @@ static void a_trailer_larger_than_its_slot_is_refused(void **state)
     assert_int_equal(dfu_slot_map_check(&l.map, &what), DFU_ERR_NOSPACE);
     assert_non_null(strstr(what, "too small"));
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 0);
+    uniform(&l, DFU_MODE_SWAP_MOVE, 3120, 1, 1); /* nothing would be left for an image */
+    assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_ERR_NOSPACE);
+    uniform(&l, DFU_MODE_SWAP_MOVE, 3128, 1, 1);
+    assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
     uniform(&l, DFU_MODE_OVERWRITE, 1024, 3, 3); /* keeps no records */
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
     assert_int_equal(t.status, 0);
