@@ -275,7 +275,7 @@ static int move_trailer(const struct swap *swap)
     records[0] = 1;
     records[stride] = 2;
     if (!err) {
-        err = dfu_area_write(primary, swap->at.status, records, 2 * stride);
+        err = dfu_area_write(primary, swap->at.status, records, (size_t)2 * stride);
     }
     if (!err && state.image_ok == DFU_FLAG_SET) {
         err = dfu_trailer_write_image_ok(map, primary);

@@ -149,7 +149,7 @@ static int explain_flash(struct explain *e)
                         "or board",
                         e->path, len, e->board->name, e->rehearsal.size);
     }
-    if (!code) {
+    if (!code && e->rehearsal.mem) {
         memcpy(e->rehearsal.mem, data, len);
         rehearsal_adopt(&e->rehearsal);
         if (e->rehearsal.cfg.history) {
@@ -208,7 +208,7 @@ static int explain_image(struct explain *e)
     uint32_t size = 0, running_size;
     int code = set_up(e, cli_value(e->cli, OPT_BOARD), NULL);
 
-    if (code) {
+    if (code || !e->board || !e->mode) {
         return code;
     }
     e->path = cli_arg(e->cli, 0);
@@ -318,8 +318,10 @@ static int explain_run(struct cli *cli)
     struct dfu_board *board = calloc(1, sizeof *board);
     int code = check_options(cli);
 
-    if (!code && (!e || !board)) {
-        code = cli_fail(cli, CLI_INTERNAL, "out of memory");
+    if (!e || !board) {
+        free(e);
+        free(board);
+        return code ? code : cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
     if (!code) {
         *e = (struct explain){ .cli = cli, .board = board, .is_board_known = true };
@@ -331,14 +333,10 @@ static int explain_run(struct cli *cli)
     if (!code) {
         code = cli->json ? explain_print_json(e) : explain_print(e);
     }
-    if (e) {
-        rehearsal_free(&e->rehearsal);
-        history_free(&e->history);
-        sim_keys_free(&e->keys);
-    }
-    if (board) {
-        dfu_board_free(board);
-    }
+    rehearsal_free(&e->rehearsal);
+    history_free(&e->history);
+    sim_keys_free(&e->keys);
+    dfu_board_free(board);
     free(board);
     free(e);
     return code;

@@ -98,6 +98,7 @@ static cJSON *next_json(const struct explain *e, uint8_t image)
 static cJSON *boot_json(const struct explain *e, const struct explain_boot *b)
 {
     cJSON *json = cJSON_CreateObject();
+    uint64_t ms = b->boot.flash_us / 1000;
     cJSON *swaps = cJSON_AddArrayToObject(json, "swap");
 
     for (uint8_t i = 0; i < e->board->map.image_count; i++) {
@@ -116,9 +117,8 @@ static cJSON *boot_json(const struct explain *e, const struct explain_boot *b)
         cJSON_AddNumberToObject(json, "most_worn", b->boot.most_worn);
         cJSON_AddNumberToObject(json, "bytes_written", (double)b->boot.bytes_written);
         cJSON_AddItemToObject(json, "flash_ms",
-                              b->boot.is_time_known
-                                  ? cJSON_CreateNumber((double)(b->boot.flash_us / 1000))
-                                  : cJSON_CreateNull());
+                              b->boot.is_time_known ? cJSON_CreateNumber((double)ms)
+                                                    : cJSON_CreateNull());
     }
     return json;
 }

@@ -46,6 +46,6 @@ int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *e
                 struct dfu_boot_config *cfg);
 
 /* Only divide the storage partition. */
-int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras *extras);
+int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras *out);
 
 #endif

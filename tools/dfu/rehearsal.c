@@ -36,9 +36,9 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
     }
     r->wear = calloc(r->sectors + 1, sizeof *r->wear);
     r->size = r->programmed_size = rehearsal_size(board); /* a bit a unit is never more */
-    r->mem = malloc(r->size);
-    r->kept = malloc(r->size);
-    r->programmed = calloc(r->programmed_size, 1);
+    r->mem = malloc(r->size + 1);
+    r->kept = malloc(r->size + 1);
+    r->programmed = calloc(r->programmed_size + 1, 1);
     r->cfg = (struct dfu_boot_config){
         .map = &board->map,
         .strategy = mode->strategy,
