@@ -405,6 +405,17 @@ static void with_scratch_neither_slot_may_have_too_many_sectors(void **state)
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_TOO_MANY_SECTORS);
 }
 
+static void where_slots_may_differ_the_smaller_one_limits_the_image(void **state)
+{
+    struct layout l;
+
+    (void)state;
+    uniform(&l, DFU_MODE_DIRECT_XIP, 4096, 4, 3);
+    assert_int_equal(dfu_slot_max_image(&l.map, 0), 3 * 4096 - 40);
+    uniform(&l, DFU_MODE_DIRECT_XIP, 4096, 3, 4);
+    assert_int_equal(dfu_slot_max_image(&l.map, 0), 3 * 4096 - 40);
+}
+
 static void a_trailer_larger_than_its_slot_is_refused(void **state)
 {
     struct dfu_trailer t;
@@ -597,6 +608,7 @@ int main(void)
         cmocka_unit_test(the_largest_image_leaves_room_for_a_scratch_trailer),
         cmocka_unit_test(with_scratch_the_larger_write_size_counts),
         cmocka_unit_test(with_scratch_neither_slot_may_have_too_many_sectors),
+        cmocka_unit_test(where_slots_may_differ_the_smaller_one_limits_the_image),
         cmocka_unit_test(a_trailer_larger_than_its_slot_is_refused),
         cmocka_unit_test(an_area_of_another_map_has_no_trailer_here),
         cmocka_unit_test(the_update_lies_one_sector_up_in_swap_using_offset_only),
