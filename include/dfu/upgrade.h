@@ -21,7 +21,7 @@ extern "C" {
 struct dfu_firmware {
     enum dfu_image_fault fault; /* DFU_IMAGE_FINE, or nothing below but size and sha is valid */
     struct dfu_image_header header;
-    uint32_t size; /* of the image, all TLVs included; padding after it is not sent */
+    uint32_t size;              /* of the image, all TLVs included; padding after it is not sent */
     uint8_t hash[DFU_HASH_MAX]; /* under which a slot lists it */
     size_t hash_len;
     /* Under which it is listed once it runs: another one, as long, where it was decompressed. */
