@@ -213,6 +213,21 @@ static void a_field_is_never_programmed_twice(void **state)
     nor_free(s.nor);
 }
 
+/* Its first byte reads erased, but the unit was begun. */
+static void a_field_that_was_torn_is_not_programmed_again(void **state)
+{
+    static const uint8_t torn[4] = { 0xff, 0xff, 0x7f, 0xff };
+    struct slots s = slots_new(8, 4, 0xff);
+    struct dfu_trailer at;
+
+    (void)state;
+    assert_int_equal(dfu_slot_trailer(&s.map, s.primary, &at), DFU_OK);
+    assert_int_equal(dfu_area_write(s.primary, at.image_ok, torn, sizeof torn), DFU_OK);
+    assert_int_equal(dfu_trailer_write_image_ok(&s.map, s.primary), DFU_ERR_STATE);
+    assert_int_equal(s.nor->flash.double_programs, 0);
+    nor_free(s.nor);
+}
+
 static void a_swap_info_that_can_not_be_read_back_is_refused(void **state)
 {
     struct slots s = slots_new(8, 4, 0xff);
@@ -235,6 +250,7 @@ int main(void)
         cmocka_unit_test(swap_info_holds_type_and_image_or_nothing),
         cmocka_unit_test(each_write_programs_exactly_its_field),
         cmocka_unit_test(a_field_is_never_programmed_twice),
+        cmocka_unit_test(a_field_that_was_torn_is_not_programmed_again),
         cmocka_unit_test(a_swap_info_that_can_not_be_read_back_is_refused),
     };
 
