@@ -140,7 +140,7 @@ static int offset_ready(struct swap *swap)
 static int is_finished(const struct swap *swap)
 {
     const struct dfu_area *secondary = swap->pair->secondary;
-    struct dfu_sector first;
+    struct dfu_sector first = { 0 };
     struct dfu_trailer at;
     int err = dfu_slot_trailer(swap->pair->cfg->map, secondary, &at);
 

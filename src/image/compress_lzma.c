@@ -19,7 +19,7 @@
 /* A stream that does not compress is stored in chunks of 64 KiB. */
 size_t dfu_image_compress_room(uint32_t payload_len)
 {
-    return DFU_CODING_SIZE + (size_t)payload_len + (payload_len / 65536u + 1) * 3 + 1;
+    return DFU_CODING_SIZE + (size_t)payload_len + ((size_t)payload_len / 65536u + 1) * 3 + 1;
 }
 
 static int encode(bool is_thumb, const uint8_t *in, uint32_t len, uint8_t *out, size_t cap,

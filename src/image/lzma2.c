@@ -236,7 +236,7 @@ static uint8_t literal(struct lzma2 *z)
 {
     uint32_t before = z->dict_full ? back(z, 0) : 0;
     uint32_t context = ((z->pos & z->lp_mask) << z->lc) | before >> (8 - z->lc);
-    prob *probs = z->probs.literal + LITERAL_PROBS * context;
+    prob *probs = z->probs.literal + (size_t)LITERAL_PROBS * context;
     uint32_t symbol = 1;
 
     if (z->state >= STATE_LITERAL) { /* not what the last match would go on with, so far */
