@@ -329,7 +329,6 @@ static void stop_serving(struct host *host)
     }
     dfu_server_udp_close(&host->udp);
     dfu_smp_fs_close(&host->device.server.groups.fs);
-    dfu_directory_close(&host->files);
 }
 
 static int tell_ready(struct host *host)
@@ -465,7 +464,7 @@ static void give_hints(const struct host *host)
     }
 }
 
-static int serve_files(struct host *host)
+static int open_files(struct host *host)
 {
     const char *path = host->config->files;
 
@@ -483,11 +482,7 @@ static int serve_files(struct host *host)
 
 static int serve(struct host *host)
 {
-    int err = serve_files(host);
-
-    if (!err) {
-        err = serve_udp(host);
-    }
+    int err = serve_udp(host);
 
     if (!err) {
         err = serve_serial(host);
@@ -555,8 +550,12 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
         err = sim_keys_load_own(cli, &host->keys, config->decrypt_key_option);
     }
     if (!err) {
+        err = open_files(host);
+    }
+    if (!err) {
         err = run(host);
     }
+    dfu_directory_close(&host->files);
     sim_keys_free(&host->keys);
     free(host->ram.mem);
     free(host);
