@@ -20,7 +20,7 @@ sizes_of() { # TITLE OBJECTS_DIR FOLDER...
     echo "$title"
     printf '  %-12s %9s %9s %9s\n' folder code data zeroed
     for folder in "$@"; do
-        sources_of "$folder" | sed "s|^|$objects/|; s|$|.o|" | xargs -r size |
+        find "$objects/src/$folder" -name '*.o' -print0 | sort -z | xargs -0r size |
             awk -v folder="$folder" '
                 $1 ~ /^[0-9]+$/ { code += $1; data += $2; zeroed += $3; n++ }
                 END { if (n) printf "  src/%-8s %9d %9d %9d\n", folder, code, data, zeroed }'
