@@ -23,7 +23,9 @@ int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_W
     static const struct {
         const char *prefix;
         const struct dfu_link_kind *kind;
-    } kinds[] = { { "udp:", &dfu_link_udp }, { "serial:", &dfu_link_serial } };
+    } kinds[] = { { "udp:", &dfu_link_udp },
+                  { "serial:", &dfu_link_serial },
+                  { "tcp:", &dfu_link_tcp } };
     int err;
 
     *link = (struct dfu_link){ .fd = -1 };
@@ -44,7 +46,9 @@ int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_W
                  target);
     } else {
         snprintf(why, DFU_LINK_WHY_LEN,
-                 "target %s is neither serial:PORT[,baud=N][,raw] nor udp:HOST[:PORT]", target);
+                 "target %s is none of serial:PORT[,baud=N][,raw], udp:HOST[:PORT], "
+                 "tcp:HOST:PORT[,raw]",
+                 target);
     }
     return DFU_ERR_INVAL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* link.h - a client's way to a device: whole SMP packets over UDP or a serial port.
+/* link.h - a client's way to a device: whole SMP packets over UDP, a serial port, or one that TCP
+ * carries.
  *
  * One struct is one link; it is the caller's, and large (a packet lies in it). A link that fails
  * is closed and may be opened again by its target. Nothing here repeats or waits beyond what the
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dfu/smp_serial.h"
+#include "framing.h"
 
 #define DFU_LINK_PACKET_MAX 65543u /* an SMP header and the longest payload */
 #define DFU_LINK_WHY_LEN    512u
@@ -35,19 +36,17 @@ struct dfu_link {
     uint32_t answer_ms; /* a first guess of how long an answer takes */
     bool is_refused;    /* the host says that nothing listens there; cleared by any packet */
 
-    /* serial */
-    struct sp_port *port; /* NULL: a terminal without a port behind it */
-    bool is_raw;          /* packets back to back, no console framing */
-    struct dfu_smp_serial_decoder decoder;
-    uint64_t partial_ms; /* when the last byte of an unfinished raw packet came */
-    size_t partial_len;
+    /* streams: serial and TCP */
+    struct sp_port *port; /* NULL: a terminal without a port behind it, or a connection */
+    bool is_socket;
+    struct dfu_framing framing;
     size_t rx_pos, rx_len;
     uint8_t rx[2048];
     uint8_t partial[DFU_LINK_PACKET_MAX + DFU_SMP_SERIAL_CRC_SIZE];
 };
 
-/* target: "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PATH[,baud=N][,raw]". On failure why holds
- * a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no such target can be),
+/* target: "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PATH[,baud=N][,raw]",
+ * "tcp:HOST:PORT[,raw]". On failure why holds a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no such target can be),
  * DFU_ERR_NOENT, DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_IO. */
 int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN]);
 
@@ -61,7 +60,27 @@ int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_
 void dfu_link_close(struct dfu_link *link);
 
 /* For the kinds. */
-extern const struct dfu_link_kind dfu_link_udp, dfu_link_serial;
+extern const struct dfu_link_kind dfu_link_udp, dfu_link_serial, dfu_link_tcp;
 uint64_t dfu_link_now_ms(void);
+
+/* For the kinds that are streams; fd is open and does not block. */
+void dfu_link_stream_init(struct dfu_link *link, bool is_raw);
+int dfu_link_stream_send(struct dfu_link *link, const uint8_t *packet, size_t len);
+int dfu_link_stream_receive(struct dfu_link *link, uint8_t *packet, size_t cap);
+
+/* For the kinds that are reached over a network. */
+struct dfu_link_address {
+    char host[256], port[16];
+};
+
+/* "HOST", "HOST:PORT", "[V6]", "[V6]:PORT", each up to len; a port that is not there is
+ * default_port, which may be NULL. False: it is none of these. */
+bool dfu_link_address_split(const char *text, size_t len, const char *default_port,
+                            struct dfu_link_address *out);
+
+struct addrinfo;
+/* Look a host up; freeaddrinfo is the caller's. On failure why holds a sentence: DFU_ERR_NOENT. */
+int dfu_link_address_find(const struct dfu_link_address *at, int socket_type, struct addrinfo **out,
+                          char why[DFU_LINK_WHY_LEN]);
 
 #endif

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +17,10 @@
 #include <libserialport.h>
 
 #include "dfu/err.h"
-#include "dfu/smp.h"
 
-#define DEFAULT_BAUD   115200
-#define ANSWER_MS      1000u
-#define TYPICAL_CHARS  2800u /* a 2048-byte packet on the line */
-#define STUCK_MS       5000  /* a line that takes nothing for so long is lost */
-#define RAW_SILENCE_MS 300u  /* an unfinished raw packet is dropped after it */
+#define DEFAULT_BAUD  115200
+#define ANSWER_MS     1000u
+#define TYPICAL_CHARS 2800u /* a 2048-byte packet on the line */
 
 struct settings {
     char path[PATH_MAX];
@@ -180,130 +176,10 @@ static int serial_open(struct dfu_link *link, const char *address, char why[DFU_
         serial_close(link);
         return explain(settings.path, code, why);
     }
-    link->is_raw = settings.is_raw;
-    link->mtu = link->is_raw ? DFU_LINK_PACKET_MAX : DFU_SMP_SERIAL_PACKET_MAX;
+    dfu_link_stream_init(link, settings.is_raw);
     link->answer_ms = ANSWER_MS + TYPICAL_CHARS * 10u * 1000u / (uint32_t)settings.baud;
-    dfu_smp_serial_decoder_init(&link->decoder, link->partial, sizeof(link->partial));
     return 0;
 }
 
-static int write_all(struct dfu_link *link, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = write(link->fd, data, len);
-        struct pollfd fd = { .fd = link->fd, .events = POLLOUT };
-
-        if (written > 0) {
-            data += written;
-            len -= (size_t)written;
-        } else if (written < 0 && errno == EINTR) {
-            continue;
-        } else if ((written < 0 && errno != EAGAIN) || poll(&fd, 1, STUCK_MS) == 0) {
-            return DFU_ERR_IO;
-        }
-    }
-    return 0;
-}
-
-static int serial_send(struct dfu_link *link, const uint8_t *packet, size_t len)
-{
-    struct dfu_smp_serial_encoder encoder;
-    uint8_t line[DFU_SMP_SERIAL_LINE_MAX];
-    size_t line_len;
-
-    if (link->is_raw) {
-        return write_all(link, packet, len);
-    }
-    if (dfu_smp_serial_encode(&encoder, packet, len)) {
-        return 0;
-    }
-    while ((line_len = dfu_smp_serial_next_line(&encoder, line, sizeof(line))) > 0) {
-        int err = write_all(link, line, line_len);
-
-        if (err) {
-            return err;
-        }
-    }
-    return 0;
-}
-
-static bool is_unplugged(const struct dfu_link *link)
-{
-    struct pollfd fd = { .fd = link->fd };
-
-    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL));
-}
-
-/* Nothing to read is EAGAIN, or 0 where reads wait for no byte (VMIN 0, as libserialport sets it);
- * an unplugged terminal reads 0, too. */
-static int fill(struct dfu_link *link)
-{
-    ssize_t len = read(link->fd, link->rx, sizeof(link->rx));
-
-    link->rx_pos = 0;
-    link->rx_len = len > 0 ? (size_t)len : 0;
-    if (len < 0) {
-        return errno == EAGAIN || errno == EINTR ? 0 : DFU_ERR_IO;
-    }
-    return len == 0 && is_unplugged(link) ? DFU_ERR_IO : 0;
-}
-
-static int deliver(const uint8_t *data, size_t len, uint8_t *packet, size_t cap)
-{
-    if (len > cap) {
-        return 0;
-    }
-    memcpy(packet, data, len);
-    return (int)len;
-}
-
-/* One byte of a raw link; boundaries come from the headers. */
-static size_t feed_raw(struct dfu_link *link, uint8_t byte)
-{
-    size_t need = DFU_SMP_HEADER_SIZE;
-
-    if (link->partial_len > 0 && dfu_link_now_ms() - link->partial_ms > RAW_SILENCE_MS) {
-        link->partial_len = 0;
-    }
-    link->partial_ms = dfu_link_now_ms();
-    link->partial[link->partial_len++] = byte;
-    if (link->partial_len >= DFU_SMP_HEADER_SIZE) {
-        struct dfu_smp_header header;
-
-        dfu_smp_header_decode(link->partial, &header);
-        need += header.length;
-    }
-    if (link->partial_len < need) {
-        return 0;
-    }
-    link->partial_len = 0;
-    return need;
-}
-
-static int serial_receive(struct dfu_link *link, uint8_t *packet, size_t cap)
-{
-    if (link->rx_pos == link->rx_len) {
-        int err = fill(link);
-
-        if (err) {
-            return err;
-        }
-    }
-    while (link->rx_pos < link->rx_len) {
-        uint8_t byte = link->rx[link->rx_pos++];
-        size_t len = 0;
-
-        if (link->is_raw) {
-            len = feed_raw(link, byte);
-        } else if (dfu_smp_serial_feed(&link->decoder, byte) == DFU_SMP_SERIAL_PACKET) {
-            len = link->decoder.len;
-        }
-        if (len > 0) {
-            return deliver(link->partial, len, packet, cap);
-        }
-    }
-    return 0;
-}
-
-const struct dfu_link_kind dfu_link_serial = { serial_open, serial_send, serial_receive,
-                                               serial_close };
+const struct dfu_link_kind dfu_link_serial = { serial_open, dfu_link_stream_send,
+                                               dfu_link_stream_receive, serial_close };

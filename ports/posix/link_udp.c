@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,41 +22,6 @@
 #define ETHERNET_IPV4  1472u
 #define ANSWER_MS      1000u
 #define RECEIVE_BUFFER (1 << 20)
-
-struct address {
-    char host[256], port[16];
-};
-
-/* "HOST", "HOST:PORT", "[V6]", "[V6]:PORT". */
-static bool split(const char *text, struct address *out)
-{
-    const char *host = text, *end, *port = DEFAULT_PORT;
-
-    if (text[0] == '[') {
-        host = text + 1;
-        end = strchr(host, ']');
-        if (!end || (end[1] != 0 && end[1] != ':')) {
-            return false;
-        }
-        port = end[1] == ':' ? end + 2 : port;
-    } else {
-        end = strchr(text, ':');
-        if (end && strchr(end + 1, ':')) {
-            end = NULL; /* an IPv6 address without brackets has no port */
-        }
-        port = end ? end + 1 : port;
-        end = end ? end : text + strlen(text);
-    }
-    if (end == host || (size_t)(end - host) >= sizeof(out->host) ||
-        strlen(port) >= sizeof(out->port) || port[strspn(port, "0123456789")] != 0 ||
-        strtoul(port, NULL, 10) == 0 || strtoul(port, NULL, 10) > UINT16_MAX) {
-        return false;
-    }
-    memcpy(out->host, host, (size_t)(end - host));
-    out->host[end - host] = 0;
-    snprintf(out->port, sizeof(out->port), "%s", port);
-    return true;
-}
 
 static uint32_t mtu_of(int fd, int family)
 {
@@ -94,22 +58,19 @@ static int connect_any(struct dfu_link *link, const struct addrinfo *found)
 
 static int udp_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
 {
-    const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
     struct addrinfo *found = NULL;
-    struct address at;
-    int code, err;
+    struct dfu_link_address at;
+    int err;
 
-    if (!split(address, &at)) {
+    if (!dfu_link_address_split(address, strlen(address), DEFAULT_PORT, &at)) {
         snprintf(why, DFU_LINK_WHY_LEN,
                  "udp:%s is not HOST[:PORT]; write udp:192.0.2.1:1337 or udp:[2001:db8::1]:1337",
                  address);
         return DFU_ERR_INVAL;
     }
-    code = getaddrinfo(at.host, at.port, &hints, &found);
-    if (code) {
-        snprintf(why, DFU_LINK_WHY_LEN, "cannot find the host %s: %s; check its name", at.host,
-                 code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
-        return DFU_ERR_NOENT;
+    err = dfu_link_address_find(&at, SOCK_DGRAM, &found, why);
+    if (err) {
+        return err;
     }
     err = connect_any(link, found);
     freeaddrinfo(found);

@@ -67,8 +67,10 @@ static void read_some(struct dfu_server_pty *server)
         occupy(server, &server->in_busy_us, (size_t)len);
         taken += (size_t)len;
         for (ssize_t i = 0; i < len; i++) {
-            if (dfu_smp_serial_feed(&server->decoder, bytes[i]) == DFU_SMP_SERIAL_PACKET) {
-                server->packet(server->ctx, server->in, server->decoder.len);
+            size_t packet = dfu_framing_feed(&server->framing, bytes[i], dfu_loop_now_ms());
+
+            if (packet > 0) {
+                server->packet(server->ctx, server->in, packet);
             }
         }
     }
@@ -181,15 +183,18 @@ int dfu_server_pty_open(struct dfu_server_pty *server, struct dfu_loop *loop, co
     server->in_busy_us = 0;
     server->out_busy_us = 0;
     server->out_len = 0;
-    dfu_smp_serial_decoder_init(&server->decoder, server->in, sizeof server->in);
+    dfu_framing_init(&server->framing, server->is_raw, server->in, sizeof server->in);
     server->file = (struct dfu_loop_file){ .fd = fd, .ready = move_bytes, .ctx = server };
     return dfu_loop_add(loop, &server->file) ? 0 : -EMFILE;
 }
 
-static void queue(struct dfu_server_pty *server, const void *data, size_t len)
+static int queue(void *ctx, const uint8_t *data, size_t len)
 {
+    struct dfu_server_pty *server = ctx;
+
     memcpy(server->out + server->out_len, data, len);
     server->out_len += len;
+    return 0;
 }
 
 static bool has_room(const struct dfu_server_pty *server, size_t len)
@@ -199,17 +204,11 @@ static bool has_room(const struct dfu_server_pty *server, size_t len)
 
 void dfu_server_pty_send(struct dfu_server_pty *server, const uint8_t *packet, size_t len)
 {
-    struct dfu_smp_serial_encoder encoder;
-    uint8_t line[DFU_SMP_SERIAL_LINE_MAX];
-    size_t line_len;
-
     /* Base64 and markers stay below twice the bytes for all but the tiniest packets. */
-    if (!has_room(server, len * 2 + 32) || dfu_smp_serial_encode(&encoder, packet, len)) {
+    if (!has_room(server, len * 2 + 32)) {
         return;
     }
-    while ((line_len = dfu_smp_serial_next_line(&encoder, line, sizeof line)) > 0) {
-        queue(server, line, line_len);
-    }
+    (void)dfu_framing_send(&server->framing, packet, len, queue, server);
     write_some(server);
     set_wishes(server);
 }
@@ -219,8 +218,8 @@ void dfu_server_pty_print(struct dfu_server_pty *server, const char *text)
     size_t len = strlen(text);
 
     if (has_room(server, len + 2)) {
-        queue(server, text, len);
-        queue(server, "\r\n", 2);
+        (void)queue(server, (const uint8_t *)text, len);
+        (void)queue(server, (const uint8_t *)"\r\n", 2);
     }
     write_some(server);
     set_wishes(server);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* server_pty.h - SMP on a console, the device's side: a pseudo terminal under a name of the
- * user's choice, with packets as base64 lines between whatever else is printed.
+/* server_pty.h - SMP on a serial line, the device's side: a pseudo terminal under a name of the
+ * user's choice, with packets as base64 lines between whatever else is printed, or raw.
  *
  * Like a UART it neither waits nor remembers: what nobody reads is lost once the buffers are
  * full, a line at a time, so that the lines that arrive are whole. */
@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dfu/smp_serial.h"
 #include "event_loop.h"
+#include "framing.h"
 
 #define DFU_SERVER_PTY_PACKET_MAX 4096u
 
@@ -22,13 +22,14 @@ struct dfu_server_pty {
     void (*packet)(void *ctx, const uint8_t *packet, size_t len);
     void *ctx;
     uint32_t baud; /* keep to the pace of this line, 10 bits a byte; 0: as fast as it goes */
+    bool is_raw;   /* packets back to back, no console framing; print nothing then */
 
     /* the server's own */
     struct dfu_loop_file file;
     int terminal; /* held open, so that the line never hangs up between two clients */
     char link[PATH_MAX];
     char name[64];
-    struct dfu_smp_serial_decoder decoder;
+    struct dfu_framing framing;
     uint64_t in_busy_us, out_busy_us; /* the line is occupied until then */
     size_t out_len;
     uint8_t out[16384];

@@ -2,10 +2,7 @@
 /* Copyright the dfukit authors */
 #include "server_udp.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Datagrams taken at one go, so that a flood on one link starves neither the other nor the clock. */
@@ -34,89 +31,6 @@ static void take_datagrams(void *ctx)
     }
 }
 
-/* A socket address of either family. */
-struct endpoint {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    socklen_t len;
-};
-
-static struct endpoint endpoint_v4(struct in_addr address)
-{
-    struct endpoint e = { .len = sizeof e.address.v4 };
-
-    e.address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = address };
-    return e;
-}
-
-static struct endpoint endpoint_v6(struct in6_addr address)
-{
-    struct endpoint e = { .len = sizeof e.address.v6 };
-
-    e.address.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = address };
-    return e;
-}
-
-/* How many endpoints an address means; 0 if it is none. */
-static unsigned resolve(const char *text, struct endpoint out[DFU_SERVER_UDP_SOCKETS])
-{
-    struct in_addr v4 = { .s_addr = htonl(text ? INADDR_ANY : INADDR_LOOPBACK) };
-    struct in6_addr v6 = text ? in6addr_any : in6addr_loopback;
-
-    if (!text || strcmp(text, "any") == 0) {
-        out[0] = endpoint_v4(v4);
-        out[1] = endpoint_v6(v6);
-        return 2;
-    }
-    if (inet_pton(AF_INET, text, &v4) == 1) {
-        out[0] = endpoint_v4(v4);
-        return 1;
-    }
-    if (inet_pton(AF_INET6, text, &v6) == 1) {
-        out[0] = endpoint_v6(v6);
-        return 1;
-    }
-    return 0;
-}
-
-static int bind_socket(struct endpoint *endpoint, uint16_t port)
-{
-    int family = endpoint->address.any.sa_family;
-    int one = 1;
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        return -errno;
-    }
-    if (family == AF_INET6) {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-        endpoint->address.v6.sin6_port = htons(port);
-    } else {
-        endpoint->address.v4.sin_port = htons(port);
-    }
-    if (bind(fd, &endpoint->address.any, endpoint->len)) {
-        int err = errno;
-
-        close(fd);
-        return -err;
-    }
-    return fd;
-}
-
-static int port_of(int fd)
-{
-    struct endpoint bound = { .len = sizeof bound.address };
-
-    if (getsockname(fd, &bound.address.any, &bound.len)) {
-        return -errno;
-    }
-    return ntohs(bound.address.any.sa_family == AF_INET6 ? bound.address.v6.sin6_port
-                                                         : bound.address.v4.sin_port);
-}
-
 static void join(struct dfu_server_udp *server, struct dfu_loop *loop, int fd)
 {
     struct dfu_server_udp_socket *s = &server->sockets[server->count++];
@@ -129,8 +43,8 @@ static void join(struct dfu_server_udp *server, struct dfu_loop *loop, int fd)
 int dfu_server_udp_open(struct dfu_server_udp *server, struct dfu_loop *loop, const char *address,
                         uint16_t port)
 {
-    struct endpoint endpoints[DFU_SERVER_UDP_SOCKETS];
-    unsigned count = resolve(address, endpoints);
+    struct dfu_endpoint endpoints[DFU_ENDPOINTS_MAX];
+    unsigned count = dfu_endpoint_resolve(address, endpoints);
     int found;
     int fd;
 
@@ -139,14 +53,14 @@ int dfu_server_udp_open(struct dfu_server_udp *server, struct dfu_loop *loop, co
     if (count == 0) {
         return -EINVAL;
     }
-    fd = bind_socket(&endpoints[0], port);
-    found = fd < 0 ? fd : port_of(fd);
+    fd = dfu_endpoint_bind(&endpoints[0], SOCK_DGRAM, port);
+    found = fd < 0 ? fd : dfu_endpoint_port(fd);
     if (found < 0) {
         return found;
     }
     join(server, loop, fd);
     if (count > 1) {
-        fd = bind_socket(&endpoints[1], (uint16_t)found);
+        fd = dfu_endpoint_bind(&endpoints[1], SOCK_DGRAM, (uint16_t)found);
         if (fd >= 0) { /* many machines have no IPv6; they are served by IPv4 alone */
             join(server, loop, fd);
         }

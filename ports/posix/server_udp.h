@@ -10,9 +10,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "endpoint.h"
 #include "event_loop.h"
-
-#define DFU_SERVER_UDP_SOCKETS 2u
 
 struct dfu_server_udp;
 
@@ -26,7 +25,7 @@ struct dfu_server_udp {
     void *ctx;
 
     /* the server's own */
-    struct dfu_server_udp_socket sockets[DFU_SERVER_UDP_SOCKETS];
+    struct dfu_server_udp_socket sockets[DFU_ENDPOINTS_MAX];
     unsigned count;
     const struct dfu_server_udp_socket *asker;
     struct sockaddr_storage asker_address;

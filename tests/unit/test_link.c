@@ -32,8 +32,8 @@ static void targets_that_cannot_be_are_refused_in_words(void **state)
         int err;
         const char *word;
     } cases[] = {
-        { "", DFU_ERR_INVAL, "neither" },
-        { "tcp:host", DFU_ERR_INVAL, "neither" },
+        { "", DFU_ERR_INVAL, "none of" },
+        { "http:host", DFU_ERR_INVAL, "none of" },
         { "/dev/ttyACM0", DFU_ERR_INVAL, "serial:/dev/ttyACM0" },
         { "ble:thing", DFU_ERR_INVAL, "not supported yet" },
         { "udp:", DFU_ERR_INVAL, "HOST" },

@@ -17,8 +17,9 @@
 
 const struct cli_option cli_globals[] = {
     { "device", 'd', "TARGET", 1,
-      "serial:PORT[,baud=N][,raw], udp:HOST[:PORT] or usbip:HOST[:PORT] (or set DFU_TARGET)", NULL,
-      CLI_G_DEVICE },
+      "serial:PORT[,baud=N][,raw], udp:HOST[:PORT], tcp:HOST:PORT[,raw] or usbip:HOST[:PORT] (or "
+      "set DFU_TARGET)",
+      NULL, CLI_G_DEVICE },
     { "json", 0, NULL, 0, "print facts and errors as JSON on standard output", NULL, CLI_G_JSON },
     { "quiet", 'q', NULL, 0, "no progress and no notes", NULL, CLI_G_QUIET },
     { "verbose", 'v', NULL, 0, "say what happens; twice: every frame", NULL, CLI_G_VERBOSE },

@@ -17,6 +17,8 @@ enum {
     OPT_SERIAL,
     OPT_BAUD,
     OPT_CONSOLE_ON_SERIAL,
+    OPT_SERIAL_RAW,
+    OPT_TCP,
     OPT_KEY,
     OPT_HASH_ONLY,
     OPT_DECRYPT_KEY,
@@ -66,13 +68,19 @@ static const struct cli_option options[] = {
     { "udp", 'u', "PORT", 1, "serve SMP on this UDP port of this machine; 0 finds a free one", NULL,
       OPT_UDP },
     { "address", 'a', "ADDRESS", 1,
-      "serve UDP on this address, or on any, so that other machines can reach it", "localhost",
-      OPT_ADDRESS },
+      "serve UDP and TCP on this address, or on any, so that other machines can reach it",
+      "localhost", OPT_ADDRESS },
     { "serial", 's', "LINK", 1, "serve SMP on a pseudo terminal that this link will point to", NULL,
       OPT_SERIAL },
     { "baud", 0, "N", 1, "pace of the serial line; 0: as fast as it goes", "0", OPT_BAUD },
     { "console-on-serial", 0, NULL, 0, "print the console on the serial line, too", NULL,
       OPT_CONSOLE_ON_SERIAL },
+    { "tcp", 0, "PORT", 1,
+      "serve SMP on a serial line that this TCP port carries, as ser2net does; 0 finds a free one",
+      NULL, OPT_TCP },
+    { "serial-raw", 0, NULL, 0,
+      "packets on --serial and --tcp have no console framing: one behind the other, as they are",
+      NULL, OPT_SERIAL_RAW },
     { "mode", 'm', "MODE", 1, "how it upgrades, not what the board says", NULL, OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
     EXTRAS_OPTIONS,
@@ -135,6 +143,8 @@ static const char *const examples[] = {
     "dfu sim -b nrf52840dk -f flash.bin --hash-only --serial /tmp/device --power-cut 31",
     "# One that decrypts what is encrypted for it",
     "dfu sim -b sim -f flash.bin --key root-pub.pem --decrypt-key device.pem --udp 1337",
+    "# One behind a serial server, reached as tcp:localhost:4000",
+    "dfu sim -b sim -f flash.bin --hash-only --tcp 4000",
     "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
     NULL,
@@ -188,6 +198,7 @@ static int take_power_cut(struct cli *cli, struct sim_host_config *config)
 static int take_numbers(struct cli *cli, struct sim_host_config *config)
 {
     uint64_t udp = 0;
+    uint64_t tcp = 0;
     uint64_t baud = 0;
     uint64_t buf_size = 0;
     uint64_t buf_count = 0;
@@ -195,6 +206,9 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
 
     if (!err) {
         err = cli_number(cli, OPT_UDP, 0, UINT16_MAX, &udp);
+    }
+    if (!err) {
+        err = cli_number(cli, OPT_TCP, 0, UINT16_MAX, &tcp);
     }
     if (!err) {
         err = cli_number(cli, OPT_BAUD, 0, 100000000, &baud);
@@ -207,6 +221,9 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
     }
     config->has_udp = cli_has(cli, OPT_UDP);
     config->udp_port = (uint16_t)udp;
+    config->has_tcp = cli_has(cli, OPT_TCP);
+    config->tcp_port = (uint16_t)tcp;
+    config->is_serial_raw = cli_has(cli, OPT_SERIAL_RAW);
     config->baud = (uint32_t)baud;
     config->smp_buf_size = (uint32_t)buf_size;
     config->smp_buf_count = (uint32_t)buf_count;
@@ -312,6 +329,15 @@ static int check_options(struct cli *cli, const struct sim_host_config *config)
     if (config->console_on_serial && !config->serial) {
         return cli_fail(cli, CLI_USAGE,
                         "--console-on-serial needs a serial line; give --serial LINK");
+    }
+    if (config->is_serial_raw && !config->serial && !config->has_tcp) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--serial-raw needs a serial line; give --serial LINK or --tcp PORT");
+    }
+    if (config->is_serial_raw && config->console_on_serial) {
+        return cli_fail(cli, CLI_USAGE,
+                        "a line of raw packets has no room for console text; leave out "
+                        "--serial-raw or --console-on-serial");
     }
     if (config->usb.wait_ms > 0 && !config->usb.is_wanted) {
         return cli_fail(cli, CLI_USAGE,

@@ -18,14 +18,11 @@
 #include "event_loop.h"
 #include "extras.h"
 #include "flash_file.h"
-#include "server_pty.h"
-#include "server_udp.h"
 #include "sim_keys.h"
+#include "sim_links.h"
 
 #define WHY_MAX           256
 #define FLASH_WAIT_MIN_US 1000u
-
-enum link { LINK_UDP, LINK_SERIAL, LINK_USB };
 
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
                                                      &dfu_sha512_openssl, NULL };
@@ -50,10 +47,8 @@ struct host {
     struct dfu_sim_device_config device_config;
     struct dfu_sim_device device;
     struct dfu_loop loop;
-    struct dfu_server_udp udp;
-    struct dfu_server_pty serial;
+    struct sim_links links;
     struct sim_usb usb;
-    int port;
     uint64_t flash_debt_us;
 };
 
@@ -64,21 +59,17 @@ static void print_line(void *ctx, const char *text)
     struct host *host = ctx;
 
     puts(text);
-    if (host->config->console_on_serial) {
-        dfu_server_pty_print(&host->serial, text);
-    }
+    sim_links_print(&host->links, text);
 }
 
 static void send_frame(void *ctx, uint32_t link, const uint8_t *packet, size_t len)
 {
     struct host *host = ctx;
 
-    if (link == LINK_UDP) {
-        dfu_server_udp_send(&host->udp, packet, len);
-    } else if (link == LINK_USB) {
+    if (link == SIM_LINK_USB) {
         dfu_sim_usb_send(&host->usb.port, packet, len);
     } else {
-        dfu_server_pty_send(&host->serial, packet, len);
+        sim_links_send(&host->links, link, packet, len);
     }
 }
 
@@ -91,20 +82,6 @@ static void wait_for_flash(void *ctx, uint64_t us)
         usleep((useconds_t)host->flash_debt_us);
         host->flash_debt_us = 0;
     }
-}
-
-static void receive_udp(void *ctx, const uint8_t *packet, size_t len)
-{
-    struct host *host = ctx;
-
-    dfu_sim_device_receive(&host->device, LINK_UDP, packet, len, dfu_loop_now_ms());
-}
-
-static void receive_serial(void *ctx, const uint8_t *packet, size_t len)
-{
-    struct host *host = ctx;
-
-    dfu_sim_device_receive(&host->device, LINK_SERIAL, packet, len, dfu_loop_now_ms());
 }
 
 /* ---- Board and flash ---- */
@@ -246,70 +223,6 @@ static int program_first_images(struct host *host)
 
 /* ---- Links ---- */
 
-static int udp_failed(const struct host *host)
-{
-    const struct sim_host_config *config = host->config;
-
-    switch (-host->port) {
-    case EADDRINUSE:
-        return cli_fail(host->cli, CLI_NO_DEVICE,
-                        "UDP port %u is in use by another program; choose another one, or "
-                        "--udp 0 to find a free one",
-                        config->udp_port);
-    case EINVAL:
-        return cli_fail(host->cli, CLI_USAGE,
-                        "'%s' is no address; give an IPv4 or IPv6 address of this machine, or any",
-                        config->address);
-    default:
-        return cli_fail(host->cli, CLI_NO_DEVICE,
-                        "cannot serve UDP port %u: %s; choose another port or address",
-                        config->udp_port, strerror(-host->port));
-    }
-}
-
-static int serve_udp(struct host *host)
-{
-    const struct sim_host_config *config = host->config;
-
-    if (!config->has_udp) {
-        return 0;
-    }
-    host->udp.packet = receive_udp;
-    host->udp.ctx = host;
-    host->port = dfu_server_udp_open(&host->udp, &host->loop, config->address, config->udp_port);
-    if (host->port < 0) {
-        return udp_failed(host);
-    }
-    printf("sim: serving udp:%s:%d\n", config->address ? config->address : "localhost", host->port);
-    return 0;
-}
-
-static int serve_serial(struct host *host)
-{
-    const struct sim_host_config *config = host->config;
-    int err;
-
-    if (!config->serial) {
-        return 0;
-    }
-    host->serial.packet = receive_serial;
-    host->serial.ctx = host;
-    host->serial.baud = config->baud;
-    err = dfu_server_pty_open(&host->serial, &host->loop, config->serial);
-    if (err == -EEXIST) {
-        return cli_fail(host->cli, CLI_USAGE,
-                        "%s exists and is no link to a pseudo terminal; remove it or choose "
-                        "another name",
-                        config->serial);
-    }
-    if (err) {
-        return cli_fail(host->cli, CLI_NO_DEVICE, "cannot make the serial line %s: %s",
-                        config->serial, strerror(-err));
-    }
-    printf("sim: serving serial:%s (%s)\n", config->serial, host->serial.name);
-    return 0;
-}
-
 static int serve_usb(struct host *host)
 {
     const struct sim_host_config *config = host->config;
@@ -317,17 +230,14 @@ static int serve_usb(struct host *host)
     if (!config->usb.is_wanted) {
         return 0;
     }
-    return sim_usb_open(host->cli, &host->usb, &config->usb, &host->device, LINK_USB, &host->loop,
-                        config->address);
+    return sim_usb_open(host->cli, &host->usb, &config->usb, &host->device, SIM_LINK_USB,
+                        &host->loop, config->address);
 }
 
 static void stop_serving(struct host *host)
 {
     sim_usb_close(&host->usb);
-    if (host->serial.file.fd > 0) {
-        dfu_server_pty_close(&host->serial);
-    }
-    dfu_server_udp_close(&host->udp);
+    sim_links_close(&host->links);
     dfu_smp_fs_close(&host->device.server.groups.fs);
 }
 
@@ -343,12 +253,7 @@ static int tell_ready(struct host *host)
     }
     json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "pid", (double)getpid());
-    if (config->has_udp) {
-        cJSON_AddNumberToObject(json, "udp", host->port);
-    }
-    if (config->serial) {
-        cJSON_AddStringToObject(json, "serial", config->serial);
-    }
+    sim_links_tell(&host->links, json);
     if (config->usb.is_wanted) {
         cJSON_AddNumberToObject(json, "usbip", host->usb.tcp_port);
     }
@@ -384,16 +289,12 @@ static void live(struct host *host)
             dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
             continue;
         }
-        if (host->config->serial) {
-            due = earlier(due, dfu_server_pty_due_ms(&host->serial));
-        }
+        due = earlier(due, sim_links_due_ms(&host->links));
         if (host->config->usb.is_wanted) {
             due = earlier(due, sim_usb_due_ms(&host->usb));
         }
         event = dfu_loop_wait(&host->loop, due);
-        if (host->config->serial) {
-            dfu_server_pty_poll(&host->serial);
-        }
+        sim_links_poll(&host->links);
         dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
         if (host->config->usb.is_wanted) {
             sim_usb_poll(&host->usb);
@@ -452,9 +353,9 @@ static void give_hints(const struct host *host)
     if (host->device.state == DFU_SIM_UNBOOTABLE && dfu_area_is_erased(slot, 0, slot->size) == 1) {
         cli_note(host->cli, "slot 0 is empty; --init IMAGE programs it, as a factory does");
     }
-    if (!host->config->has_udp && !host->config->serial && !host->config->usb.is_wanted) {
-        cli_note(host->cli,
-                 "nobody can talk to this device; give --udp PORT, --serial LINK or --usbip PORT");
+    if (!config->has_udp && !config->serial && !config->has_tcp && !config->usb.is_wanted) {
+        cli_note(host->cli, "nobody can talk to this device; give --udp PORT, --serial LINK, "
+                            "--tcp PORT or --usbip PORT");
     }
     if (config->usb.permanent && !config->has_recovery && config->usb.wait_ms == 0) {
         cli_note(
@@ -482,11 +383,8 @@ static int open_files(struct host *host)
 
 static int serve(struct host *host)
 {
-    int err = serve_udp(host);
+    int err = sim_links_open(host->cli, &host->links, host->config, &host->device, &host->loop);
 
-    if (!err) {
-        err = serve_serial(host);
-    }
     if (!err) {
         err = serve_usb(host);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* sim_host.h - a virtual device on this machine: its flash a file, its links a UDP port and a
- * pseudo terminal, its console standard output. */
+/* sim_host.h - a virtual device on this machine: its flash a file, its links UDP and TCP ports
+ * and a pseudo terminal, its console standard output. */
 #ifndef DFU_DFU_SIM_HOST_H
 #define DFU_DFU_SIM_HOST_H
 
@@ -23,6 +23,8 @@ struct sim_host_config {
     uint16_t udp_port;
     const char *serial; /* or NULL */
     uint32_t baud;
+    bool has_tcp, is_serial_raw;
+    uint16_t tcp_port;
     bool console_on_serial;
     struct sim_usb_options usb;
     const char *ready_file; /* or NULL */
