@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "dfu/boot.h"
+#include "dfu/config_dfu.h"
 #include "dfu/record.h"
 #include "dfu/recovery.h"
 #include "dfu/sim_flash.h"
@@ -110,6 +111,7 @@ struct dfu_sim_device_config {
     /* How long the bootloader waits for a download over USB before it starts what is there (a
      * struct dfu_sim_usb does the waiting); 0: not at all, UINT32_MAX: until somebody comes. */
     uint32_t usb_wait_ms;
+    bool has_config_channel; /* where dfu_sim_device_config_check() allows it */
 
     /* One line of the console, without its newline. */
     void (*line)(void *ctx, const char *text);
@@ -156,6 +158,17 @@ struct dfu_sim_groups {
     const struct dfu_area *erased[2];
 };
 
+#define DFU_SIM_CONFIG_CHANNELS 3u
+
+/* The configuration channel, one for each transport, and its module that updates. */
+struct dfu_sim_config {
+    bool is_served;
+    struct dfu_config_dfu dfu;
+    struct dfu_config_binding binding;
+    struct dfu_config_channel channels[DFU_SIM_CONFIG_CHANNELS];
+    uint8_t buf[512];
+};
+
 /* The application's server. Its pointers lead into the device, which must stay where it is. */
 struct dfu_sim_server {
     struct dfu_smp_server smp;
@@ -165,6 +178,7 @@ struct dfu_sim_server {
     struct dfu_smp_os os;
     struct dfu_smp_img img;
     struct dfu_sim_groups groups;
+    struct dfu_sim_config config;
     struct dfu_smp_link link;
     struct dfu_record progress;
     struct dfu_stream_store store;
@@ -178,7 +192,7 @@ struct dfu_sim_device {
     enum dfu_sim_device_state state;
     bool is_pin_pressed;  /* set it before a start, which then is one into recovery */
     uint32_t starts;      /* so far */
-    struct dfu_lock lock; /* of the upload slot: SMP and USB */
+    struct dfu_lock lock; /* of the upload slot: SMP, USB, configuration channel */
     enum dfu_sim_reset_cause reset_cause;
     struct dfu_boot_result boot; /* of the last start that found an image */
     struct dfu_sim_boot_cost cost;
@@ -222,6 +236,17 @@ void dfu_sim_device_go_on(struct dfu_sim_device *dev, bool has_download, uint64_
 /* One SMP packet from a link; the answers come through cfg->frame before this returns. */
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                             size_t len, uint64_t now_ms);
+
+/* DFU_ERR_NOTSUP: these slots can't be updated over the configuration channel. */
+int dfu_sim_device_config_check(const struct dfu_slot_map *map);
+
+/* A feature report of the configuration channel in (as dfu_config_channel_set_report()) and out;
+ * channel counts transports from 0. DFU_ERR_STATE while the application doesn't run. */
+int dfu_sim_device_set_report(struct dfu_sim_device *dev, unsigned channel, const uint8_t *report,
+                              size_t len, uint64_t now_ms);
+int dfu_sim_device_get_report(struct dfu_sim_device *dev, unsigned channel,
+                              uint8_t out[DFU_CONFIG_REPORT_SIZE]);
+void dfu_sim_device_config_gone(struct dfu_sim_device *dev, unsigned channel);
 
 /* Do what is due (a delayed reset, the watchdog). */
 void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms);

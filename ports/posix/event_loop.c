@@ -16,10 +16,29 @@ static void ask_to_stop(int signal_number)
     is_stop_asked = 1;
 }
 
+static struct {
+    bool is_held;
+    uint64_t now_us;
+} held;
+
+void dfu_loop_hold_clock(void)
+{
+    held.now_us = dfu_loop_now_us();
+    held.is_held = true;
+}
+
+void dfu_loop_set_clock(uint64_t now_ms)
+{
+    held.now_us = now_ms * 1000u > held.now_us ? now_ms * 1000u : held.now_us;
+}
+
 uint64_t dfu_loop_now_us(void)
 {
     struct timespec now;
 
+    if (held.is_held) {
+        return held.now_us;
+    }
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
@@ -60,7 +79,7 @@ static const struct timespec *time_until(uint64_t due_ms, struct timespec *out)
     uint64_t now = dfu_loop_now_ms();
     uint64_t left = due_ms > now ? due_ms - now : 0;
 
-    if (due_ms == UINT64_MAX) {
+    if (due_ms == UINT64_MAX || (held.is_held && left > 0)) {
         return NULL;
     }
     out->tv_sec = (time_t)(left / 1000u);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DFU_LOOP_FILES_MAX 16u
+#define DFU_LOOP_FILES_MAX 24u
 
 struct dfu_loop_file {
     int fd;
@@ -38,7 +38,10 @@ enum dfu_loop_event { DFU_LOOP_GO_ON, DFU_LOOP_STOP };
  * DFU_LOOP_STOP once a signal asked for it. */
 enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms);
 
-/* A monotonic clock. */
+/* A monotonic clock, unless it is held: then it stands still but for dfu_loop_set_clock(), which
+ * never turns it back. */
+void dfu_loop_hold_clock(void);
+void dfu_loop_set_clock(uint64_t now_ms);
 uint64_t dfu_loop_now_ms(void);
 uint64_t dfu_loop_now_us(void);
 

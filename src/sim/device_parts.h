@@ -22,6 +22,12 @@ uint64_t sim_server_due_ms(const struct dfu_sim_device *dev);
 /* Set them up and fill in their bindings; how many those are. */
 size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bindings);
 
+/* ---- The configuration channel: device_config.c ---- */
+
+void sim_config_start(struct dfu_sim_device *dev);
+void sim_config_poll(struct dfu_sim_device *dev, uint64_t now_ms);
+uint64_t sim_config_due_ms(const struct dfu_sim_device *dev);
+
 /* ---- Serial recovery: device_recovery.c ---- */
 
 /* True: the device is in it now. */

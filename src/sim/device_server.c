@@ -220,6 +220,7 @@ void sim_server_start(struct dfu_sim_device *dev)
     dfu_smp_lock_init(&s->guard, &dev->lock, &s->img);
     s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
     s->hooks[1] = dfu_smp_lock_hook(&s->guard);
+    sim_config_start(dev);
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,
@@ -256,6 +257,7 @@ void sim_server_poll(struct dfu_sim_device *dev, uint64_t now_ms)
 {
     dfu_smp_lock_poll(&dev->server.guard, now_ms);
     dfu_smp_fs_poll(&dev->server.groups.fs, now_ms);
+    sim_config_poll(dev, now_ms);
 }
 
 uint64_t sim_server_due_ms(const struct dfu_sim_device *dev)
@@ -263,5 +265,8 @@ uint64_t sim_server_due_ms(const struct dfu_sim_device *dev)
     uint64_t lock_ms = dfu_smp_lock_due_ms(&dev->server.guard);
     uint64_t fs_ms = dfu_smp_fs_due_ms(&dev->server.groups.fs);
 
-    return lock_ms < fs_ms ? lock_ms : fs_ms;
+    uint64_t config_ms = sim_config_due_ms(dev);
+
+    lock_ms = lock_ms < fs_ms ? lock_ms : fs_ms;
+    return lock_ms < config_ms ? lock_ms : config_ms;
 }

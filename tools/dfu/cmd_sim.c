@@ -34,6 +34,8 @@ enum {
     OPT_READY_FILE,
     OPT_FILES,
     OPT_USBIP,
+    OPT_CONFIG_CHANNEL,
+    OPT_CLOCK,
     OPT_USB_SERIAL,
     OPT_USB_TRANSFER_SIZE,
     OPT_USB_NO_UPLOAD,
@@ -100,6 +102,13 @@ static const struct cli_option options[] = {
     { "usbip", 0, "PORT", 1,
       "show the device's USB port over USB/IP on this TCP port; 0 finds a free one", NULL,
       OPT_USBIP },
+    { "config-channel", 0, "PORT", 1,
+      "serve nRF Desktop's configuration channel on this TCP port; 0 finds a free one", NULL,
+      OPT_CONFIG_CHANNEL },
+    { "clock", 0, "PORT", 1,
+      "the device's clock stands still; a datagram of MILLISECONDS to this UDP port lets so much "
+      "time pass, and is answered once it has; 0 finds a free one",
+      NULL, OPT_CLOCK },
     { "usb-serial", 0, "TEXT", 1, "its USB serial number", "DFUKIT0001", OPT_USB_SERIAL },
     { "usb-transfer-size", 0, "BYTES", 1, "largest block of a USB DFU transfer", "4096",
       OPT_USB_TRANSFER_SIZE },
@@ -147,6 +156,8 @@ static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --hash-only --tcp 4000",
     "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
+    "# One that two may want to update: over SMP and over the configuration channel",
+    "dfu sim -b sim -f flash.bin --hash-only --udp 1337 --config-channel 1338",
     NULL,
 };
 
@@ -154,6 +165,12 @@ static const char details[] =
     "The device boots through the same code as a real one, prints its console here, and then\n"
     "answers as the image that runs. The flash file is the truth: the device may be killed at\n"
     "any moment and goes on from the file.\n"
+    "\n"
+    "All ways of updating share one lock: SMP over any link, USB DFU, the configuration channel.\n"
+    "That is served over TCP as the requests of a HID feature report: a host sends 09 and the 30\n"
+    "bytes of a report (06 first), and is answered 00, or 01 for a stall; it sends 01 and is\n"
+    "answered 00 and the 30 bytes of the report, or 01. Each connection is a transport of its own\n"
+    "(three at most); a restart of the device ends them all.\n"
     "\n"
     "An image's payload may start with lines of text that tell the simulated application how to\n"
     "behave, ended by an empty line: 'dfukit-app', 'name=NAME', 'confirm=client|self|never',\n"
@@ -202,6 +219,8 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
     uint64_t baud = 0;
     uint64_t buf_size = 0;
     uint64_t buf_count = 0;
+    uint64_t channel = 0;
+    uint64_t clock = 0;
     int err = cli_number(cli, OPT_SEED, 0, UINT64_MAX, &config->seed);
 
     if (!err) {
@@ -219,6 +238,16 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
     if (!err) {
         err = cli_number(cli, OPT_BUF_COUNT, 1, 64, &buf_count);
     }
+    if (!err) {
+        err = cli_number(cli, OPT_CONFIG_CHANNEL, 0, UINT16_MAX, &channel);
+    }
+    if (!err) {
+        err = cli_number(cli, OPT_CLOCK, 0, UINT16_MAX, &clock);
+    }
+    config->has_channel = cli_has(cli, OPT_CONFIG_CHANNEL);
+    config->channel_port = (uint16_t)channel;
+    config->has_clock = cli_has(cli, OPT_CLOCK);
+    config->clock_port = (uint16_t)clock;
     config->has_udp = cli_has(cli, OPT_UDP);
     config->udp_port = (uint16_t)udp;
     config->has_tcp = cli_has(cli, OPT_TCP);

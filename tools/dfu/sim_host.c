@@ -18,6 +18,8 @@
 #include "event_loop.h"
 #include "extras.h"
 #include "flash_file.h"
+#include "sim_channel.h"
+#include "sim_clock.h"
 #include "sim_keys.h"
 #include "sim_links.h"
 
@@ -49,6 +51,8 @@ struct host {
     struct dfu_loop loop;
     struct sim_links links;
     struct sim_usb usb;
+    struct sim_channel channel;
+    struct sim_clock clock;
     uint64_t flash_debt_us;
 };
 
@@ -234,8 +238,21 @@ static int serve_usb(struct host *host)
                         &host->loop, config->address);
 }
 
+static int serve_channel(struct host *host)
+{
+    const struct sim_host_config *config = host->config;
+
+    if (!config->has_channel) {
+        return 0;
+    }
+    return sim_channel_open(host->cli, &host->channel, &host->device, &host->loop, config->address,
+                            config->channel_port);
+}
+
 static void stop_serving(struct host *host)
 {
+    sim_clock_close(&host->clock);
+    sim_channel_close(&host->channel);
     sim_usb_close(&host->usb);
     sim_links_close(&host->links);
     dfu_smp_fs_close(&host->device.server.groups.fs);
@@ -257,6 +274,12 @@ static int tell_ready(struct host *host)
     if (config->usb.is_wanted) {
         cJSON_AddNumberToObject(json, "usbip", host->usb.tcp_port);
     }
+    if (config->has_channel) {
+        cJSON_AddNumberToObject(json, "config_channel", host->channel.tcp_port);
+    }
+    if (config->has_clock) {
+        cJSON_AddNumberToObject(json, "clock", host->clock.port);
+    }
     text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     if (!text) {
@@ -274,13 +297,42 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t due_ms(void *ctx)
+{
+    const struct host *host = ctx;
+    uint64_t due = earlier(dfu_sim_device_due_ms(&host->device), sim_links_due_ms(&host->links));
+
+    return host->config->usb.is_wanted ? earlier(due, sim_usb_due_ms(&host->usb)) : due;
+}
+
+static void poll_all(void *ctx)
+{
+    struct host *host = ctx;
+
+    sim_links_poll(&host->links);
+    dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
+    if (host->config->usb.is_wanted) {
+        sim_usb_poll(&host->usb);
+    }
+    sim_channel_poll(&host->channel);
+}
+
+static int serve_clock(struct host *host)
+{
+    if (!host->config->has_clock) {
+        return 0;
+    }
+    host->clock.due_ms = due_ms;
+    host->clock.poll = poll_all;
+    host->clock.ctx = host;
+    return sim_clock_open(host->cli, &host->clock, &host->loop, host->config->clock_port);
+}
+
 static void live(struct host *host)
 {
     enum dfu_loop_event event = DFU_LOOP_GO_ON;
 
     while (event == DFU_LOOP_GO_ON) {
-        uint64_t due = dfu_sim_device_due_ms(&host->device);
-
         if (host->device.state == DFU_SIM_OFF) {
             if (host->config->stay_off) {
                 return;
@@ -289,16 +341,8 @@ static void live(struct host *host)
             dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
             continue;
         }
-        due = earlier(due, sim_links_due_ms(&host->links));
-        if (host->config->usb.is_wanted) {
-            due = earlier(due, sim_usb_due_ms(&host->usb));
-        }
-        event = dfu_loop_wait(&host->loop, due);
-        sim_links_poll(&host->links);
-        dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
-        if (host->config->usb.is_wanted) {
-            sim_usb_poll(&host->usb);
-        }
+        event = dfu_loop_wait(&host->loop, due_ms(host));
+        poll_all(host);
     }
 }
 
@@ -335,6 +379,7 @@ static void set_up_device(struct host *host)
     host->device_config.smp_buf_size = config->smp_buf_size;
     host->device_config.smp_buf_count = config->smp_buf_count;
     host->device_config.recovery = config->has_recovery ? &config->recovery : NULL;
+    host->device_config.has_config_channel = config->has_channel;
     host->device_config.usb_wait_ms = config->usb.wait_ms;
     host->device_config.line = print_line;
     host->device_config.frame = send_frame;
@@ -353,9 +398,10 @@ static void give_hints(const struct host *host)
     if (host->device.state == DFU_SIM_UNBOOTABLE && dfu_area_is_erased(slot, 0, slot->size) == 1) {
         cli_note(host->cli, "slot 0 is empty; --init IMAGE programs it, as a factory does");
     }
-    if (!config->has_udp && !config->serial && !config->has_tcp && !config->usb.is_wanted) {
+    if (!config->has_udp && !config->serial && !config->has_tcp && !config->usb.is_wanted &&
+        !config->has_channel) {
         cli_note(host->cli, "nobody can talk to this device; give --udp PORT, --serial LINK, "
-                            "--tcp PORT or --usbip PORT");
+                            "--tcp PORT, --usbip PORT or --config-channel PORT");
     }
     if (config->usb.permanent && !config->has_recovery && config->usb.wait_ms == 0) {
         cli_note(
@@ -387,6 +433,12 @@ static int serve(struct host *host)
 
     if (!err) {
         err = serve_usb(host);
+    }
+    if (!err) {
+        err = serve_channel(host);
+    }
+    if (!err) {
+        err = serve_clock(host);
     }
     if (!err) {
         dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());

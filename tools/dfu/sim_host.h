@@ -27,6 +27,8 @@ struct sim_host_config {
     uint16_t tcp_port;
     bool console_on_serial;
     struct sim_usb_options usb;
+    bool has_channel, has_clock; /* the configuration channel; a clock that stands still */
+    uint16_t channel_port, clock_port;
     const char *ready_file; /* or NULL */
     uint32_t smp_buf_size, smp_buf_count;
     bool has_recovery, is_pin_pressed;
