@@ -38,6 +38,9 @@ const struct cli_command *const cli_commands[] = {
     &cmd_usb_upload,
     &cmd_usb_download,
     &cmd_usb_detach,
+    &cmd_config_fwinfo,
+    &cmd_config_upload,
+    &cmd_config_reboot,
     &cmd_sim,
 
     /* about */
