@@ -7,7 +7,8 @@
  * The host announces length and checksum, then sends data into a buffer that is stored in small
  * pieces while the device goes on with its work; sync tells how far it got. Setting never fails:
  * whoever sends must sync. The slot is erased page by page at the first start after something
- * else was in it, not at every boot. All state but the flash is in RAM. */
+ * else was in it, not at every boot, and not while the running image is unconfirmed: then it holds
+ * the way back. All state but the flash is in RAM. */
 #ifndef DFU_CONFIG_DFU_H
 #define DFU_CONFIG_DFU_H
 
@@ -51,6 +52,7 @@ enum dfu_config_dfu_state {
 /* DFU_CONFIG_DFU_EVENT_...: for logs. */
 enum dfu_config_dfu_event {
     DFU_CONFIG_DFU_EVENT_OTHER,     /* a start was refused: another transport is active */
+    DFU_CONFIG_DFU_EVENT_KEEPS,     /* or: the running image isn't confirmed */
     DFU_CONFIG_DFU_EVENT_TRUNCATED, /* data did not fit the buffer */
     DFU_CONFIG_DFU_EVENT_TIMED_OUT,
     DFU_CONFIG_DFU_EVENT_CLEAN,

@@ -30,6 +30,8 @@ struct dfu_smp_lock {
     uint64_t heard_ms;
 };
 
+/* img is set up before. If it keeps uploads over a reset, the lock takes SMP for its last owner:
+ * whoever claims it first after the reset voids what is kept. */
 void dfu_smp_lock_init(struct dfu_smp_lock *smp_lock, struct dfu_lock *lock,
                        struct dfu_smp_img *img);
 

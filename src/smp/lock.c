@@ -46,6 +46,9 @@ void dfu_smp_lock_init(struct dfu_smp_lock *smp_lock, struct dfu_lock *lock,
     smp_lock->lock = lock;
     smp_lock->img = img;
     smp_lock->owner = (struct dfu_lock_owner){ "MCUmgr", forget_upload, smp_lock };
+    if (img && img->store && !lock->previous) {
+        lock->previous = &smp_lock->owner;
+    }
 }
 
 struct dfu_smp_hook dfu_smp_lock_hook(struct dfu_smp_lock *smp_lock)

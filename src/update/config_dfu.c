@@ -22,6 +22,8 @@ const char *dfu_config_dfu_event_text(enum dfu_config_dfu_event event)
 {
     static const char *const texts[] = {
         [DFU_CONFIG_DFU_EVENT_OTHER] = "Cannot start DFU: another DFU transport is active",
+        [DFU_CONFIG_DFU_EVENT_KEEPS] =
+            "Cannot start DFU: the running image is not confirmed, the slot keeps the one before",
         [DFU_CONFIG_DFU_EVENT_TRUNCATED] = "DFU data did not fit the buffer and was cut",
         [DFU_CONFIG_DFU_EVENT_TIMED_OUT] = "DFU timed out",
         [DFU_CONFIG_DFU_EVENT_CLEAN] = "Secondary image slot is clean",
@@ -113,6 +115,11 @@ static void start(struct dfu_config_dfu *dfu, const uint8_t *data, size_t len)
     }
     if (dfu_lock_claim(dfu->lock, &dfu->owner)) {
         tell(dfu, DFU_CONFIG_DFU_EVENT_OTHER);
+        return;
+    }
+    if (dfu_mcuboot_next(dfu->map, dfu->image, dfu->active) == DFU_SWAP_REVERT) {
+        tell(dfu, DFU_CONFIG_DFU_EVENT_KEEPS);
+        release_if_idle(dfu);
         return;
     }
     length = get_le32(data);
