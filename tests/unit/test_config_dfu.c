@@ -32,7 +32,7 @@ struct world {
     struct dfu_config_binding binding;
     struct dfu_config_channel channel;
     uint8_t buf[BUF];
-    unsigned reboots, events[8];
+    unsigned reboots, events[16];
     uint64_t now_ms;
 };
 
