@@ -167,8 +167,9 @@ struct dfu_exchange {
     struct dfu_call call; /* its version is the one that was answered */
     uint8_t *frame;
     size_t len;
-    uint32_t wait_ms;  /* of the first try; doubles up to 8 times */
-    uint32_t limit_ms; /* of all tries together */
+    uint32_t wait_ms;   /* of the first try; doubles up to 8 times */
+    uint32_t limit_ms;  /* of all tries together */
+    bool keeps_version; /* set it after the start for a server whose version is known */
     uint64_t give_up_at, due;
     uint8_t tries;
     int result; /* DFU_CLIENT_RUNNING, 0, DFU_ERR_PERM, DFU_ERR_FORMAT, DFU_ERR_TIMEOUT */

@@ -16,7 +16,16 @@ static bool is_for(const struct dfu_call *call, const struct dfu_smp_header *hea
            header->seq == call->seq;
 }
 
-static int read_group_error(struct dfu_cbor_span err, struct dfu_refusal *refusal)
+/* Zephyr's statistics say that their refusals are those of group 63. */
+static uint16_t group_of(const struct dfu_call *call, uint32_t told)
+{
+    bool is_quirk = call->group == DFU_SMP_GROUP_STAT && told == DFU_SMP_GROUP_BASIC;
+
+    return is_quirk ? DFU_SMP_GROUP_STAT : (uint16_t)told;
+}
+
+static int read_group_error(const struct dfu_call *call, struct dfu_cbor_span err,
+                            struct dfu_refusal *refusal)
 {
     uint32_t group = 0, rc = 0;
     struct dfu_cbor_key keys[] = {
@@ -29,7 +38,7 @@ static int read_group_error(struct dfu_cbor_span err, struct dfu_refusal *refusa
         return DFU_ERR_FORMAT;
     }
     refusal->from_group = true;
-    refusal->group = (uint16_t)group;
+    refusal->group = group_of(call, group);
     refusal->rc = rc;
     return rc == 0 ? 0 : DFU_ERR_PERM;
 }
@@ -75,7 +84,7 @@ int dfu_client_answer(const struct dfu_call *call, const uint8_t *frame, size_t 
         keep_reason(&out->refusal, reason);
     }
     if (keys[1].found) {
-        return read_group_error(err, &out->refusal);
+        return read_group_error(call, err, &out->refusal);
     }
     out->refusal.rc = (uint32_t)rc;
     return rc == 0 ? 0 : DFU_ERR_PERM;

@@ -43,7 +43,7 @@ bool dfu_exchange_next(struct dfu_exchange *x, uint64_t now_ms)
         x->result = DFU_ERR_TIMEOUT;
         return false;
     }
-    if (x->tries >= TRIES_AS_ASKED) {
+    if (x->tries >= TRIES_AS_ASKED && !x->keeps_version) {
         speak(x, x->call.version == DFU_SMP_V1 ? DFU_SMP_V2 : DFU_SMP_V1);
     }
     x->due = now_ms + ((uint64_t)x->wait_ms << doublings);

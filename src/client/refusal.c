@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* What a device's no means, and what to do about it: one row a code, in the order of the codes. */
-#include "dfu/client.h"
+#include "client/refusal.h"
+
 #include "dfu/smp.h"
 
-struct words {
-    const char *what, *hint;
-};
-
-static const struct words common[] = {
+static const struct refusal_words common[] = {
     [DFU_SMP_EUNKNOWN] = { "the device reports an unknown error", "look at the device's own log" },
     [DFU_SMP_ENOMEM] = { "the device has no memory for the request",
                          "try again, with smaller frames if it stays so" },
@@ -31,7 +28,7 @@ static const struct words common[] = {
     [DFU_SMP_TOO_NEW] = { "the device knows only older SMP versions", "use SMP version 1" },
 };
 
-static const struct words os_group[] = {
+static const struct refusal_words os_group[] = {
     [DFU_SMP_OS_UNKNOWN] = { "the device reports an unknown error",
                              "look at the device's own log" },
     [DFU_SMP_OS_INVALID_FORMAT] = { "the device does not know one of the format's letters",
@@ -51,7 +48,7 @@ static const char device_flash[] = "try again; if it stays so, the flash or its 
 static const char sign_again[] = "sign the image again and check it with dfu verify";
 static const char see_list[] = "see dfu image list";
 
-static const struct words img_group[] = {
+static const struct refusal_words img_group[] = {
     [DFU_SMP_IMG_UNKNOWN] = { "the device reports an unknown error",
                               "look at the device's own log" },
     [DFU_SMP_IMG_FLASH_CONFIG_QUERY_FAIL] = { "the device cannot read its flash layout",
@@ -114,23 +111,26 @@ static const struct words img_group[] = {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static const struct words *words_of(const struct dfu_refusal *refusal)
+static struct refusal_table table_of(const struct dfu_refusal *refusal)
 {
-    static const struct words by_user = { "the device's application refuses this",
-                                          "its documentation knows the code" };
-    const struct words *table = common;
-    size_t count = COUNT(common);
-
-    if (refusal->from_group && refusal->group == DFU_SMP_GROUP_OS) {
-        table = os_group;
-        count = COUNT(os_group);
-    } else if (refusal->from_group && refusal->group == DFU_SMP_GROUP_IMG) {
-        table = img_group;
-        count = COUNT(img_group);
-    } else if (refusal->from_group) {
-        count = 0;
+    if (!refusal->from_group) {
+        return (struct refusal_table){ common, COUNT(common) };
     }
-    return refusal->rc < count && table[refusal->rc].what ? &table[refusal->rc] : &by_user;
+    switch (refusal->group) {
+    case DFU_SMP_GROUP_OS: return (struct refusal_table){ os_group, COUNT(os_group) };
+    case DFU_SMP_GROUP_IMG: return (struct refusal_table){ img_group, COUNT(img_group) };
+    default: return refusal_table_of_group(refusal->group);
+    }
+}
+
+static const struct refusal_words *words_of(const struct dfu_refusal *refusal)
+{
+    static const struct refusal_words by_user = { "the device's application refuses this",
+                                                  "its documentation knows the code" };
+    struct refusal_table table = table_of(refusal);
+
+    return refusal->rc < table.count && table.words[refusal->rc].what ? &table.words[refusal->rc]
+                                                                      : &by_user;
 }
 
 const char *dfu_refusal_what(const struct dfu_refusal *refusal)

@@ -38,14 +38,14 @@ int request_end(struct dfu_cbor_encoder *enc, struct dfu_call *call, uint8_t *fr
     return (int)(DFU_SMP_HEADER_SIZE + enc->len);
 }
 
-static void name_call(struct dfu_call *call, uint8_t op, uint16_t group, uint8_t id)
+void request_name(struct dfu_call *call, uint8_t op, uint16_t group, uint8_t id)
 {
     call->op = op;
     call->group = group;
     call->id = id;
 }
 
-static int empty_request(struct dfu_call *call, uint8_t *frame, size_t cap)
+int request_empty(struct dfu_call *call, uint8_t *frame, size_t cap)
 {
     struct dfu_cbor_encoder enc;
 
@@ -53,9 +53,8 @@ static int empty_request(struct dfu_call *call, uint8_t *frame, size_t cap)
     return request_end(&enc, call, frame);
 }
 
-/* A map of one text, or of nothing where text is NULL. */
-static int text_request(struct dfu_call *call, const char *key, const char *text, uint8_t *frame,
-                        size_t cap)
+int request_text(struct dfu_call *call, const char *key, const char *text, uint8_t *frame,
+                 size_t cap)
 {
     struct dfu_cbor_encoder enc;
 
@@ -68,8 +67,8 @@ static int text_request(struct dfu_call *call, const char *key, const char *text
 
 int dfu_client_echo(struct dfu_call *call, const char *text, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_ECHO);
-    return text_request(call, "d", text, frame, cap);
+    request_name(call, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_ECHO);
+    return request_text(call, "d", text, frame, cap);
 }
 
 int dfu_client_reset(struct dfu_call *call, bool force, uint8_t boot_mode, uint8_t *frame,
@@ -77,7 +76,7 @@ int dfu_client_reset(struct dfu_call *call, bool force, uint8_t boot_mode, uint8
 {
     struct dfu_cbor_encoder enc;
 
-    name_call(call, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_RESET);
+    request_name(call, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_RESET);
     request_begin(&enc, frame, cap);
     if (force) {
         dfu_cbor_pair_bool(&enc, "force", true);
@@ -90,38 +89,38 @@ int dfu_client_reset(struct dfu_call *call, bool force, uint8_t boot_mode, uint8
 
 int dfu_client_params(struct dfu_call *call, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_PARAMS);
-    return empty_request(call, frame, cap);
+    request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_PARAMS);
+    return request_empty(call, frame, cap);
 }
 
 int dfu_client_info(struct dfu_call *call, const char *format, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_INFO);
-    return text_request(call, "format", format, frame, cap);
+    request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_INFO);
+    return request_text(call, "format", format, frame, cap);
 }
 
 int dfu_client_bootinfo(struct dfu_call *call, const char *query, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_BOOTINFO);
-    return text_request(call, "query", query, frame, cap);
+    request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_BOOTINFO);
+    return request_text(call, "query", query, frame, cap);
 }
 
 int dfu_client_datetime_get(struct dfu_call *call, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_DATETIME);
-    return empty_request(call, frame, cap);
+    request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_OS, DFU_SMP_OS_DATETIME);
+    return request_empty(call, frame, cap);
 }
 
 int dfu_client_datetime_set(struct dfu_call *call, const char *text, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_DATETIME);
-    return text_request(call, "datetime", text, frame, cap);
+    request_name(call, DFU_SMP_WRITE, DFU_SMP_GROUP_OS, DFU_SMP_OS_DATETIME);
+    return request_text(call, "datetime", text, frame, cap);
 }
 
 int dfu_client_image_list(struct dfu_call *call, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_STATE);
-    return empty_request(call, frame, cap);
+    request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_STATE);
+    return request_empty(call, frame, cap);
 }
 
 int dfu_client_image_set(struct dfu_call *call, const uint8_t *hash, size_t hash_len, bool confirm,
@@ -129,7 +128,7 @@ int dfu_client_image_set(struct dfu_call *call, const uint8_t *hash, size_t hash
 {
     struct dfu_cbor_encoder enc;
 
-    name_call(call, DFU_SMP_WRITE, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_STATE);
+    request_name(call, DFU_SMP_WRITE, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_STATE);
     request_begin(&enc, frame, cap);
     if (hash_len > 0) {
         dfu_cbor_pair_bytes(&enc, "hash", hash, hash_len);
@@ -142,7 +141,7 @@ int dfu_client_image_erase(struct dfu_call *call, int slot, uint8_t *frame, size
 {
     struct dfu_cbor_encoder enc;
 
-    name_call(call, DFU_SMP_WRITE, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_ERASE);
+    request_name(call, DFU_SMP_WRITE, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_ERASE);
     request_begin(&enc, frame, cap);
     if (slot >= 0) {
         dfu_cbor_pair_uint(&enc, "slot", (uint64_t)slot);
@@ -152,6 +151,6 @@ int dfu_client_image_erase(struct dfu_call *call, int slot, uint8_t *frame, size
 
 int dfu_client_slot_info(struct dfu_call *call, uint8_t *frame, size_t cap)
 {
-    name_call(call, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_SLOT_INFO);
-    return empty_request(call, frame, cap);
+    request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_SLOT_INFO);
+    return request_empty(call, frame, cap);
 }

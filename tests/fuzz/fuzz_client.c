@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dfu/client.h"
+#include "dfu/client_file.h"
 #include "dfu/smp.h"
 #include "dfu/upgrade.h"
 
@@ -94,6 +94,114 @@ static void try_decoders(const uint8_t *data, size_t size)
     }
 }
 
+static void try_lists(const struct dfu_answer *answer)
+{
+    struct dfu_client_task task;
+    struct dfu_client_pool pool;
+    struct dfu_client_group group;
+    struct dfu_client_hash_type type;
+    struct dfu_client_text name;
+    struct dfu_cbor_walk walk;
+    uint64_t value;
+
+    if (dfu_client_tasks_open(answer, &walk) == 0) {
+        while (dfu_client_tasks_next(&walk, &task) > 0) {
+        }
+    }
+    if (dfu_client_pools_open(answer, &walk) == 0) {
+        while (dfu_client_pools_next(&walk, &pool) > 0) {
+        }
+    }
+    if (dfu_client_stats_open(answer, &walk) == 0) {
+        while (dfu_client_stats_next(&walk, &name) > 0) {
+        }
+    }
+    if (dfu_client_fields_open(answer, &walk) == 0) {
+        while (dfu_client_fields_next(&walk, &name, &value) > 0) {
+        }
+    }
+    if (dfu_client_groups_open(answer, &walk) == 0) {
+        while (dfu_client_groups_next(&walk, &group) > 0) {
+            check(group.name.len <= answer->len);
+        }
+    }
+    if (dfu_client_hash_types_open(answer, &walk) == 0) {
+        while (dfu_client_hash_types_next(&walk, &type) > 0) {
+        }
+    }
+}
+
+static void try_groups(const uint8_t *data, size_t size)
+{
+    struct dfu_answer answer = { .body = data, .len = size };
+    struct dfu_client_setting setting;
+    struct dfu_client_file_hash hash;
+    struct dfu_client_text text;
+    uint32_t number;
+    int32_t returned;
+    bool is_last;
+
+    try_lists(&answer);
+    if (dfu_client_setting_read_read(&answer, &setting) == 0) {
+        check(setting.value.len <= size);
+    }
+    if (dfu_client_file_hash_read(&answer, &hash) == 0) {
+        check(hash.hash.len <= size);
+    }
+    (void)dfu_client_file_size_read(&answer, &number);
+    (void)dfu_client_shell_read(&answer, &text, &returned);
+    (void)dfu_client_group_count_read(&answer, &number);
+    (void)dfu_client_group_single_read(&answer, &number, &is_last);
+}
+
+struct fetched {
+    uint32_t done;
+};
+
+static int take(void *ctx, uint32_t size, uint32_t off, const uint8_t *data, size_t len)
+{
+    struct fetched *f = ctx;
+
+    (void)data;
+    check(off == f->done && len <= size - off);
+    f->done += (uint32_t)len;
+    return 0;
+}
+
+static void try_file(struct script script, const struct dfu_reader *reader, bool is_upload)
+{
+    uint8_t frame[FRAME_MAX], answer[DFU_SMP_HEADER_SIZE + 256];
+    struct fetched fetched = { 0 };
+    struct dfu_file_config config = { .name = "/lfs/a",
+                                      .sink = take,
+                                      .sink_ctx = &fetched,
+                                      .frame = frame,
+                                      .frame_cap = 100,
+                                      .version = 1 };
+    uint64_t now_ms = 1;
+    struct dfu_file f;
+
+    if (is_upload) {
+        config.source = *reader;
+    }
+    dfu_file_start(&f, &config);
+    for (unsigned steps = 0; f.result == DFU_CLIENT_RUNNING; steps++) {
+        size_t len = dfu_file_next(&f, now_ms);
+
+        check(steps < STEPS_MAX && now_ms < HOUR_MS && len <= config.frame_cap);
+        check(!f.has_size || f.done <= f.size);
+        len = len > 0 ? next_answer(&script, frame, answer, &now_ms) : 0;
+        if (len > 0) {
+            (void)dfu_file_answer(&f, now_ms, answer, len);
+        } else if (f.result == DFU_CLIENT_RUNNING) {
+            uint64_t due_ms = dfu_file_deadline(&f);
+
+            now_ms = due_ms > now_ms ? due_ms : now_ms + 1;
+        }
+    }
+    check(f.result != 0 || f.done == f.size);
+}
+
 static void try_upload(struct script script, const struct dfu_reader *reader)
 {
     struct dfu_upload_config config = {
@@ -160,10 +268,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dfu_reader reader = dfu_memory_reader(&span);
 
     try_decoders(data, size);
+    try_groups(data, size);
     if (size > 0) {
         struct script script = { data + 1, size - 1 };
 
-        if (data[0] & 1u) {
+        if (data[0] & 2u) {
+            try_file(script, &reader, data[0] & 1u);
+        } else if (data[0] & 1u) {
             try_upload(script, &reader);
         } else {
             try_upgrade(script, &reader);

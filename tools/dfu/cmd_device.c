@@ -9,7 +9,7 @@
 #include "device.h"
 #include "dfu/recovery.h"
 
-enum { OPT_FORCE = 1, OPT_RECOVERY };
+enum { OPT_FORCE = 1, OPT_RECOVERY, OPT_BOOT_MODE };
 
 #define TEXT_MAX 2048
 
@@ -53,22 +53,16 @@ static int echo(struct device *dev)
 static int reset(struct device *dev)
 {
     struct dfu_call call = device_call(dev);
-    uint8_t boot_mode = cli_has(dev->cli, OPT_RECOVERY) ? DFU_RECOVERY_BOOT_MODE : 0;
-    int len = dfu_client_reset(&call, cli_has(dev->cli, OPT_FORCE), boot_mode, dev->out,
-                               sizeof(dev->out));
-    int code = device_ask(dev, &call, len, DEVICE_ONCE, "reset");
+    uint64_t boot_mode = cli_has(dev->cli, OPT_RECOVERY) ? DFU_RECOVERY_BOOT_MODE : 0;
+    int len, code = cli_number(dev->cli, OPT_BOOT_MODE, 0, UINT8_MAX, &boot_mode);
 
     if (code) {
         return code;
     }
-    if (dev->cli->json) {
-        cJSON *json = cJSON_CreateObject();
-
-        cJSON_AddBoolToObject(json, "reset", true);
-        return cli_json_print(dev->cli, json);
-    }
-    printf("the device resets\n");
-    return CLI_DONE;
+    len = dfu_client_reset(&call, cli_has(dev->cli, OPT_FORCE), (uint8_t)boot_mode, dev->out,
+                           sizeof(dev->out));
+    code = device_ask(dev, &call, len, DEVICE_ONCE, "reset");
+    return code ? code : device_say_done(dev, "reset", "the device resets");
 }
 
 static int params(struct device *dev)
@@ -255,12 +249,16 @@ static const struct cli_option reset_options[] = {
     { "recovery", 0, NULL, 0,
       "into the bootloader's serial recovery, where the device has that and its application asks",
       NULL, OPT_RECOVERY },
+    { "boot-mode", 0, "N", 1, "what the bootloader shall do: 0 as usual, 1 recovery, or its own",
+      NULL, OPT_BOOT_MODE },
     { 0 },
 };
 
 static const char *const reset_examples[] = {
     "# Restart, and let the bootloader look for an update",
     "dfu -d udp:192.0.2.1 reset",
+    "# Also if the application is busy, and into the bootloader's recovery",
+    "dfu -d udp:192.0.2.1 reset --force --boot-mode 1",
     NULL,
 };
 

@@ -12,6 +12,12 @@ extern const struct cli_command cmd_keygen, cmd_getpub, cmd_getpubhash, cmd_getp
 extern const struct cli_command cmd_echo, cmd_reset, cmd_params, cmd_info, cmd_bootinfo,
     cmd_datetime, cmd_image_list, cmd_image_upload, cmd_image_test, cmd_image_confirm,
     cmd_image_erase, cmd_image_slots, cmd_upgrade;
+extern const struct cli_command cmd_taskstat, cmd_mpstat, cmd_stat_list, cmd_stat_show, cmd_enum,
+    cmd_storage_erase, cmd_shell;
+extern const struct cli_command cmd_settings_read, cmd_settings_write, cmd_settings_delete,
+    cmd_settings_commit, cmd_settings_load, cmd_settings_save;
+extern const struct cli_command cmd_fs_upload, cmd_fs_download, cmd_fs_stat, cmd_fs_hash,
+    cmd_fs_hash_types, cmd_fs_close;
 extern const struct cli_command cmd_sim, cmd_explain, cmd_history;
 extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_delete;
 extern const struct cli_command cmd_usb_list, cmd_usb_upload, cmd_usb_download, cmd_usb_detach;

@@ -135,6 +135,9 @@ static void receive_some(struct device *dev, const struct device_job *job, uint3
         trace(dev, '<', dev->in, (size_t)len);
         job->answer(job->ctx, dfu_link_now_ms(), dev->in, (size_t)len);
         send_all(dev, job);
+        if (job->show) {
+            job->show(job->ctx, dfu_link_now_ms());
+        }
         len = dev->link.kind ? dfu_link_receive(&dev->link, dev->in, sizeof(dev->in), 0) : 0;
     }
     if (len < 0) {

@@ -80,6 +80,19 @@ int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes);
 char *device_text(struct dfu_client_text text, char *buf, size_t cap);
 cJSON *device_json_text(struct dfu_client_text text);
 
+/* A list of things as a device tells it: lines, or {"key": [...]}. */
+struct device_list {
+    struct device *dev;
+    cJSON *json, *array; /* NULL without --json */
+    size_t count;        /* lines that were printed */
+};
+void device_list_begin(struct device_list *list, struct device *dev, const char *key);
+/* result: of the walk, negative if it broke off. An exit code. */
+int device_list_end(struct device_list *list, int result, const char *what, const char *if_empty);
+
+/* Something was done that has no answer to show: the sentence, or {"key": true}. */
+int device_say_done(struct device *dev, const char *key, const char *sentence);
+
 /* Lower-case hexadecimal. */
 #define DEVICE_HASH_LEN (2 * DFU_HASH_MAX + 1)
 char *device_hash_text(const uint8_t *hash, size_t len, char buf[DEVICE_HASH_LEN]);

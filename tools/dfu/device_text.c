@@ -36,6 +36,42 @@ cJSON *device_json_text(struct dfu_client_text text)
     return json;
 }
 
+void device_list_begin(struct device_list *list, struct device *dev, const char *key)
+{
+    *list = (struct device_list){ .dev = dev };
+    if (dev->cli->json) {
+        list->json = cJSON_CreateObject();
+        list->array = cJSON_AddArrayToObject(list->json, key);
+    }
+}
+
+int device_list_end(struct device_list *list, int result, const char *what, const char *if_empty)
+{
+    if (result < 0) {
+        cJSON_Delete(list->json);
+        return device_fail_broken(list->dev, what);
+    }
+    if (list->json) {
+        return cli_json_print(list->dev->cli, list->json);
+    }
+    if (list->count == 0) {
+        printf("%s\n", if_empty);
+    }
+    return CLI_DONE;
+}
+
+int device_say_done(struct device *dev, const char *key, const char *sentence)
+{
+    if (dev->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddBoolToObject(json, key, true);
+        return cli_json_print(dev->cli, json);
+    }
+    printf("%s\n", sentence);
+    return CLI_DONE;
+}
+
 char *device_hash_text(const uint8_t *hash, size_t len, char buf[DEVICE_HASH_LEN])
 {
     return cli_hex(hash, len, buf);

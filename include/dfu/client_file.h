@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* client_file.h - a whole file to or from a device, as steps that do no I/O.
+ *
+ * One chunk at a time, because servers keep one file open and take its chunks in order; each is
+ * repeated until it is answered. An upload that is told another offset goes on from there (a chunk
+ * whose answer was lost, a device that restarted in the middle). A repeated first chunk that
+ * arrives late cuts the file: compare its hash afterwards (dfu_client_file_hash). */
+#ifndef DFU_CLIENT_FILE_H
+#define DFU_CLIENT_FILE_H
+
+#include "dfu/client_groups.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct dfu_file_config {
+    const char *name;         /* on the device */
+    struct dfu_reader source; /* what to upload; read NULL: download instead */
+    /* Takes what was downloaded, in order, each byte once; size is the whole file's. What it
+     * returns other than 0 ends the transfer with that result. */
+    int (*sink)(void *ctx, uint32_t size, uint32_t off, const uint8_t *data, size_t len);
+    void *sink_ctx;
+    uint8_t *frame; /* one request is built here; also the largest, header included */
+    size_t frame_cap;
+    uint8_t version, seq; /* as in struct dfu_call; seq of the first request */
+    uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
+    uint32_t silence_ms;  /* how long a chunk may take; 0: 60000 */
+};
+
+struct dfu_file {
+    struct dfu_file_config config;
+    int result; /* DFU_CLIENT_RUNNING, 0, PERM (see refusal), TIMEOUT, FORMAT, STATE (it comes no
+                 * further), NOSPACE (the frame is too small), or the reader's or sink's */
+    struct dfu_refusal refusal;
+    bool has_size;
+    uint32_t size, done;
+    uint32_t rewinds; /* times the device named another offset */
+
+    /* state */
+    uint32_t chunk, best, done_at_loss;
+    uint8_t stalls;
+    bool was_lost, is_version_known;
+    uint64_t asked_ms;
+    struct dfu_exchange exchange;
+};
+
+void dfu_file_start(struct dfu_file *f, const struct dfu_file_config *config);
+
+/* The length of a request now in config.frame that is to be sent, or 0 (wait, or over). */
+size_t dfu_file_next(struct dfu_file *f, uint64_t now_ms);
+/* What came back. Returns f->result. */
+int dfu_file_answer(struct dfu_file *f, uint64_t now_ms, const uint8_t *frame, size_t len);
+/* When to call dfu_file_next again if nothing comes in. */
+uint64_t dfu_file_deadline(const struct dfu_file *f);
+/* The link was lost and is back. */
+void dfu_file_link_back(struct dfu_file *f, uint64_t now_ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* Files move through memory: a local file appears whole or not at all. */
+#include "fs_transfer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc.h"
+#include "dfu/client_file.h"
+#include "dfu/err.h"
+#include "dfu/openssl.h"
+#include "progress.h"
+
+#define FILE_MAX (256u << 20)
+
+struct transfer {
+    struct dfu_file engine;
+    struct device *dev;
+    struct progress progress;
+    const char *what; /* "upload" */
+    uint8_t *data;    /* the whole file */
+    struct dfu_memory_span span;
+    bool is_shown, is_too_large;
+    const char *checked; /* the kind of hash that agreed; NULL: none was compared */
+    uint64_t took_ms;
+};
+
+static size_t next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    struct transfer *t = ctx;
+    size_t len = dfu_file_next(&t->engine, now_ms);
+
+    if (len > cap) {
+        return 0;
+    }
+    memcpy(frame, t->engine.config.frame, len);
+    return len;
+}
+
+static void answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    (void)dfu_file_answer(&((struct transfer *)ctx)->engine, now_ms, frame, len);
+}
+
+static uint64_t deadline(void *ctx)
+{
+    return dfu_file_deadline(&((struct transfer *)ctx)->engine);
+}
+
+static bool is_over(void *ctx)
+{
+    return ((struct transfer *)ctx)->engine.result != DFU_CLIENT_RUNNING;
+}
+
+static void link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_file_link_back(&((struct transfer *)ctx)->engine, now_ms);
+}
+
+static void show(void *ctx, uint64_t now_ms)
+{
+    struct transfer *t = ctx;
+
+    if (!t->engine.has_size) {
+        return;
+    }
+    if (!t->is_shown) {
+        progress_start(&t->progress, t->dev->cli, t->what, t->engine.size);
+        t->is_shown = true;
+    }
+    progress_show(&t->progress, now_ms, t->engine.done);
+}
+
+/* Memory grows with the file that is told, but is only touched by what arrives. */
+static int keep(void *ctx, uint32_t size, uint32_t off, const uint8_t *data, size_t len)
+{
+    struct transfer *t = ctx;
+
+    if (!t->data) {
+        t->is_too_large = size > FILE_MAX;
+        t->data = t->is_too_large ? NULL : malloc((size_t)size + 1);
+        if (!t->data) {
+            return DFU_ERR_RANGE;
+        }
+    }
+    memcpy(t->data + off, data, len);
+    return 0;
+}
+
+static int fail(struct transfer *t, const char *what, const char *name)
+{
+    struct dfu_file *f = &t->engine;
+
+    switch (f->result) {
+    case DFU_ERR_PERM: return device_fail_refused(t->dev, &f->refusal, what);
+    case DFU_ERR_TIMEOUT:
+        return cli_fail(t->dev->cli, t->dev->link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
+                        "%s went silent after %u bytes of %s; run the command again when it is "
+                        "back",
+                        t->dev->cli->target, (unsigned)f->done, name);
+    case DFU_ERR_STATE:
+        return cli_fail(t->dev->cli, CLI_REFUSED,
+                        "%s comes no further than %u of %u bytes; something else may be changing "
+                        "it, try again",
+                        name, (unsigned)f->best, (unsigned)f->size);
+    case DFU_ERR_RANGE:
+        if (t->is_too_large) {
+            return cli_fail(t->dev->cli, CLI_REFUSED,
+                            "the device says that %s has %u bytes; this tool takes files up to "
+                            "256 MiB",
+                            name, (unsigned)f->size);
+        }
+        return cli_fail(t->dev->cli, CLI_INTERNAL, "out of memory");
+    case DFU_ERR_NOSPACE:
+        return cli_fail(t->dev->cli, CLI_REFUSED,
+                        "the device's buffer of %u bytes is too small for a file of that name; "
+                        "shorten it",
+                        (unsigned)f->config.frame_cap);
+    default: return device_fail_broken(t->dev, what);
+    }
+}
+
+/* Runs the prepared transfer. Exit codes. */
+static int run(struct transfer *t, struct dfu_file_config *config, const char *what)
+{
+    const struct device_job job = { t, next, answer, deadline, is_over, link_back, NULL, show };
+    struct device *dev = t->dev;
+    struct dfu_client_params params;
+    uint64_t start_ms = dfu_link_now_ms();
+    int code = device_params(dev, &params);
+
+    if (code) {
+        return code;
+    }
+    config->frame_cap = params.buf_size < dev->link.mtu ? params.buf_size : dev->link.mtu;
+    config->frame_cap =
+        config->frame_cap < DFU_LINK_PACKET_MAX ? config->frame_cap : DFU_LINK_PACKET_MAX;
+    config->frame = malloc(config->frame_cap + 1);
+    if (!config->frame) {
+        return cli_fail(dev->cli, CLI_INTERNAL, "out of memory");
+    }
+    config->version = dev->version;
+    config->seq = dev->seq;
+    config->answer_ms = dev->link.answer_ms;
+    config->silence_ms = dev->cli->timeout_ms;
+    dfu_file_start(&t->engine, config);
+    device_run(dev, &job);
+    if (t->is_shown) {
+        progress_end(&t->progress);
+    }
+    dev->version = t->engine.config.version;
+    dev->seq = t->engine.config.seq;
+    t->took_ms = dfu_link_now_ms() - start_ms;
+    code = t->engine.result ? fail(t, what, config->name) : CLI_DONE;
+    free(config->frame);
+    return code;
+}
+
+static bool sha256(const uint8_t *data, size_t len, uint8_t out[32])
+{
+    struct dfu_hash h = { .alg = &dfu_sha256_openssl };
+    int err = h.alg->start(&h);
+
+    if (!err) {
+        err = h.alg->update(&h, data, len);
+        err = h.alg->finish(&h, out) || err;
+    }
+    return !err;
+}
+
+/* Whether the device's copy is this one, by its own sha256 or else crc32. Devices without hashes
+ * are believed. */
+static int compare(struct transfer *t, const char *name)
+{
+    static const char *const types[] = { "sha256", "crc32", NULL };
+    struct dfu_client_file_hash found;
+    uint32_t size = t->engine.size;
+    uint8_t mine[32];
+
+    for (size_t i = 0; size > 0 && types[i]; i++) {
+        struct dfu_call call = device_call(t->dev);
+        int len =
+            dfu_client_file_hash(&call, name, types[i], 0, 0, t->dev->out, sizeof(t->dev->out));
+        int code = device_try(t->dev, &call, len, DEVICE_ERASES, "hash the file");
+        bool is_same;
+
+        if (code == CLI_REFUSED) {
+            continue;
+        }
+        if (code) {
+            return code;
+        }
+        if (dfu_client_file_hash_read(&t->dev->answer, &found) || !sha256(t->data, size, mine)) {
+            return device_fail_broken(t->dev, "hash the file");
+        }
+        is_same = found.is_number ? found.number == dfu_crc32(0, t->data, size)
+                                  : found.hash.len == 32 && !memcmp(found.hash.data, mine, 32);
+        if (!is_same || found.len != size) {
+            return cli_fail(t->dev->cli, CLI_REFUSED,
+                            "the device's %s of %s is another one: the two copies differ; "
+                            "transfer it again",
+                            types[i], name);
+        }
+        t->checked = types[i];
+        break;
+    }
+    return CLI_DONE;
+}
+
+static int report(struct transfer *t, const char *verb)
+{
+    double speed = (double)t->engine.size * 1000.0 / (double)(t->took_ms ? t->took_ms : 1);
+    char text[24];
+
+    if (t->dev->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddNumberToObject(json, "bytes", t->engine.size);
+        cJSON_AddNumberToObject(json, "seconds", (double)t->took_ms / 1000.0);
+        cJSON_AddNumberToObject(json, "bytes_per_second", speed);
+        if (t->checked) {
+            cJSON_AddStringToObject(json, "checked", t->checked);
+        } else {
+            cJSON_AddNullToObject(json, "checked");
+        }
+        return cli_json_print(t->dev->cli, json);
+    }
+    printf("%s %u bytes in %.1f s (%s/s)%s%s%s\n", verb, (unsigned)t->engine.size,
+           (double)t->took_ms / 1000.0, progress_bytes((uint64_t)speed, text, sizeof(text)),
+           t->checked ? ", the device's " : "", t->checked ? t->checked : "",
+           t->checked ? " agrees" : "");
+    return CLI_DONE;
+}
+
+int fs_upload(struct device *dev, const char *path, const char *name, bool check)
+{
+    struct transfer t = { .dev = dev, .what = "upload" };
+    struct dfu_file_config config = { .name = name };
+    size_t len = 0;
+    int code = cli_read_file(dev->cli, path, FILE_MAX, &t.data, &len);
+
+    if (!code) {
+        t.span = (struct dfu_memory_span){ t.data, (uint32_t)len };
+        config.source = dfu_memory_reader(&t.span);
+        code = run(&t, &config, "take the file");
+    }
+    if (!code && check) {
+        code = compare(&t, name);
+    }
+    if (!code) {
+        code = report(&t, "uploaded");
+    }
+    free(t.data);
+    return code;
+}
+
+/* A server that still has the file open from before would go on with the size it had then. */
+static int let_go(struct device *dev)
+{
+    struct dfu_call call = device_call(dev);
+    int len = dfu_client_file_close(&call, dev->out, sizeof(dev->out));
+    int code = device_try(dev, &call, len, DEVICE_QUICK, "close its file");
+
+    return code == CLI_REFUSED ? CLI_DONE : code; /* older ones do not have it */
+}
+
+int fs_download(struct device *dev, const char *name, const char *path, bool check)
+{
+    struct transfer t = { .dev = dev, .what = "download" };
+    struct dfu_file_config config = { .name = name, .sink = keep, .sink_ctx = &t };
+    int code = let_go(dev);
+
+    if (!code) {
+        code = run(&t, &config, "give the file");
+    }
+    if (!code && check) {
+        code = compare(&t, name);
+    }
+    if (!code) {
+        code = cli_write_file(dev->cli, path, CLI_FILE_PLAIN, t.data ? (char *)t.data : "",
+                              t.engine.size);
+    }
+    if (!code) {
+        code = report(&t, "downloaded");
+    }
+    free(t.data);
+    return code;
+}
