@@ -69,7 +69,8 @@ struct dfu_mcuboot_img_header {
 int dfu_boot_read_bank_header(const struct dfu_area *area, uint32_t off,
                               struct dfu_mcuboot_img_header *out);
 
-/* Erase a whole slot. The caller sees to it that it is not the running one. */
+/* Erase a whole slot, the sector with its flags first. The caller sees to it that it is not the
+ * running one. */
 int dfu_boot_erase_img_bank(const struct dfu_area *area);
 
 /* Where the header of the image in this slot lies (swap-using-offset: not 0). */

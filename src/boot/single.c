@@ -13,6 +13,19 @@ static bool is_marked_good(const struct boot_pair *pair)
            state.magic == DFU_MAGIC_GOOD && state.image_ok == DFU_FLAG_SET;
 }
 
+/* Whether no erase can harm the image and leave the mark: it ends below the mark's sector. */
+static bool is_apart(const struct boot_pair *pair)
+{
+    struct dfu_area_span span = { pair->primary, 0 };
+    struct dfu_reader reader = dfu_area_reader(&span);
+    struct dfu_sector last;
+    struct dfu_image image;
+
+    return dfu_image_open(&image, &reader, 0) == DFU_IMAGE_FINE &&
+           dfu_area_sector_at(pair->primary, pair->primary->size - 1, &last) == DFU_OK &&
+           image.end <= last.off;
+}
+
 /* The mark is a help, not a need: one that cannot be written costs a check at each start. */
 static int mark_good(const struct boot_pair *pair)
 {
@@ -20,6 +33,9 @@ static int mark_good(const struct boot_pair *pair)
     struct dfu_slot_state state;
     int err = dfu_slot_state_read(map, pair->primary, &state);
 
+    if (!is_apart(pair)) {
+        return DFU_OK;
+    }
     if (!err && state.magic != DFU_MAGIC_GOOD) {
         err = dfu_trailer_write_magic(map, pair->primary);
     }

@@ -181,7 +181,14 @@ int dfu_boot_read_bank_header(const struct dfu_area *area, uint32_t off,
     return DFU_OK;
 }
 
+/* Flags that speak for an image are gone before it is: a cut leaves no mark above half a program. */
 int dfu_boot_erase_img_bank(const struct dfu_area *area)
 {
-    return dfu_area_erase(area, 0, area->size);
+    struct dfu_sector last;
+    int err = dfu_area_sector_at(area, area->size - 1, &last);
+
+    if (!err) {
+        err = dfu_area_erase(area, last.off, last.size);
+    }
+    return !err && last.off > 0 ? dfu_area_erase(area, 0, last.off) : err;
 }

@@ -2,28 +2,20 @@
 /* Copyright the dfukit authors */
 #include "cuts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "dfu/err.h"
 
 #define SHOWN_MAX 8u
-
-double cut_cpu_seconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 void cut_failed(struct cut_rig *rig, const char *why)
 {
     static const char *const words[] = { "?", "before", "inside", "after" };
     static unsigned shown;
 
-    rig->row->failures++;
+    rig->found->failures++;
     if (shown++ >= SHOWN_MAX) {
         return;
     }
@@ -33,6 +25,7 @@ void cut_failed(struct cut_rig *rig, const char *why)
                      (unsigned long long)rig->path[i].seed);
     }
     (void)printf("\n");
+    (void)fflush(stdout);
 }
 
 /* Plain cells forget a tear that cannot be seen. */
@@ -54,6 +47,20 @@ static void power_on(struct cut_rig *rig)
     }
 }
 
+/* Everything that follows a path of cuts, and what must hold whatever the campaign is. */
+static void visit_cut(struct cut_rig *rig, cut_visit *visit, void *ctx)
+{
+    rig->found->runs++;
+    visit(rig, ctx);
+    if (rig->world->sim.double_programs > 0 && !rig->is_sticky) {
+        cut_failed(rig, "a unit was programmed a second time");
+    }
+    rig->world->sim.double_programs = 0;
+    if (!boot_world_guard_is_intact(rig->world)) {
+        cut_failed(rig, "flash outside the slots was touched");
+    }
+}
+
 /* False: the session was over before the cut came. */
 static bool cut_once(struct cut_rig *rig, cut_session *session, const struct cut *cut,
                      const uint8_t *begin, cut_visit *visit, void *ctx)
@@ -69,10 +76,9 @@ static bool cut_once(struct cut_rig *rig, cut_session *session, const struct cut
         return false;
     }
     power_on(rig);
-    rig->row->cuts++;
-    rig->row->runs++;
+    rig->found->cuts++;
     rig->path[rig->depth++] = *cut;
-    visit(rig, ctx);
+    visit_cut(rig, visit, ctx);
     rig->depth--;
     return true;
 }
@@ -105,36 +111,68 @@ void cut_everywhere(struct cut_rig *rig, cut_session *session, unsigned tears, c
 struct world_boot cut_start(struct cut_rig *rig)
 {
     dfu_sim_flash_power_on(&rig->world->sim);
-    rig->row->boots++;
+    rig->found->boots++;
     return boot_world_start(rig->world);
 }
 
-static void print_row(const struct cut_row *row)
+/* ---- Chains ---- */
+
+static uint64_t next_random(uint64_t *state)
 {
-    (void)printf("%-38s %5u %9llu %9llu %10llu %9.0f %8llu %7.1f\n", row->name, row->devices,
-                 row->cuts, row->runs, row->boots,
-                 row->seconds > 0 ? (double)row->cuts / row->seconds : 0.0, row->failures,
-                 row->seconds);
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
 }
 
-int cut_report(const struct cut_row *rows, size_t count)
+static void one_session(struct cut_rig *rig, const struct cut_chains *chains, const struct cut *cut,
+                        void *ctx)
 {
-    struct cut_row total = { .name = "total" };
+    struct dfu_sim_flash *sim = &rig->world->sim;
 
-    (void)printf("%-14s %-14s %4s %3s %7s %9s %9s %10s %9s %8s %7s\n", "strategy", "what", "unit",
-                 "er", "devices", "cuts", "runs", "boots", "cuts/s", "failures", "cpu s");
-    for (size_t i = 0; i < count; i++) {
-        print_row(&rows[i]);
-        total.devices += rows[i].devices;
-        total.cuts += rows[i].cuts;
-        total.runs += rows[i].runs;
-        total.boots += rows[i].boots;
-        total.failures += rows[i].failures;
-        total.seconds += rows[i].seconds;
+    dfu_sim_flash_power_on(sim);
+    sim->ops = 0;
+    dfu_sim_flash_cut(sim, cut->when, cut->op, cut->seed);
+    (void)chains->session(rig, ctx);
+    if (sim->is_off) {
+        rig->found->cuts++;
+        power_on(rig);
     }
-    print_row(&total);
-    if (total.cuts == 0) {
-        (void)printf("FAILED: nothing was cut\n");
+    dfu_sim_flash_power_on(sim);
+    rig->path[rig->depth++] = *cut;
+    if (chains->note) {
+        chains->note(rig, ctx);
     }
-    return total.cuts > 0 && total.failures == 0 ? 0 : 1;
+}
+
+void cut_chains(struct cut_rig *rig, const struct cut_chains *chains, void *ctx)
+{
+    uint8_t *begin = malloc(rig->world->state_size);
+    uint64_t random = chains->seed * 0x9e3779b97f4a7c15u + 1;
+
+    if (!begin) {
+        abort();
+    }
+    boot_world_keep(rig->world, begin);
+    for (unsigned i = 0; i < chains->count; i++) {
+        unsigned sessions = 1 + (unsigned)(next_random(&random) % CUTS_MAX);
+
+        boot_world_restore(rig->world, begin);
+        rig->depth = 0;
+        if (chains->begin) {
+            chains->begin(rig, ctx);
+        }
+        while (rig->depth < sessions) {
+            struct cut cut = { DFU_SIM_CUT_BEFORE, 1, 0 };
+
+            cut.when = (enum dfu_sim_cut_when)(DFU_SIM_CUT_BEFORE + next_random(&random) % 3);
+            cut.op = 1 + (uint32_t)(next_random(&random) % chains->ops);
+            cut.seed = next_random(&random) & 0xffffffu;
+            one_session(rig, chains, &cut, ctx);
+        }
+        visit_cut(rig, chains->visit, ctx);
+    }
+    boot_world_restore(rig->world, begin);
+    rig->depth = 0;
+    free(begin);
 }

@@ -6,16 +6,10 @@
 #ifndef POWER_CUTS_H
 #define POWER_CUTS_H
 
-#include <stdio.h>
-
 #include "boot_world.h"
+#include "pool.h"
 
-struct cut_row {
-    char name[64];
-    unsigned devices;
-    unsigned long long cuts, runs, boots, failures;
-    double seconds;
-};
+#define CUTS_MAX 10
 
 struct cut {
     enum dfu_sim_cut_when when;
@@ -26,9 +20,9 @@ struct cut {
 struct cut_rig {
     struct world *world;
     bool is_sticky; /* a unit whose program was torn refuses until its sector is erased */
-    struct cut_row *row;
+    struct pool_found *found;
     const char *device; /* what a failure is reported for */
-    struct cut path[2];
+    struct cut path[CUTS_MAX];
     unsigned depth; /* cuts on the path */
 };
 
@@ -43,15 +37,22 @@ typedef void cut_visit(struct cut_rig *rig, void *ctx);
 void cut_everywhere(struct cut_rig *rig, cut_session *session, unsigned tears, cut_visit *visit,
                     void *ctx);
 
+/* Random chains of up to CUTS_MAX sessions, the first as the rig is, each cut somewhere in its
+ * first ops operations or over before; from the seed alone. note (or NULL) is called after each
+ * session, visit after the last, begin (or NULL) before the first. */
+struct cut_chains {
+    unsigned count;
+    uint64_t seed;
+    uint32_t ops;
+    cut_session *session;
+    cut_visit *begin, *note, *visit;
+};
+void cut_chains(struct cut_rig *rig, const struct cut_chains *chains, void *ctx);
+
 /* Count and report a failure on the path. */
 void cut_failed(struct cut_rig *rig, const char *why);
 
 /* Power on, start; counted. */
 struct world_boot cut_start(struct cut_rig *rig);
-
-/* The table; the exit code. */
-int cut_report(const struct cut_row *rows, size_t count);
-
-double cut_cpu_seconds(void);
 
 #endif

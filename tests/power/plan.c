@@ -11,27 +11,52 @@
 static const uint8_t write_sizes[] = { 1, 2, 4, 8, 16, 32 };
 static const uint8_t erased_values[] = { 0xff, 0x00 };
 
-struct layout {
+struct slots {
     uint32_t sector, sectors, extra;
     uint16_t max_sectors;
-    enum story_geometry geometry;
+    enum layout layout;
     uint32_t scratch;
 };
 
-/* 16 and 32 byte units make the trailer of the smaller sectors several sectors long. */
-static const struct layout layouts[] = {
-    { 1024, 3, 1, 8, GEOMETRY_EQUAL, 0 },  { 1024, 4, 0, 8, GEOMETRY_EQUAL, 0 },
-    { 512, 7, 1, 8, GEOMETRY_EQUAL, 0 },   { 512, 12, 1, 16, GEOMETRY_EQUAL, 0 },
-    { 256, 20, 1, 24, GEOMETRY_EQUAL, 0 },
+/* 16 and 32 byte units make the trailer of the smaller sectors several sectors long. Move and
+ * offset take equal sectors only. */
+static const struct slots uniform_slots[] = {
+    { 1024, 3, 1, 8, LAYOUT_EQUAL, 0 },  { 1024, 4, 0, 8, LAYOUT_EQUAL, 0 },
+    { 512, 7, 1, 8, LAYOUT_EQUAL, 0 },   { 512, 12, 1, 16, LAYOUT_EQUAL, 0 },
+    { 256, 20, 1, 24, LAYOUT_EQUAL, 0 },
 };
 
-/* The last two are tried in full campaigns only. */
-static const struct layout scratch_layouts[] = {
-    { 1024, 3, 0, 8, GEOMETRY_EQUAL, 1 },  { 512, 7, 0, 8, GEOMETRY_EQUAL, 2 },
-    { 512, 8, 0, 8, GEOMETRY_MIXED, 2 },   { 512, 8, 0, 8, GEOMETRY_COARSE, 2 },
-    { 512, 8, 0, 8, GEOMETRY_FINE, 3 },    { 256, 16, 0, 16, GEOMETRY_CROSSING, 2 },
-    { 256, 20, 0, 24, GEOMETRY_EQUAL, 2 }, { 1024, 4, 0, 8, GEOMETRY_EQUAL, 3 },
+/* Of these the last two are tried in full campaigns only. */
+static const struct slots scratch_slots[] = {
+    { 1024, 3, 0, 8, LAYOUT_EQUAL, 1 },  { 512, 7, 0, 8, LAYOUT_EQUAL, 2 },
+    { 512, 8, 0, 8, LAYOUT_MIXED, 2 },   { 512, 8, 0, 8, LAYOUT_COARSE, 2 },
+    { 512, 8, 0, 8, LAYOUT_FINE, 3 },    { 256, 16, 0, 16, LAYOUT_CROSSING, 2 },
+    { 256, 20, 0, 24, LAYOUT_EQUAL, 2 }, { 1024, 4, 0, 8, LAYOUT_EQUAL, 3 },
 };
+
+/* Without scratch, which slot has the larger sectors may not change on the way. */
+static const struct slots overwrite_slots[] = {
+    { 1024, 3, 0, 8, LAYOUT_EQUAL, 0 },  { 512, 8, 0, 8, LAYOUT_MIXED, 0 },
+    { 512, 8, 0, 8, LAYOUT_COARSE, 0 },  { 512, 8, 0, 8, LAYOUT_FINE, 0 },
+    { 256, 20, 0, 24, LAYOUT_EQUAL, 0 }, { 512, 7, 0, 8, LAYOUT_EQUAL, 0 },
+    { 512, 12, 0, 16, LAYOUT_EQUAL, 0 },
+};
+
+static bool is_uniform(enum story_strategy strategy)
+{
+    return strategy == STORY_MOVE || strategy == STORY_OFFSET;
+}
+
+static const struct slots *slots_of(enum story_strategy strategy, bool is_full, size_t *count)
+{
+    if (is_uniform(strategy)) {
+        *count = COUNT(uniform_slots);
+        return uniform_slots;
+    }
+    *count = (strategy == STORY_SCRATCH ? COUNT(scratch_slots) : COUNT(overwrite_slots)) -
+             (is_full ? 0 : 2);
+    return strategy == STORY_SCRATCH ? scratch_slots : overwrite_slots;
+}
 
 /* 0: the largest that fits. old longer than new, the reverse, less than a sector, exactly whole
  * sectors, one byte more. */
@@ -39,80 +64,78 @@ static const uint32_t sizes[][2] = {
     { 200, 250 }, { 700, 0 }, { 0, 300 }, { 0, 0 }, { 1024, 1025 },
 };
 
-char *plan_row_name(const struct plan_row *row, char *out, size_t size)
+static bool is_same(const struct pool_row *a, const struct pool_row *b)
 {
-    (void)snprintf(out, size, "%-14s %-14s %2u  %02x  %s", story_strategy_name(row->strategy),
-                   row->what, row->write_size, row->erased, row->encryption);
-    return out;
-}
-
-static bool is_same(const struct plan_row *a, const struct plan_row *b)
-{
-    return a->strategy == b->strategy && strcmp(a->what, b->what) == 0 &&
+    return strcmp(a->strategy, b->strategy) == 0 && strcmp(a->what, b->what) == 0 &&
            a->write_size == b->write_size && a->erased == b->erased &&
            strcmp(a->encryption, b->encryption) == 0;
 }
 
-static void note_size(struct plan_row *row, const struct story_spec *spec)
+static void note_size(struct plan *plan, size_t row, const struct story_spec *spec)
 {
-    for (unsigned i = 0; i < row->size_count; i++) {
-        if (row->sizes[i][0] == spec->old_size && row->sizes[i][1] == spec->new_size) {
+    unsigned *count = &plan->pool.rows[row].size_pairs;
+
+    for (unsigned i = 0; i < *count; i++) {
+        if (plan->sizes[row][i][0] == spec->old_size && plan->sizes[row][i][1] == spec->new_size) {
             return;
         }
     }
-    if (row->size_count < SIZES_MAX) {
-        row->sizes[row->size_count][0] = spec->old_size;
-        row->sizes[row->size_count++][1] = spec->new_size;
+    if (*count < SIZES_MAX) {
+        plan->sizes[row][*count][0] = spec->old_size;
+        plan->sizes[row][(*count)++][1] = spec->new_size;
     }
 }
 
-static void too_large(void)
+static void note_layout(struct plan *plan, size_t row, const struct story_spec *spec)
 {
-    (void)fprintf(stderr, "power: the plan is too large\n");
-    exit(2);
+    struct pool_row *told = &plan->pool.rows[row];
+
+    plan->layouts[row] |= 1u << spec->layout;
+    (void)layout_names(plan->layouts[row], told->sectors, sizeof told->sectors);
 }
 
-static size_t row_of(struct plan *plan, const struct story_spec *spec, const char *what)
+static struct pool_row row_like(const struct story_spec *spec, const char *what)
 {
-    struct plan_row row = { .strategy = spec->strategy,
-                            .what = what,
-                            .write_size = spec->write_size,
-                            .erased = spec->erased };
-    size_t i = 0;
+    struct pool_row row = { .write_size = spec->write_size, .erased = spec->erased, .images = 1 };
 
+    (void)snprintf(row.strategy, sizeof row.strategy, "%s", story_strategy_name(spec->strategy));
+    (void)snprintf(row.what, sizeof row.what, "%s", what);
     if (spec->crypt_len > 0) {
         (void)snprintf(row.encryption, sizeof row.encryption, "AES-%u%s", spec->crypt_len * 8u,
                        spec->keeps_wrapped_keys ? " wrapped" : "");
     } else {
         (void)snprintf(row.encryption, sizeof row.encryption, "none");
     }
-    while (i < plan->row_count && !is_same(&plan->rows[i], &row)) {
-        i++;
-    }
-    if (i == plan->row_count) {
-        if (i == ROWS_MAX) {
-            too_large();
+    return row;
+}
+
+static size_t row_of(struct plan *plan, const struct pool_row *row)
+{
+    for (size_t i = 0; i < plan->pool.row_count; i++) {
+        if (is_same(&plan->pool.rows[i], row)) {
+            return i;
         }
-        plan->rows[plan->row_count++] = row;
     }
-    return i;
+    return pool_add_row(&plan->pool, row);
 }
 
 static void add_job(struct plan *plan, const struct story_spec *spec, enum depth depth,
                     const char *what)
 {
-    size_t row = row_of(plan, spec, what);
-    char name[128];
+    struct pool_row like = row_like(spec, what);
+    size_t row;
 
-    if (plan->only && !strstr(plan_row_name(&plan->rows[row], name, sizeof name), plan->only)) {
+    if (!pool_wants(&plan->options, &like)) {
         return;
     }
-    if (plan->job_count == JOBS_MAX) {
-        too_large();
+    if (plan->pool.job_count == JOBS_MAX) {
+        (void)fprintf(stderr, "power: the plan is too large\n");
+        exit(2);
     }
-    plan->rows[row].has_geometry[spec->geometry] = true;
-    note_size(&plan->rows[row], spec);
-    plan->jobs[plan->job_count++] = (struct job){ *spec, depth, row };
+    row = row_of(plan, &like);
+    note_layout(plan, row, spec);
+    note_size(plan, row, spec);
+    plan->jobs[plan->pool.job_count++] = (struct job){ *spec, depth, row };
 }
 
 static void add_twice(struct plan *plan, struct story_spec spec, enum depth depth, const char *what)
@@ -123,20 +146,18 @@ static void add_twice(struct plan *plan, struct story_spec spec, enum depth dept
 }
 
 static struct story_spec spec_of(enum story_strategy strategy, uint8_t write_size, uint8_t erased,
-                                 const struct layout *layout, const uint32_t size[2])
+                                 const struct slots *slots, const uint32_t size[2])
 {
-    bool takes_extra = strategy == STORY_MOVE || strategy == STORY_OFFSET;
-
     return (struct story_spec){
         .strategy = strategy,
         .write_size = write_size,
         .erased = erased,
-        .sector = layout->sector,
-        .sectors = layout->sectors,
-        .extra = takes_extra ? layout->extra : 0,
-        .geometry = layout->geometry,
-        .scratch = layout->scratch > 0 ? layout->scratch : 2,
-        .max_sectors = layout->max_sectors,
+        .sector = slots->sector,
+        .sectors = slots->sectors,
+        .extra = is_uniform(strategy) ? slots->extra : 0,
+        .layout = slots->layout,
+        .scratch = slots->scratch > 0 ? slots->scratch : 2,
+        .max_sectors = slots->max_sectors,
         .old_size = size[0],
         .new_size = size[1],
     };
@@ -152,14 +173,12 @@ static bool is_worth_it(enum story_strategy strategy, uint8_t write_size, uint8_
 static void plan_singles(struct plan *plan, enum story_strategy strategy, uint8_t write_size,
                          uint8_t erased)
 {
-    bool is_scratch = strategy == STORY_SCRATCH;
-    size_t count = is_scratch ? COUNT(scratch_layouts) - (plan->is_full ? 0 : 2) : COUNT(layouts);
+    size_t count;
+    const struct slots *slots = slots_of(strategy, plan->options.is_full, &count);
 
     for (size_t i = 0; i < count; i++) {
-        const struct layout *layout = is_scratch ? &scratch_layouts[i] : &layouts[i];
-
         for (size_t j = 0; j < COUNT(sizes); j++) {
-            struct story_spec spec = spec_of(strategy, write_size, erased, layout, sizes[j]);
+            struct story_spec spec = spec_of(strategy, write_size, erased, &slots[i], sizes[j]);
 
             add_twice(plan, spec, SINGLES, "every cut");
             spec.is_permanent = true;
@@ -175,17 +194,17 @@ static void plan_singles(struct plan *plan, enum story_strategy strategy, uint8_
 /* A full campaign takes each of the small slots with each unit and value. */
 static void plan_pairs(struct plan *plan, enum story_strategy strategy)
 {
-    static const struct layout small[] = { { 512, 5, 1, 6, GEOMETRY_EQUAL, 1 },
-                                           { 256, 10, 1, 12, GEOMETRY_EQUAL, 2 },
-                                           { 256, 8, 0, 8, GEOMETRY_COARSE, 2 } };
+    static const struct slots small[] = { { 512, 5, 1, 6, LAYOUT_EQUAL, 1 },
+                                          { 256, 10, 1, 12, LAYOUT_EQUAL, 2 },
+                                          { 256, 8, 0, 8, LAYOUT_COARSE, 2 } };
     static const uint32_t pair_sizes[][2] = { { 700, 300 }, { 300, 700 } };
-    size_t kinds = strategy == STORY_SCRATCH && plan->is_full ? 3 : 2;
+    size_t kinds = strategy == STORY_SCRATCH && plan->options.is_full ? 3 : 2;
 
     for (size_t i = 0; i < COUNT(write_sizes) * COUNT(erased_values); i++) {
         uint8_t write_size = write_sizes[i / 2], erased = erased_values[i % 2];
         bool is_usual = (write_size == 4 && erased == 0xff) || (write_size == 16 && erased == 0x00);
 
-        for (size_t j = 0; (plan->is_full || is_usual) && j < kinds * 2 * 2; j++) {
+        for (size_t j = 0; (plan->options.is_full || is_usual) && j < kinds * 2 * 2; j++) {
             struct story_spec spec =
                 spec_of(strategy, write_size, erased, &small[j % kinds], pair_sizes[j / kinds % 2]);
 
@@ -198,11 +217,11 @@ static void plan_pairs(struct plan *plan, enum story_strategy strategy)
 
 static void plan_special(struct plan *plan, enum story_strategy strategy)
 {
-    static const struct layout layout = { 512, 6, 1, 8, GEOMETRY_EQUAL, 2 };
+    static const struct slots slots = { 512, 6, 1, 8, LAYOUT_EQUAL, 2 };
     static const uint32_t size[][2] = { { 700, 1500 }, { 0, 400 } };
 
     for (size_t i = 0; i < 4; i++) {
-        struct story_spec spec = spec_of(strategy, 8, 0xff, &layout, size[i % 2]);
+        struct story_spec spec = spec_of(strategy, 8, 0xff, &slots, size[i % 2]);
 
         spec.is_signed = i < 2;
         spec.is_unchecked = i >= 2;
@@ -214,9 +233,9 @@ static void plan_special(struct plan *plan, enum story_strategy strategy)
 /* In plain cells: see "known and open" in docs/TESTING.md. */
 static void plan_encrypted_pairs(struct plan *plan, enum story_strategy strategy)
 {
-    static const struct layout layout = { 512, 7, 1, 8, GEOMETRY_EQUAL, 2 };
+    static const struct slots slots = { 512, 7, 1, 8, LAYOUT_EQUAL, 2 };
     static const uint32_t size[] = { 700, 301 };
-    struct story_spec spec = spec_of(strategy, 4, 0xff, &layout, size);
+    struct story_spec spec = spec_of(strategy, 4, 0xff, &slots, size);
 
     spec.crypt_len = 16;
     add_job(plan, &spec, PAIRS, "every pair");
@@ -225,9 +244,9 @@ static void plan_encrypted_pairs(struct plan *plan, enum story_strategy strategy
 /* Encrypted images: every cut in few geometries. The last layout's trailers take several sectors. */
 static void plan_encrypted(struct plan *plan, enum story_strategy strategy)
 {
-    static const struct layout small[] = { { 1024, 4, 1, 8, GEOMETRY_EQUAL, 1 },
-                                           { 512, 7, 1, 8, GEOMETRY_EQUAL, 2 },
-                                           { 256, 10, 1, 12, GEOMETRY_EQUAL, 2 } };
+    static const struct slots small[] = { { 1024, 4, 1, 8, LAYOUT_EQUAL, 1 },
+                                          { 512, 7, 1, 8, LAYOUT_EQUAL, 2 },
+                                          { 256, 10, 1, 12, LAYOUT_EQUAL, 2 } };
     static const uint32_t crypt_sizes[][2] = { { 700, 301 }, { 250, 0 }, { 512, 1024 } };
     static const struct {
         uint8_t len, write_size, erased;
@@ -242,7 +261,7 @@ static void plan_encrypted(struct plan *plan, enum story_strategy strategy)
         if (!is_worth_it(strategy, ways[i].write_size, ways[i].erased)) {
             continue;
         }
-        for (size_t j = 0; j < 3 * 3 * 2; j++) {
+        for (size_t j = 0; j < (size_t)3 * 3 * 2; j++) {
             struct story_spec spec = spec_of(strategy, ways[i].write_size, ways[i].erased,
                                              &small[j % 3], crypt_sizes[j / 3 % 3]);
 

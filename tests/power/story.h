@@ -12,8 +12,9 @@
 
 #include <openssl/evp.h>
 
-#include "test_image.h"
 #include "boot_world.h"
+#include "layout.h"
+#include "test_image.h"
 
 #define STORY_CUTS_MAX 10
 
@@ -29,15 +30,6 @@ enum story_strategy {
     STORY_STRATEGIES
 };
 
-/* Sectors of both slots, where n of size s are an equal slot. */
-enum story_geometry {
-    GEOMETRY_EQUAL,    /* n of s in both */
-    GEOMETRY_MIXED,    /* larger ones first, the same in both */
-    GEOMETRY_COARSE,   /* 2s in the secondary: a border of the primary is none there */
-    GEOMETRY_FINE,     /* 2s in the primary */
-    GEOMETRY_CROSSING, /* first the primary's are smaller, then the secondary's */
-    GEOMETRIES
-};
 enum story_stage { STAGE_REQUEST, STAGE_UPGRADE, STAGE_REVERT, STAGE_CONFIRM, STAGES };
 
 /* A device and an update. */
@@ -45,9 +37,9 @@ struct story_spec {
     enum story_strategy strategy;
     uint8_t write_size, erased;
     uint32_t sector, sectors; /* of the secondary */
-    uint32_t extra; /* sectors more in the primary; with an offset in the secondary: 0, 1 */
-    enum story_geometry geometry; /* other than equal: n a multiple of 4 */
-    uint32_t scratch;             /* sectors of s in the scratch area */
+    uint32_t extra;     /* sectors more in the primary; with an offset in the secondary: 0, 1 */
+    enum layout layout; /* of the slots */
+    uint32_t scratch;   /* sectors of s in the scratch area */
     uint16_t max_sectors;
     uint32_t old_size, new_size; /* whole images; 0: the largest that fits */
     bool is_permanent;

@@ -105,31 +105,12 @@ static enum dfu_boot_mode mode_of(enum story_strategy strategy)
     }
 }
 
-static void add_run(struct world_area_spec *area, uint32_t size, uint32_t count)
-{
-    area->runs[area->run_count++] = (struct dfu_sector_run){ size, count };
-    area->size += size * count;
-}
-
-/* Half a slot of one sector size, then half of another. */
 static void lay_slot(const struct story_spec *spec, bool is_primary, struct world_area_spec *area)
 {
-    static const uint8_t factors[GEOMETRIES][2][2] = {
-        [GEOMETRY_MIXED] = { { 2, 1 }, { 2, 1 } },
-        [GEOMETRY_COARSE] = { { 1, 1 }, { 2, 2 } },
-        [GEOMETRY_FINE] = { { 2, 2 }, { 1, 1 } },
-        [GEOMETRY_CROSSING] = { { 1, 2 }, { 2, 1 } },
-    };
-    const uint8_t *factor = factors[spec->geometry][is_primary ? 0 : 1];
     bool has_extra = is_primary == (spec->strategy != STORY_OFFSET);
 
-    if (spec->geometry == GEOMETRY_EQUAL) {
-        add_run(area, spec->sector, spec->sectors + (has_extra ? spec->extra : 0));
-        return;
-    }
-    for (int half = 0; half < 2; half++) {
-        add_run(area, spec->sector * factor[half], spec->sectors / 2 / factor[half]);
-    }
+    layout_slot(area, spec->layout, is_primary, spec->sector,
+                spec->sectors + (has_extra ? spec->extra : 0));
 }
 
 static void lay_areas(const struct story_spec *spec, struct world_spec *world)
@@ -137,7 +118,7 @@ static void lay_areas(const struct story_spec *spec, struct world_spec *world)
     lay_slot(spec, true, &world->areas[WORLD_PRI]);
     lay_slot(spec, false, &world->areas[WORLD_SEC]);
     if (spec->strategy == STORY_SCRATCH) {
-        add_run(&world->areas[WORLD_SCR], spec->sector, spec->scratch);
+        layout_add(&world->areas[WORLD_SCR], spec->sector, spec->scratch);
         world->areas[WORLD_SCR].write_size = spec->write_size;
     }
     world->areas[WORLD_PRI].write_size = world->areas[WORLD_SEC].write_size = spec->write_size;

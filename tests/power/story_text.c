@@ -14,8 +14,6 @@
 static const char *const strategies[STORY_STRATEGIES] = {
     "move", "overwrite", "overwrite-fast", "offset", "scratch", "unpack", "unpack-fast"
 };
-static const char *const geometries[GEOMETRIES] = { "equal", "mixed", "coarse", "fine",
-                                                    "crossing" };
 static const char *const stages[STAGES] = { "request", "upgrade", "revert", "confirm" };
 
 const char *story_strategy_name(enum story_strategy strategy)
@@ -51,9 +49,9 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
         spec->is_permanent ? "permanent" : "test", spec->is_confirmed ? "confirmed" : "factory",
         spec->is_signed ? "ed25519" : "hash", spec->is_sticky ? "sticky" : "plain",
         spec->is_unchecked ? "unchecked" : "checked", stages[path->stage]);
-    if (spec->strategy == STORY_SCRATCH) { /* before "cuts=" */
+    if (spec->strategy == STORY_SCRATCH || spec->layout != LAYOUT_EQUAL) { /* before "cuts=" */
         len = strlen(out) - strlen("cuts=");
-        (void)snprintf(out + len, size - len, "%s,scr=%u,cuts=", geometries[spec->geometry],
+        (void)snprintf(out + len, size - len, "%s,scr=%u,cuts=", layout_name(spec->layout),
                        spec->scratch);
     }
     if (spec->crypt_len > 0) { /* there, too */
@@ -118,9 +116,9 @@ static bool parse_name(const char *text, struct story_spec *spec, struct story_p
             return true;
         }
     }
-    for (int i = 0; i < GEOMETRIES; i++) {
-        if (strcmp(text, geometries[i]) == 0) {
-            spec->geometry = (enum story_geometry)i;
+    for (int i = 0; i < LAYOUTS; i++) {
+        if (strcmp(text, layout_name((enum layout)i)) == 0) {
+            spec->layout = (enum layout)i;
             return true;
         }
     }

@@ -2,12 +2,14 @@
 /* Copyright the dfukit authors */
 /* Several images survive a power cut at every point of their update and of their revert, in the
  * middle of the n-th as well: all of them end in the new version, or all in the old one. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cuts.h"
 #include "dfu/err.h"
 #include "dfu/update.h"
+#include "layout.h"
 #include "test_image.h"
 
 #define OLD           1
@@ -17,6 +19,10 @@
 #define MAX_SECTORS   6u
 #define TEARS         4u
 #define BOOTS_TO_REST 6
+#define CHAINS        40u
+#define CHAIN_OPS     160u
+#define JOBS_MAX      2048
+#define UNITS         6u
 
 enum stage { UPGRADE, REVERT, STAGES };
 
@@ -25,9 +31,27 @@ struct story {
     struct world world;
     enum stage stage;
     bool is_permanent, depends;
+    bool was_on_trial; /* all new images were in the primaries, and had their start */
 };
 
 /* ---- The device ---- */
+
+static const struct mode {
+    const char *name;
+    enum dfu_boot_mode mode;
+} modes[] = { { "move", DFU_MODE_SWAP_MOVE },
+              { "offset", DFU_MODE_SWAP_OFFSET },
+              { "scratch", DFU_MODE_SWAP_SCRATCH } };
+
+#define MODES (sizeof modes / sizeof modes[0])
+
+struct device {
+    enum dfu_boot_mode mode;
+    uint8_t pairs, write_size, erased;
+    enum layout layout;
+    bool is_permanent, depends, is_sticky, twice;
+    size_t row;
+};
 
 static bool is_secondary(enum world_place place)
 {
@@ -65,38 +89,41 @@ static void load(struct story *s, enum world_place place, uint8_t major, uint32_
     free(image);
 }
 
-static void open_world(struct story *s, enum dfu_boot_mode mode, uint8_t pairs, uint8_t write_size,
-                       uint8_t erased)
+static void lay_pair(struct world_spec *spec, const struct device *device, uint8_t pair)
+{
+    bool is_equal = device->layout == LAYOUT_EQUAL;
+
+    for (int slot = 0; slot < 2; slot++) {
+        enum world_place place = slot == 0 ? boot_world_primary(pair) : boot_world_secondary(pair);
+        bool has_more = device->mode == (slot == 0 ? DFU_MODE_SWAP_MOVE : DFU_MODE_SWAP_OFFSET);
+
+        spec->areas[place].write_size = device->write_size;
+        layout_slot(&spec->areas[place], device->layout, slot == 0, is_equal ? SECTOR : SECTOR / 2,
+                    is_equal ? SECTORS + has_more : SECTORS * 2 - 2);
+    }
+}
+
+static void open_world(struct story *s, const struct device *device)
 {
     struct world_spec spec = {
-        .mode = mode,
-        .max_align = write_size > 8 ? write_size : 8,
-        .max_sectors = MAX_SECTORS,
-        .erased = erased,
+        .mode = device->mode,
+        .max_align = device->write_size > 8 ? device->write_size : 8,
+        .max_sectors = device->layout == LAYOUT_EQUAL ? MAX_SECTORS : 2 * MAX_SECTORS,
+        .erased = device->erased,
         .validate_primary = true,
         .guard = SECTOR,
     };
 
-    for (uint8_t i = 0; i < pairs; i++) {
-        for (int slot = 0; slot < 2; slot++) {
-            enum world_place place = slot == 0 ? boot_world_primary(i) : boot_world_secondary(i);
-            uint32_t count = SECTORS + (slot == 0 && mode == DFU_MODE_SWAP_MOVE) +
-                             (slot == 1 && mode == DFU_MODE_SWAP_OFFSET);
-
-            spec.areas[place] = (struct world_area_spec){ .size = SECTOR * count,
-                                                          .write_size = write_size,
-                                                          .runs = { { SECTOR, count } },
-                                                          .run_count = 1 };
-        }
+    for (uint8_t i = 0; i < device->pairs; i++) {
+        lay_pair(&spec, device, i);
     }
-    if (mode == DFU_MODE_SWAP_SCRATCH) {
-        spec.areas[WORLD_SCR] = (struct world_area_spec){
-            .size = SECTOR, .write_size = write_size, .runs = { { SECTOR, 1 } }, .run_count = 1
-        };
+    if (device->mode == DFU_MODE_SWAP_SCRATCH) {
+        spec.areas[WORLD_SCR].write_size = device->write_size;
+        layout_add(&spec.areas[WORLD_SCR], SECTOR, 1);
     }
     boot_world_init(&s->world, &spec);
-    for (uint8_t i = 0; i < pairs; i++) {
-        uint8_t next = (uint8_t)((i + 1) % pairs);
+    for (uint8_t i = 0; i < device->pairs; i++) {
+        uint8_t next = (uint8_t)((i + 1) % device->pairs);
 
         load(s, boot_world_primary(i), OLD, i % 2 == 0 ? 300 : 700, next);
         load(s, boot_world_secondary(i), NEW, i % 2 == 0 ? 700 : 300, next);
@@ -152,10 +179,19 @@ static bool all_hold(const struct story *s, unsigned major)
     return true;
 }
 
+static void note_trial(struct cut_rig *rig, void *ctx)
+{
+    struct story *s = ctx;
+
+    (void)rig;
+    s->was_on_trial = s->was_on_trial || is_trial_over(s);
+}
+
 static void judge(struct cut_rig *rig, void *ctx)
 {
     struct story *s = ctx;
-    bool goes_back = s->stage == REVERT || (!s->is_permanent && is_trial_over(s));
+    bool goes_back =
+        s->stage == REVERT || (!s->is_permanent && (s->was_on_trial || is_trial_over(s)));
 
     for (int i = 0; i < BOOTS_TO_REST; i++) {
         struct world_boot boot = cut_start(rig);
@@ -180,82 +216,180 @@ static int session(struct cut_rig *rig, void *ctx)
 {
     struct story *s = ctx;
 
-    rig->row->boots++;
+    rig->found->boots++;
     return boot_world_start(&s->world).err;
+}
+
+static void begin_chain(struct cut_rig *rig, void *ctx)
+{
+    (void)rig;
+    ((struct story *)ctx)->was_on_trial = false;
 }
 
 static void cut_again(struct cut_rig *rig, void *ctx)
 {
     struct story *s = ctx;
 
-    if (!is_trial_over(s) || s->stage == REVERT) {
-        cut_everywhere(rig, session, 1, judge, s);
-    }
+    s->was_on_trial = is_trial_over(s);
+    cut_everywhere(rig, session, 1, judge, s);
+    s->was_on_trial = false;
 }
 
 /* ---- Devices ---- */
 
-static void run_device(enum dfu_boot_mode mode, uint8_t pairs, uint8_t write_size, uint8_t erased,
-                       unsigned n, bool twice, struct cut_row *row)
-{
-    struct story s = { .is_permanent = (n & 1) != 0, .depends = (n & 2) != 0 };
-    double begin = cut_cpu_seconds();
-    char name[96];
+struct campaign {
+    struct pool pool;
+    struct pool_options options;
+    struct device devices[JOBS_MAX];
+};
 
-    open_world(&s, mode, pairs, write_size, erased);
-    /* Pairs, and other modes than move, in plain cells only: see "known and open" in docs/TESTING.md. */
-    s.rig = (struct cut_rig){
-        .world = &s.world, .row = row, .device = name, .is_sticky = (n & 4) != 0
-    };
-    (void)snprintf(name, sizeof name, "mode %d, %u images, units of %u, erased %02x, %s%s%s", mode,
-                   pairs, write_size, erased, s.is_permanent ? "permanent" : "test",
-                   s.depends ? ", dependent" : "", s.rig.is_sticky ? ", sticky" : "");
-    row->devices++;
-    for (s.stage = UPGRADE; s.stage < (s.is_permanent ? REVERT : STAGES); s.stage++) {
-        cut_everywhere(&s.rig, session, TEARS, twice ? cut_again : judge, &s);
-        if (session(&s.rig, &s)) {
-            cut_failed(&s.rig, "a stage fails without any cut");
+static void run_stages(struct story *s, const struct campaign *campaign, size_t job, bool twice)
+{
+    const struct pool_options *options = &campaign->options;
+    struct cut_chains chains = { .count = options->only_chains ? options->chains : CHAINS,
+                                 .seed = options->seed * JOBS_MAX + job,
+                                 .ops = CHAIN_OPS * s->world.map.image_count,
+                                 .session = session,
+                                 .begin = begin_chain,
+                                 .note = note_trial,
+                                 .visit = judge };
+
+    for (s->stage = UPGRADE; s->stage < (s->is_permanent ? REVERT : STAGES); s->stage++) {
+        if (!options->only_chains) {
+            cut_everywhere(&s->rig, session, options->is_full && !twice ? 2 * TEARS : TEARS,
+                           twice ? cut_again : judge, s);
+        }
+        if (!twice) {
+            cut_chains(&s->rig, &chains, s);
+            s->was_on_trial = false;
+        }
+        if (session(&s->rig, s)) {
+            cut_failed(&s->rig, "a stage fails without any cut");
         }
     }
-    if (!boot_world_guard_is_intact(&s.world)) {
-        cut_failed(&s.rig, "flash outside the slots was touched");
-    }
-    row->seconds += cut_cpu_seconds() - begin;
+}
+
+static void run_device(size_t job, struct pool_row *rows, void *ctx)
+{
+    const struct campaign *campaign = ctx;
+    const struct device *device = &campaign->devices[job];
+    struct story s = { .is_permanent = device->is_permanent, .depends = device->depends };
+    struct pool_found *found = &rows[device->row].found;
+    double begin = pool_cpu_seconds();
+    char name[128];
+
+    open_world(&s, device);
+    s.rig = (struct cut_rig){
+        .world = &s.world, .found = found, .device = name, .is_sticky = device->is_sticky
+    };
+    (void)snprintf(name, sizeof name, "mode %d, %u images, units of %u, erased %02x, %s, %s%s%s",
+                   device->mode, device->pairs, device->write_size, device->erased,
+                   layout_name(device->layout), device->is_permanent ? "permanent" : "test",
+                   device->depends ? ", dependent" : "", device->is_sticky ? ", sticky" : "");
+    found->cases++;
+    run_stages(&s, campaign, job, device->twice);
+    found->seconds += pool_cpu_seconds() - begin;
     boot_world_free(&s.world);
 }
 
-int main(void)
+/* ---- Which ---- */
+
+static void add_device(struct campaign *campaign, struct device device)
 {
-    static const struct {
-        const char *name;
-        enum dfu_boot_mode mode;
-    } modes[] = { { "move", DFU_MODE_SWAP_MOVE },
-                  { "offset", DFU_MODE_SWAP_OFFSET },
-                  { "scratch", DFU_MODE_SWAP_SCRATCH } };
-    static const struct {
-        uint8_t pairs, write_size, erased;
-        bool twice;
-    } plans[] = {
-        { 2, 1, 0xff, false }, { 2, 4, 0xff, false },  { 2, 4, 0x00, false },
-        { 2, 8, 0xff, false }, { 2, 16, 0x00, false }, { 2, 32, 0xff, false },
-        { 4, 4, 0xff, false }, { 4, 8, 0x00, false },  { 2, 8, 0xff, true },
-    };
-    static struct cut_row rows[3 * sizeof plans / sizeof plans[0]];
-    size_t count = 0;
+    device.row = campaign->pool.row_count - 1;
+    if (campaign->pool.job_count == JOBS_MAX) {
+        (void)fprintf(stderr, "power: too many devices\n");
+        exit(2);
+    }
+    campaign->devices[campaign->pool.job_count++] = device;
+}
 
-    for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
-        for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
-            struct cut_row *row = &rows[count++];
-            unsigned cells = modes[m].mode == DFU_MODE_SWAP_MOVE ? 8 : 4;
+/* Test and permanent, dependent on each other or not. Pairs, and other modes than move, in plain
+ * cells only: see "known and open" in docs/TESTING.md. */
+static void add_devices(struct campaign *campaign, struct device device)
+{
+    unsigned kinds = device.mode == DFU_MODE_SWAP_MOVE && !device.twice ? 8 : 4;
 
-            (void)snprintf(row->name, sizeof row->name, "%-14s %u images, %-5s %2u  %02x",
-                           modes[m].name, plans[i].pairs, plans[i].twice ? "pairs" : "cuts",
-                           plans[i].write_size, plans[i].erased);
-            for (unsigned n = 0; n < (plans[i].twice ? 1u : cells); n++) {
-                run_device(modes[m].mode, plans[i].pairs, plans[i].write_size, plans[i].erased, n,
-                           plans[i].twice, row);
-            }
+    for (unsigned n = 0; n < kinds; n++) {
+        device.is_permanent = (n & 1) != 0;
+        device.depends = (n & 2) != 0;
+        device.is_sticky = (n & 4) != 0;
+        add_device(campaign, device);
+    }
+}
+
+/* Bits. With scratch sectors may differ; pairs are many, so they take fewer. */
+static unsigned layouts_of(const struct campaign *campaign, const struct device *device)
+{
+    if (device->mode != DFU_MODE_SWAP_SCRATCH || (device->twice && !campaign->options.is_full)) {
+        return 1u << LAYOUT_EQUAL;
+    }
+    return device->twice ? 1u << LAYOUT_EQUAL | 1u << LAYOUT_COARSE : (1u << LAYOUT_CROSSING) - 1;
+}
+
+static void add_row(struct campaign *campaign, const struct mode *mode, struct device device)
+{
+    unsigned layouts;
+    struct pool_row row = { .write_size = device.write_size,
+                            .erased = device.erased,
+                            .images = device.pairs,
+                            .size_pairs = 2 };
+
+    device.mode = mode->mode;
+    (void)snprintf(row.strategy, sizeof row.strategy, "%s", mode->name);
+    (void)snprintf(row.what, sizeof row.what, "%s, %u images", device.twice ? "pairs" : "cuts",
+                   device.pairs);
+    (void)snprintf(row.encryption, sizeof row.encryption, "none");
+    layouts = layouts_of(campaign, &device);
+    (void)layout_names(layouts, row.sectors, sizeof row.sectors);
+    if (!pool_wants(&campaign->options, &row)) {
+        return;
+    }
+    (void)pool_add_row(&campaign->pool, &row);
+    for (device.layout = LAYOUT_EQUAL; device.layout < LAYOUTS; device.layout++) {
+        if ((layouts & 1u << device.layout) != 0) {
+            add_devices(campaign, device);
         }
     }
-    return cut_report(rows, count);
+}
+
+static bool is_in_short(const struct device *device)
+{
+    if (device->twice) {
+        return device->pairs == 2 && device->write_size == 8 && device->erased == 0xff;
+    }
+    return device->pairs == 2 ? device->erased == 0xff || device->write_size == 16
+                              : (device->write_size == 4 && device->erased == 0xff) ||
+                                    (device->write_size == 8 && device->erased == 0x00);
+}
+
+static void plan(struct campaign *campaign)
+{
+    static const uint8_t units[UNITS] = { 1, 2, 4, 8, 16, 32 };
+
+    for (size_t i = 0; i < MODES * 3u * UNITS * 2u; i++) {
+        size_t kind = i / (UNITS * 2u) % 3;
+        const struct mode *mode = &modes[i / (UNITS * 2u * 3u)];
+        struct device device = { .pairs = kind == 1 ? 4 : 2,
+                                 .twice = kind == 2,
+                                 .write_size = units[i / 2 % UNITS],
+                                 .erased = i % 2 == 0 ? 0xff : 0x00 };
+
+        if (campaign->options.is_full || is_in_short(&device)) {
+            add_row(campaign, mode, device);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct campaign campaign;
+
+    if (!pool_options_read(argc, argv, &campaign.options) || campaign.options.replay) {
+        return 2;
+    }
+    plan(&campaign);
+    campaign.pool.run = run_device;
+    campaign.pool.ctx = &campaign;
+    return pool_run(&campaign.pool, &campaign.options);
 }

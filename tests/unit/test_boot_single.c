@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "dfu/err.h"
+#include "dfu/update.h"
 #include "upgrade.h"
 
 #define SIZE 0x1064u
@@ -77,6 +78,45 @@ static void validated_once_is_marked_and_then_trusted(void **state)
     put_bytes(d, WORLD_PRI, 100, "00");
     assert_int_equal(start(d), OLD); /* as the option says */
     assert_string_equal(ops_of(d), "");
+    device_free(d);
+}
+
+/* The slot is erased for another image, and the power fails: the mark went first. */
+static void a_mark_does_not_outlive_its_image(void **state)
+{
+    (void)state;
+    for (uint32_t op = 1; op <= 4; op++) {
+        for (uint64_t seed = 0; seed < 32; seed++) {
+            struct device *d = single();
+            uint8_t before[SIZE];
+
+            d->world.cfg.validate_once = true;
+            assert_int_equal(start(d), OLD);
+            memcpy(before, boot_world_bytes(&d->world, WORLD_PRI), SIZE);
+            dfu_sim_flash_power_on(&d->world.sim);
+            dfu_sim_flash_cut(&d->world.sim, DFU_SIM_CUT_INSIDE, op, seed);
+            assert_int_equal(dfu_boot_erase_img_bank(&d->world.area[WORLD_PRI]), DFU_ERR_POWER);
+            if (start(d) == OLD) {
+                assert_memory_equal(before, boot_world_bytes(&d->world, WORLD_PRI), SIZE);
+            }
+            device_free(d);
+        }
+    }
+}
+
+/* One erase could take a part of the image and leave the mark. */
+static void an_image_that_shares_a_sector_with_the_mark_is_checked_at_each_start(void **state)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+    struct device *d = device_new(&spec);
+
+    (void)state;
+    d->world.cfg.validate_once = true;
+    put_image(d, WORLD_PRI, OLD, SLOT - 0x1000u + 8u);
+    assert_int_equal(start(d), OLD);
+    assert_string_equal(ops_of(d), "");
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
     device_free(d);
 }
 
@@ -199,6 +239,8 @@ int main(void)
         cmocka_unit_test(a_single_slot_runs_what_verifies_and_writes_nothing),
         cmocka_unit_test(validated_never_wants_a_header_only),
         cmocka_unit_test(validated_once_is_marked_and_then_trusted),
+        cmocka_unit_test(a_mark_does_not_outlive_its_image),
+        cmocka_unit_test(an_image_that_shares_a_sector_with_the_mark_is_checked_at_each_start),
         cmocka_unit_test(what_was_not_found_good_is_never_marked),
         cmocka_unit_test(a_cut_while_marking_costs_another_check_at_most),
         cmocka_unit_test(an_image_that_is_not_bootable_does_not_run),
