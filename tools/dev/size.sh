@@ -31,7 +31,7 @@ compile_for_mcu() { # FOLDER: false if a file of it does not compile
     local source object
     local -a flags=(--target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -Os -std=c11 -ffreestanding
         -ffunction-sections -fdata-sections -fno-unwind-tables -w
-        -nostdlibinc -isystem tools/dev/bare -isystem "$zcbor/include" -Iinclude -Isrc)
+        -nostdlibinc -isystem ports/mcu/libc -isystem "$zcbor/include" -Iinclude -Isrc)
     while read -r source; do
         object=$bare/$source.o
         mkdir -p "$(dirname "$object")"
@@ -64,7 +64,7 @@ usb_class() {
         awk '/^\.(text|rodata)/ { sum += $2 } END { print sum }')
     printf '#include "dfu/usb_dfu.h"\nstruct dfu_usb_dfu one;\n' |
         clang-14 --target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -ffreestanding -nostdlibinc \
-            -isystem tools/dev/bare -Iinclude -x c -c - -o "$object"
+            -isystem ports/mcu/libc -Iinclude -x c -c - -o "$object"
     ram=$(size "$object" | awk 'NR == 2 { print $2 + $3 }')
     echo "USB DFU class alone, Cortex-M0: $code bytes of code and tables, $ram bytes of RAM"
 }

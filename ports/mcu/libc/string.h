@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* string.h - what src/ and zcbor may expect of a machine without a C library (size.sh only). */
-#ifndef DFU_BARE_STRING_H
-#define DFU_BARE_STRING_H
+/* string.h - what src/ and zcbor may expect of a machine without a C library. */
+#ifndef DFU_MCU_STRING_H
+#define DFU_MCU_STRING_H
 
 #include <stddef.h>
 

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* An application that can be updated: an SMP server on the console with the OS and image groups. */
+#include "autoconf.h"
+#include "board_table.h"
+#include "console.h"
+#include "dfu/err.h"
+#include "dfu/smp_img.h"
+#include "dfu/smp_os.h"
+#include "dfu/update.h"
+#include "mcu_crypto.h"
+#include "port.h"
+#include "start.h"
+
+#define RESET_DELAY_MS 250u /* for the answer to get out */
+
+static struct console console;
+static uint8_t response[CONSOLE_PACKET_MAX];
+static uint64_t reset_ms = UINT64_MAX;
+
+/* The one thread there is; its run time in ticks shows that exceptions arrive. */
+static int only_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
+{
+    (void)ctx;
+    *task = (struct dfu_smp_task){ .name = "main", .has_runtime = true, .runtime = start_ticks };
+    return index == 0 ? DFU_OK : DFU_ERR_NOENT;
+}
+
+static int reset_soon(void *ctx, bool force, uint8_t boot_mode)
+{
+    (void)ctx;
+    (void)force;
+    port_retained.boot_mode = boot_mode;
+    port_retained.boot_mode_ok = ~(uint32_t)boot_mode;
+    reset_ms = port_now_ms() + RESET_DELAY_MS;
+    return DFU_OK;
+}
+
+static struct dfu_smp_os os = {
+    .kernel = "dfukit",
+    .version = CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION,
+    .board = BOARD,
+    .bootloader = "MCUboot",
+    .takes_boot_mode = true,
+    .reset = reset_soon,
+    .task = only_task,
+};
+
+static struct dfu_smp_img img = {
+    .map = &board_map,
+    .sha256 = &dfu_sha256_bearssl,
+    .hash_size = 32,
+    .erase_progressively = true,
+};
+
+static const struct dfu_smp_binding bindings[] = {
+    { &dfu_smp_group_os, &os },
+    { &dfu_smp_group_img, &img },
+};
+
+static struct dfu_smp_server server = {
+    .bindings = bindings,
+    .binding_count = sizeof bindings / sizeof bindings[0],
+    .response = response,
+    .response_cap = sizeof response,
+    .buf_size = CONSOLE_PACKET_MAX,
+    .buf_count = 1,
+};
+
+int main(void)
+{
+    static const struct dfu_smp_link link = { .send = console_send };
+
+    port_start();
+    port_enable_interrupts();
+    console_init(&console);
+    os.boot_mode = (int8_t)dfu_mode_number(board_map.mode);
+    console_print_line("*** dfukit application " CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION " on " BOARD
+                       " ***");
+#ifdef CONFIG_APP_CONFIRM_SELF
+    if (dfu_boot_write_img_confirmed(&board_map, 0)) {
+        console_print_line("cannot confirm this image");
+    }
+#endif
+    for (;;) {
+        size_t len = console_poll(&console);
+
+        if (len > 0) {
+            dfu_smp_receive(&server, console.buf, len, &link);
+        } else if (port_now_ms() >= reset_ms) {
+            port_reset();
+        } else {
+            port_idle();
+        }
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* board_table.h - the board file as dfu_board_table wrote it. */
+#ifndef DFU_MCU_BOARD_TABLE_H
+#define DFU_MCU_BOARD_TABLE_H
+
+#include "dfu/slots.h"
+
+extern const struct dfu_slot_map board_map;
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* A program's vector table. */
+#include "port.h"
+#include "start.h"
+
+volatile uint32_t start_ticks;
+
+static void tick(void)
+{
+    start_ticks++;
+}
+
+__attribute__((section(".vectors"), used)) static start_handler *const vectors[] = {
+    (start_handler *)link_stack_top,
+    start_reset,
+    [2 ... START_SYSTEM_VECTORS - 2] = start_fault,
+    [START_SYSTEM_VECTORS - 1] = tick,
+    [START_SYSTEM_VECTORS... START_SYSTEM_VECTORS + 31] = port_interrupt,
+};
