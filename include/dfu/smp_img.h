@@ -6,7 +6,8 @@
  * The slot an image runs from is never written. One upload at a time for the whole server,
  * whatever link it comes over. A power cut during an upload leaves a slot that no boot will
  * take; with a progress store the same file (by its sha) goes on where flash ends, else the
- * upload starts over. */
+ * upload starts over. Where sectors are erased just ahead, the old image's TLVs go first: before
+ * its last block came there is no image to ask for. */
 #ifndef DFU_SMP_IMG_H
 #define DFU_SMP_IMG_H
 
@@ -31,6 +32,7 @@ struct dfu_smp_upload {
     bool is_active;
     uint8_t image, slot;
     uint8_t sha_len;
+    bool is_assembled; /* not every byte of it was sent: the digest decides */
     uint8_t sha[DFU_SMP_IMG_SHA_MAX];
     uint32_t size;
     uint32_t off;   /* bytes accepted; some may still be buffered */
@@ -62,8 +64,8 @@ struct dfu_smp_img {
 /* DFU_CHUNK, STARTED, STOPPED, PENDING, CHUNK_WRITE_COMPLETE. */
 struct dfu_smp_chunk_event {
     uint8_t image, slot;
-    uint32_t off, size; /* of this chunk in the file; of the file */
-    const uint8_t *data;
+    uint32_t off, size;  /* of this chunk in the file; of the file */
+    const uint8_t *data; /* NULL where it was not sent but is on the device already */
     uint32_t len;
     bool is_first;
 };

@@ -53,6 +53,11 @@ int dfu_stream_buffered_write(struct dfu_stream *stream, const void *data, size_
 uint32_t dfu_stream_bytes_written(const struct dfu_stream *stream);
 uint32_t dfu_stream_bytes_buffered(const struct dfu_stream *stream);
 
+/* Go on behind the next len bytes, which flash holds already; what is buffered is programmed first.
+ * With erase_ahead they must be whole sectors, but for the stream's last (DFU_ERR_ALIGN), that were
+ * not erased yet (DFU_ERR_STATE). DFU_ERR_NOSPACE beyond the stream's size. */
+int dfu_stream_skip(struct dfu_stream *stream, uint32_t len);
+
 /* Erase the sector that holds this offset of the area, unless the stream has already done so.
  * DFU_ERR_RANGE outside the stream. */
 int dfu_stream_erase_page(struct dfu_stream *stream, uint32_t off);

@@ -103,6 +103,10 @@ int dfu_flash_img_init(struct dfu_flash_img *img, const struct dfu_slot_map *map
 int dfu_flash_img_buffered_write(struct dfu_flash_img *img, const void *data, size_t len,
                                  bool flush);
 
+/* Go on behind the next len bytes, which the slot holds already: dfu_stream_skip(). Before the
+ * first write: DFU_ERR_STATE, as the old trailer is still there. */
+int dfu_flash_img_skip(struct dfu_flash_img *img, uint32_t len);
+
 /* Payload bytes programmed so far (not those still buffered). */
 uint32_t dfu_flash_img_bytes_written(const struct dfu_flash_img *img);
 

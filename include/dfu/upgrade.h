@@ -63,7 +63,8 @@ enum dfu_upgrade_outcome {
 
 struct dfu_upgrade_config {
     struct dfu_reader file;
-    struct dfu_firmware firmware; /* inspected, fault DFU_IMAGE_FINE */
+    struct dfu_firmware firmware;      /* inspected, fault DFU_IMAGE_FINE */
+    const struct dfu_hash_alg *sha256; /* to send only pages that differ; NULL: all */
     uint32_t image_number;
     bool permanent;      /* no test: mark permanent before the reset */
     bool test_only;      /* leave it unconfirmed: the next reset reverts it */

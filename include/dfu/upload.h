@@ -9,6 +9,9 @@
  * flight: the window grows while answers come in time and halves on loss; repeats are timed from
  * the measured round trip. Every answer advances, or is counted, or time runs: an upload ends.
  *
+ * With a hash algorithm in its configuration it asks a server of ours for the hashes of its pages
+ * (smp_pages.h) and sends only what the device has nowhere; any other server gets the whole file.
+ *
  * The caller owns the struct and the image; a killed client starts again with a new struct. */
 #ifndef DFU_UPLOAD_H
 #define DFU_UPLOAD_H
@@ -24,7 +27,8 @@ extern "C" {
 
 struct dfu_upload_config {
     struct dfu_reader image;
-    uint8_t sha[32]; /* SHA-256 of all its bytes: the transfer's identity */
+    uint8_t sha[32];                   /* SHA-256 of all its bytes: the transfer's identity */
+    const struct dfu_hash_alg *sha256; /* to leave out pages the device has; NULL: all is sent */
     uint32_t image_number;
     bool upgrade_only;   /* ask the device to refuse a version that is not newer */
     uint8_t version;     /* header bits, as in struct dfu_call */
@@ -36,12 +40,35 @@ struct dfu_upload_config {
     uint32_t silence_ms; /* how long nothing may advance; 0: 20000 */
 };
 
+/* What becomes of a page. */
+enum dfu_upload_deed {
+    DFU_UPLOAD_SEND = 0,
+    DFU_UPLOAD_KEEP, /* its slot holds it */
+    DFU_UPLOAD_COPY, /* the running slot does */
+};
+
 struct dfu_upload_chunk {
     uint8_t state; /* free, in flight, void (its answer can say nothing new), lost */
     uint8_t seq;
+    uint8_t deed;
     uint32_t order; /* of sending */
     uint32_t off, len;
     uint64_t sent_ms;
+};
+
+#define DFU_UPLOAD_PAGES_MAX 512u
+
+/* What to do with the part of the image that begins at from, page by page. */
+struct dfu_upload_plan {
+    bool is_off;     /* the server does not offer it, or it is not asked to */
+    bool no_running; /* it does not tell the running slot's hashes */
+    bool is_asking, asks_running;
+    uint8_t seq, tries;
+    uint64_t due_ms; /* when to ask again */
+    uint32_t asked;  /* the offset that was asked for: what lies before from is sent */
+    uint32_t from, end, size, copy;
+    uint32_t count;
+    uint8_t deeds[DFU_UPLOAD_PAGES_MAX];
 };
 
 struct dfu_upload {
@@ -54,6 +81,9 @@ struct dfu_upload {
     uint32_t resumed_at; /* where an earlier transfer was taken up; 0: from the start */
     uint32_t window_peak;
     uint32_t sent, repeated, ignored; /* requests; those of bytes sent before; answers */
+    uint32_t kept, copied;            /* bytes that were on the device, in either slot */
+    uint32_t data_bytes;              /* of the image, in requests; repeated ones again */
+    bool is_partial;                  /* not every byte was sent */
 
     /* state */
     bool is_first, is_started, is_cautious, has_rtt;
@@ -61,7 +91,9 @@ struct dfu_upload {
     uint32_t next, high, best, sent_to, acked_at_loss;
     uint32_t window, credit, heard_order;
     uint32_t srtt_8, rttvar_4, rto_ms; /* in eighths, in quarters of a millisecond */
+    uint32_t told_to;                  /* up to where kept and copied count */
     uint64_t advanced_ms, hold_until_ms;
+    struct dfu_upload_plan plan;
     struct dfu_upload_chunk chunks[DFU_UPLOAD_WINDOW_MAX * 2];
 };
 

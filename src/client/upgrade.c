@@ -136,6 +136,7 @@ static void start_upload(struct dfu_upgrade *g)
     const struct dfu_upgrade_config *config = &g->config;
     struct dfu_upload_config upload = {
         .image = config->file,
+        .sha256 = config->sha256,
         .image_number = config->image_number,
         .upgrade_only = config->upgrade_only,
         .version = g->version,

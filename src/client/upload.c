@@ -6,6 +6,7 @@
 #include "dfu/upload.h"
 
 #include "base/bytes.h"
+#include "client/pages.h"
 #include "client/request.h"
 #include "dfu/err.h"
 #include "dfu/image.h"
@@ -75,6 +76,9 @@ static void rewind_to_acked(struct dfu_upload *u)
 static void stall(struct dfu_upload *u)
 {
     u->stalls++;
+    if (u->stalls > STALLS_MAX / 2) {
+        u->plan.is_off = true; /* perhaps it is the pages that are in the way */
+    }
     if (u->stalls > STALLS_MAX) {
         finish(u, DFU_ERR_STATE);
     }
@@ -100,6 +104,7 @@ static void restart(struct dfu_upload *u, uint64_t now_ms)
     for (size_t i = 0; i < CHUNKS; i++) {
         u->chunks[i].state = FREE; /* what was true before says nothing now */
     }
+    plan_forget(&u->plan);
     u->is_first = true;
     u->acked = 0;
     u->high = 0;
@@ -164,7 +169,7 @@ static void put_identity(const struct dfu_upload *u, struct dfu_cbor_encoder *en
     }
 }
 
-/* Fills the frame up; *len is how much of the image went into it. */
+/* Fills the frame up; *len is how much of the image may go into it, and then how much did. */
 static int encode_chunk(struct dfu_upload *u, struct dfu_call *call, uint32_t off, uint8_t *frame,
                         size_t cap, uint32_t *len)
 {
@@ -188,7 +193,6 @@ static int encode_chunk(struct dfu_upload *u, struct dfu_call *call, uint32_t of
     if (room < head + DFU_IMAGE_HEADER_SIZE) {
         return DFU_ERR_NOSPACE;
     }
-    *len = u->config.image.size - off;
     if (*len > room - head) {
         *len = round_down(room - head, CHUNK_ALIGN);
     }
@@ -202,27 +206,52 @@ static int encode_chunk(struct dfu_upload *u, struct dfu_call *call, uint32_t of
     return request_end(&enc, call, frame);
 }
 
+static struct dfu_call call_of(uint8_t deed, uint8_t seq)
+{
+    return (struct dfu_call){ .seq = seq,
+                              .op = DFU_SMP_WRITE,
+                              .group = deed ? PAGES_GROUP : DFU_SMP_GROUP_IMG,
+                              .id = deed ? PAGES_TAKE : DFU_SMP_IMG_UPLOAD };
+}
+
+/* Bytes that are on the device, each once, however often the request is repeated. */
+static void count_taken(struct dfu_upload *u, const struct dfu_upload_chunk *c)
+{
+    uint32_t from = max_u32(c->off, u->told_to), end = c->off + c->len;
+
+    if (end > from) {
+        u->kept += c->deed == DFU_UPLOAD_KEEP ? end - from : 0;
+        u->copied += c->deed == DFU_UPLOAD_COPY ? end - from : 0;
+        u->told_to = end;
+    }
+}
+
 static size_t send_chunk(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap)
 {
     struct dfu_upload_chunk *chunk = place_for_chunk(u);
-    uint32_t off = u->is_first ? 0 : u->next;
-    struct dfu_call call = { .version = u->config.version,
-                             .seq = u->seq,
-                             .op = DFU_SMP_WRITE,
-                             .group = DFU_SMP_GROUP_IMG,
-                             .id = DFU_SMP_IMG_UPLOAD };
-    uint32_t len = 0;
-    int frame_len = encode_chunk(u, &call, off, frame, cap, &len);
+    uint32_t off = u->is_first ? 0 : u->next, len = u->config.image.size - off;
+    uint8_t deed = u->is_first ? DFU_UPLOAD_SEND : plan_deed(u, off, &len);
+    struct dfu_call call = call_of(deed, u->seq);
+    int frame_len;
 
+    call.version = u->config.version;
+    frame_len = deed ? plan_take(&call, deed, off, len, frame, cap)
+                     : encode_chunk(u, &call, off, frame, cap, &len);
     if (frame_len < 0) {
         finish(u, frame_len);
         return 0;
     }
     u->sent++;
+    u->is_partial = u->is_partial || deed;
+    u->data_bytes += deed ? 0 : len;
     u->repeated += off < u->sent_to;
-    *chunk = (struct dfu_upload_chunk){
-        .state = FLYING, .seq = u->seq, .order = u->sent, .off = off, .len = len, .sent_ms = now_ms
-    };
+    *chunk = (struct dfu_upload_chunk){ .state = FLYING,
+                                        .seq = u->seq,
+                                        .deed = deed,
+                                        .order = u->sent,
+                                        .off = off,
+                                        .len = len,
+                                        .sent_ms = now_ms };
     u->seq++;
     u->next = off + len;
     u->sent_to = max_u32(u->sent_to, u->next);
@@ -329,10 +358,18 @@ static void take_offset(struct dfu_upload *u, uint64_t now_ms, const struct dfu_
     }
 }
 
-static void take_refusal(struct dfu_upload *u, uint64_t now_ms, const struct dfu_refusal *refusal)
+static void take_refusal(struct dfu_upload *u, uint64_t now_ms,
+                         const struct dfu_upload_chunk *chunk, const struct dfu_refusal *refusal)
 {
     uint64_t hold_ms = (uint64_t)HOLD_MS << u->backoff;
 
+    if (chunk->deed) {
+        /* Without pages then; whether the upload still stands, the next chunk will hear. */
+        u->plan.is_off = true;
+        set_all_flying(u, VOID);
+        rewind_to_acked(u);
+        return;
+    }
     u->refusal = *refusal;
     if (refusal->from_group || (refusal->rc != DFU_SMP_EBUSY && refusal->rc != DFU_SMP_ENOMEM)) {
         finish(u, DFU_ERR_PERM);
@@ -362,10 +399,7 @@ static struct dfu_upload_chunk *chunk_of(struct dfu_upload *u, const uint8_t *fr
                                          struct dfu_answer *answer, int *err)
 {
     for (size_t i = 0; i < CHUNKS; i++) {
-        struct dfu_call call = { .seq = u->chunks[i].seq,
-                                 .op = DFU_SMP_WRITE,
-                                 .group = DFU_SMP_GROUP_IMG,
-                                 .id = DFU_SMP_IMG_UPLOAD };
+        struct dfu_call call = call_of(u->chunks[i].deed, u->chunks[i].seq);
 
         if (u->chunks[i].state == FREE) {
             continue;
@@ -394,6 +428,7 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
     u->rto_ms = u->config.answer_ms;
     u->window = min_u32(2, u->config.window_max);
     u->acked_at_loss = UINT32_MAX;
+    u->plan.is_off = config->sha256 == NULL;
     return 0;
 }
 
@@ -415,11 +450,51 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
     if (now_ms >= u->hold_until_ms) {
         u->hold_until_ms = 0;
     }
+    if (u->plan.is_asking) {
+        size_t len = plan_ask(u, now_ms, frame, cap);
+
+        if (len > 0 || u->plan.is_asking) {
+            return len;
+        }
+    }
     if (u->hold_until_ms > 0 || in_flight(u) >= (u->is_first ? 1 : u->window) ||
         (!u->is_first && u->next >= u->config.image.size)) {
         return 0;
     }
+    if (!u->is_first && plan_is_due(u, u->next)) {
+        size_t len = plan_ask(u, now_ms, frame, cap);
+
+        if (len > 0 || u->plan.is_asking) {
+            return len;
+        }
+    }
     return send_chunk(u, now_ms, frame, cap);
+}
+
+/* The device has it all, and may have found that it is not the file. */
+static void take_end(struct dfu_upload *u, uint64_t now_ms, bool has_match, bool match)
+{
+    if (has_match && !match && u->is_partial) {
+        u->plan.is_off = true; /* then every byte is sent */
+        u->is_partial = false;
+        u->kept = 0;
+        u->copied = 0;
+        u->resumed_at = 0;
+        restart(u, now_ms);
+        return;
+    }
+    u->has_match = has_match && match;
+    finish(u, has_match && !match ? DFU_ERR_VERIFY : 0);
+}
+
+/* The answer to a question for hashes; false if it is none. */
+static bool take_hashes(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    if (!plan_answer(u, frame, len)) {
+        return false;
+    }
+    u->advanced_ms = now_ms; /* each question leads to a chunk */
+    return true;
 }
 
 int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
@@ -435,7 +510,7 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
     }
     chunk = chunk_of(u, frame, len, &answer, &err);
     if (!chunk) {
-        u->ignored++;
+        u->ignored += !take_hashes(u, now_ms, frame, len);
         return u->result;
     }
     was = *chunk;
@@ -444,7 +519,7 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
         measure(u, now_ms - was.sent_ms);
     }
     if (err == DFU_ERR_PERM) {
-        take_refusal(u, now_ms, &answer.refusal);
+        take_refusal(u, now_ms, &was, &answer.refusal);
         return u->result;
     }
     if (err || read_upload_answer(u, &answer, &off, &has_match, &match)) {
@@ -455,13 +530,15 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
     }
     u->backoff = 0;
     u->refusal = (struct dfu_refusal){ 0 };
+    if (off >= was.off + was.len) {
+        count_taken(u, &was);
+    }
     if (off == u->config.image.size) {
         u->acked = off;
         if (u->is_first && off > was.len) {
             u->resumed_at = off; /* it was all there */
         }
-        u->has_match = has_match && match;
-        finish(u, has_match && !match ? DFU_ERR_VERIFY : 0);
+        take_end(u, now_ms, has_match, match);
     } else {
         take_offset(u, now_ms, &was, off);
     }
@@ -478,6 +555,9 @@ uint64_t dfu_upload_deadline(const struct dfu_upload *u)
     if (u->hold_until_ms > 0 && u->hold_until_ms < due_ms) {
         due_ms = u->hold_until_ms;
     }
+    if (u->plan.is_asking && u->plan.due_ms < due_ms) {
+        due_ms = u->plan.due_ms;
+    }
     for (size_t i = 0; i < CHUNKS; i++) {
         const struct dfu_upload_chunk *c = &u->chunks[i];
 
@@ -491,6 +571,7 @@ uint64_t dfu_upload_deadline(const struct dfu_upload *u)
 void dfu_upload_link_back(struct dfu_upload *u, uint64_t now_ms)
 {
     set_all_flying(u, LOST);
+    plan_forget(&u->plan);
     u->next = u->acked;
     u->backoff = 0;
     u->hold_until_ms = 0;

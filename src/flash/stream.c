@@ -164,6 +164,49 @@ int dfu_stream_buffered_write(struct dfu_stream *stream, const void *data, size_
     return flush ? sync_block(stream) : DFU_OK;
 }
 
+/* Whether off (from the stream's start) is where a sector begins. */
+static bool is_border(const struct dfu_stream *stream, uint32_t off)
+{
+    const struct dfu_stream_config *config = &stream->config;
+    struct dfu_sector sector;
+
+    return config->off + off == config->area->size ||
+           (!dfu_area_sector_at(config->area, config->off + off, &sector) &&
+            sector.off == config->off + off);
+}
+
+int dfu_stream_skip(struct dfu_stream *stream, uint32_t len)
+{
+    uint32_t end;
+    int err;
+
+    if (!stream || !stream->config.area) {
+        return DFU_ERR_INVAL;
+    }
+    err = sync_block(stream);
+    if (err) {
+        return err;
+    }
+    if (len > stream->config.size - stream->written) {
+        return DFU_ERR_NOSPACE;
+    }
+    end = stream->written + len;
+    if (stream->is_ended ||
+        (stream->config.erase_ahead && stream->erased_to > stream->written && len > 0)) {
+        return DFU_ERR_STATE;
+    }
+    if (stream->config.erase_ahead &&
+        (!is_border(stream, stream->written) ||
+         (!is_border(stream, end) &&
+          stream->config.size - end >= stream->config.area->write_size))) {
+        return DFU_ERR_ALIGN;
+    }
+    stream->written = end;
+    stream->erased_to = max_u32(stream->erased_to, end);
+    stream->is_ended = end % stream->config.area->write_size != 0;
+    return DFU_OK;
+}
+
 uint32_t dfu_stream_bytes_written(const struct dfu_stream *stream)
 {
     return stream->written;

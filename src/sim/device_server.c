@@ -7,6 +7,7 @@
 #include "dfu/err.h"
 #include "dfu/sim_device.h"
 #include "dfu/smp_history.h"
+#include "dfu/smp_pages.h"
 #include "sim/device_parts.h"
 
 #define MS_A_DAY       86400000
@@ -212,6 +213,7 @@ void sim_server_start(struct dfu_sim_device *dev)
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
     s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
     binding_count = 2 + sim_groups_start(dev, s->bindings + 2);
+    s->bindings[binding_count++] = (struct dfu_smp_binding){ &dfu_smp_group_pages, &s->img };
     if (cfg->beyond && cfg->beyond->history) {
         s->bindings[binding_count++] =
             (struct dfu_smp_binding){ &dfu_smp_group_history,

@@ -45,6 +45,11 @@ int img_read(const struct dfu_smp_img *img, struct img_slot at, struct img_info 
 /* False where a slot holds an image that is linked to run in place, and elsewhere. */
 bool img_fits(const struct dfu_smp_img *img, struct img_slot at);
 
+/* The running upload's next len bytes, at off, are on the device already: put brings them into
+ * place. Hooks, progress and the end are as for a chunk that was sent; the handler's result. */
+int img_upload_assemble(struct dfu_smp_call *call, uint32_t off, uint32_t len,
+                        int (*put)(struct dfu_smp_img *img, uint32_t off, uint32_t len));
+
 /* Commands, one file each or two. */
 int img_state_read(struct dfu_smp_call *call);
 int img_state_write(struct dfu_smp_call *call);

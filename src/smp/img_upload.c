@@ -9,6 +9,9 @@
 #include "dfu/err.h"
 #include "smp/img_parts.h"
 
+#define TLV_MAGIC      0x6907u /* of the areas behind an image */
+#define TLV_MAGIC_PROT 0x6908u
+
 struct request {
     bool has_off, has_len;
     uint32_t off, len, image;
@@ -44,6 +47,7 @@ static void forget(struct dfu_smp_img *img)
     img->upload.size = 0;
     img->upload.saved = 0;
     img->upload.sha_len = 0;
+    img->upload.is_assembled = false;
 }
 
 /* Only a whole digest says for sure that the file is the same after a reset. */
@@ -103,7 +107,7 @@ static int stop(struct dfu_smp_call *call, int result)
 static int refuse(struct dfu_smp_call *call, uint16_t code, const char *reason)
 {
     call->reason = reason;
-    return stop(call, dfu_smp_fail(call, code));
+    return stop(call, dfu_smp_fail_in(call, DFU_SMP_GROUP_IMG, code));
 }
 
 /* The same after flash failed: what it holds is not known any more. */
@@ -306,7 +310,50 @@ static void save_progress(struct dfu_smp_img *img)
     up->saved = written;
 }
 
+/* Trailer first, then what would make an image of the old bytes behind the new header: until the
+ * last of its TLVs has come, the slot holds nothing that could be asked for. */
+static int break_old_image(const struct dfu_smp_img *img, const struct request *rq)
+{
+    const struct dfu_stream *stream = &img->upload.writer.stream;
+    const struct dfu_area *area = img->upload.writer.area;
+    struct dfu_image_header header;
+    struct dfu_sector sector;
+    uint8_t magic[2];
+    uint32_t at;
+    int err;
+
+    if (dfu_image_header_parse(rq->data.data, &header) != DFU_IMAGE_FINE) {
+        return 0;
+    }
+    at = stream->config.off + header.hdr_size;
+    if (!span_fits(at, header.img_size, area->size)) {
+        return 0;
+    }
+    at += header.img_size;
+    if (dfu_area_read(area, at, magic, sizeof(magic)) ||
+        (get_le16(magic) != TLV_MAGIC && get_le16(magic) != TLV_MAGIC_PROT)) {
+        return 0;
+    }
+    err = dfu_area_sector_at(area, at, &sector);
+    if (!err && sector.off > stream->config.off) {
+        err = dfu_area_erase(area, sector.off, sector.size);
+    }
+    return err;
+}
+
 /* ---- Accepted data ---- */
+
+/* What was put together from pages must be the file, or it is nothing. */
+static void drop(const struct dfu_smp_img *img)
+{
+    const struct dfu_flash_img *writer = &img->upload.writer;
+    struct dfu_sector sector;
+
+    if (img->upload.is_assembled &&
+        !dfu_area_sector_at(writer->area, writer->stream.config.off, &sector)) {
+        (void)dfu_area_erase(writer->area, sector.off, sector.size);
+    }
+}
 
 static int complete(struct dfu_smp_call *call, const struct request *rq)
 {
@@ -316,12 +363,31 @@ static int complete(struct dfu_smp_call *call, const struct request *rq)
 
     (void)answer(call, size);
     if (img->sha256 && up->sha_len == img->sha256->size) {
-        dfu_cbor_pair_bool(call->enc, "match",
-                           dfu_flash_img_check(&up->writer, img->sha256, size, up->sha) == 0);
+        bool match = dfu_flash_img_check(&up->writer, img->sha256, size, up->sha) == 0;
+
+        dfu_cbor_pair_bool(call->enc, "match", match);
+        if (!match) {
+            drop(img);
+        }
     }
     (void)notify(call, DFU_SMP_EV_DFU_PENDING, rq);
     dfu_smp_img_reset_upload(img);
     return 0;
+}
+
+/* len more bytes are there. */
+static int account(struct dfu_smp_call *call, const struct request *rq)
+{
+    struct dfu_smp_img *img = call->ctx;
+    struct dfu_smp_upload *up = &img->upload;
+
+    up->off += (uint32_t)rq->data.len;
+    if (up->off == up->size) {
+        return complete(call, rq);
+    }
+    save_progress(img);
+    (void)notify(call, DFU_SMP_EV_DFU_CHUNK_WRITE_COMPLETE, rq);
+    return answer(call, up->off);
 }
 
 static int write_chunk(struct dfu_smp_call *call, const struct request *rq)
@@ -333,13 +399,25 @@ static int write_chunk(struct dfu_smp_call *call, const struct request *rq)
     if (dfu_flash_img_buffered_write(&up->writer, rq->data.data, rq->data.len, is_last)) {
         return give_up(call, DFU_SMP_IMG_FLASH_WRITE_FAILED, "fa write fail");
     }
-    up->off += (uint32_t)rq->data.len;
-    if (up->off == up->size) {
-        return complete(call, rq);
+    return account(call, rq);
+}
+
+int img_upload_assemble(struct dfu_smp_call *call, uint32_t off, uint32_t len,
+                        int (*put)(struct dfu_smp_img *img, uint32_t off, uint32_t len))
+{
+    struct dfu_smp_img *img = call->ctx;
+    struct request rq = { .off = off, .data = { NULL, len } };
+    int rc = notify(call, DFU_SMP_EV_DFU_CHUNK, &rq);
+
+    if (rc) {
+        call->reason = "app reject";
+        return stop(call, rc);
     }
-    save_progress(img);
-    (void)notify(call, DFU_SMP_EV_DFU_CHUNK_WRITE_COMPLETE, rq);
-    return answer(call, up->off);
+    img->upload.is_assembled = true;
+    if (put(img, off, len)) {
+        return give_up(call, DFU_SMP_IMG_FLASH_WRITE_FAILED, "fa write fail");
+    }
+    return account(call, &rq);
 }
 
 /* Set the upload up from the first chunk; nothing is erased yet. */
@@ -388,11 +466,14 @@ static int begin_upload(struct dfu_smp_call *call, const struct request *rq)
     }
     if (up->off > 0) {
         up->saved = up->off;
+        up->is_assembled = true; /* for all that is known */
         return answer(call, up->off);
     }
     /* Before flash changes: a record of another upload must not outlive its bytes. */
     forget_stored(img);
-    if (!img->erase_progressively && erase_for(img, up->writer.area, up->size)) {
+    if (img->erase_progressively
+            ? dfu_flash_img_buffered_write(&up->writer, NULL, 0, false) || break_old_image(img, rq)
+            : erase_for(img, up->writer.area, up->size)) {
         return give_up(call, DFU_SMP_IMG_FLASH_ERASE_FAILED, "fa erase fail");
     }
     return write_chunk(call, rq);

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "dfu/smp_lock.h"
+#include "dfu/smp_pages.h"
 
 static bool needs_lock(const struct dfu_smp_command_event *command)
 {
     if (command->op != DFU_SMP_WRITE) {
         return false;
     }
-    return command->group == DFU_SMP_GROUP_IMG ||
+    return command->group == DFU_SMP_GROUP_IMG || command->group == DFU_SMP_GROUP_PAGES ||
            (command->group == DFU_SMP_GROUP_OS && command->id == DFU_SMP_OS_RESET);
 }
 

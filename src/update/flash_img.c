@@ -154,6 +154,21 @@ int dfu_flash_img_buffered_write(struct dfu_flash_img *img, const void *data, si
     return dfu_stream_buffered_write(&img->stream, data, len, flush);
 }
 
+int dfu_flash_img_skip(struct dfu_flash_img *img, uint32_t len)
+{
+    if (!img || !img->area) {
+        return DFU_ERR_INVAL;
+    }
+    if (!img->is_trailer_clear && img->stream.written == 0) {
+        return DFU_ERR_STATE;
+    }
+    if (len > img->room - dfu_stream_bytes_written(&img->stream) -
+                  dfu_stream_bytes_buffered(&img->stream)) {
+        return DFU_ERR_NOSPACE;
+    }
+    return dfu_stream_skip(&img->stream, len);
+}
+
 uint32_t dfu_flash_img_bytes_written(const struct dfu_flash_img *img)
 {
     return dfu_stream_bytes_written(&img->stream);

@@ -64,11 +64,11 @@ async def refused(client, request):
 def test_the_groups_are_enumerated(device):
     async def work(client):
         listed = (await ask(client, ListSupportedGroups())).groups
-        assert listed == (0, 1, 2, 3, 8, 9, 10, 63)
+        assert listed == (0, 1, 2, 3, 8, 9, 10, 63, 65)
         assert (await ask(client, CountSupportedGroups())).count == len(listed)
         assert (await ask(client, GroupId(index=4))).group == 8
         last = await ask(client, GroupId(index=len(listed) - 1))
-        assert last.group == 63 and last.end
+        assert last.group == 65 and last.end
         assert await refused(client, GroupId(index=len(listed))) == 4
         details = (await ask(client, GroupDetails(groups=[0, 8]))).groups
         assert [(entry.group, entry.name) for entry in details] == [(0, "os mgmt"), (8, "fs mgmt")]

@@ -70,8 +70,9 @@ static void guard_active(void *ctx, const struct dfu_sim_op *op)
 
 static void start_server(struct img_world *w)
 {
-    w->binding = (struct dfu_smp_binding){ &dfu_smp_group_img, &w->img };
-    smp_peer_init(&w->peer, &w->binding, 1);
+    w->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_img, &w->img };
+    w->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_pages, &w->img };
+    smp_peer_init(&w->peer, w->bindings, 2);
     w->hook = (struct dfu_smp_hook){ DFU_SMP_EVENT_ALL, watch, w };
     w->peer.server.hooks = &w->hook;
     w->peer.server.hook_count = 1;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "dfu/smp_img.h"
+#include "dfu/smp_pages.h"
 #include "nor.h"
 #include "smp_peer.h"
 
@@ -21,7 +22,7 @@ struct img_world {
     struct nor *nor;
     struct dfu_slot_map map;
     struct dfu_smp_img img;
-    struct dfu_smp_binding binding;
+    struct dfu_smp_binding bindings[2]; /* images, and their pages */
     struct smp_peer peer;
 
     uint8_t stored[DFU_STREAM_PROGRESS_SIZE]; /* the progress store: survives world_reset */

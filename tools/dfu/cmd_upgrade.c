@@ -8,9 +8,18 @@
 #include "commands.h"
 #include "device.h"
 #include "dfu/err.h"
+#include "dfu/openssl.h"
 #include "progress.h"
 
-enum { OPT_IMAGE = 1, OPT_UPGRADE_ONLY, OPT_TEST_ONLY, OPT_PERMANENT, OPT_NO_RESET, OPT_BOOT };
+enum {
+    OPT_IMAGE = 1,
+    OPT_UPGRADE_ONLY,
+    OPT_TEST_ONLY,
+    OPT_PERMANENT,
+    OPT_NO_RESET,
+    OPT_BOOT,
+    OPT_NO_DIFF
+};
 
 struct upgrade {
     struct dfu_upgrade engine;
@@ -78,6 +87,18 @@ static void show_upload(struct upgrade *u, uint64_t now_ms)
     progress_show(&u->progress, now_ms, g->upload.acked);
 }
 
+static void say_what_was_there(const struct upgrade *u)
+{
+    const struct dfu_upload *upload = &u->engine.upload;
+    char line[128];
+
+    if (upload->kept + upload->copied > 0) {
+        snprintf(line, sizeof(line), "sent %u bytes; %u were in the slot, %u in the running one",
+                 (unsigned)upload->data_bytes, (unsigned)upload->kept, (unsigned)upload->copied);
+        say(u, line);
+    }
+}
+
 /* One line for each step that takes time. */
 static void upgrade_show(void *ctx, uint64_t now_ms)
 {
@@ -89,6 +110,7 @@ static void upgrade_show(void *ctx, uint64_t now_ms)
             show_upload(u, now_ms);
         }
         progress_end(&u->progress);
+        say_what_was_there(u);
     }
     if (step == DFU_UPGRADE_UPLOAD) {
         show_upload(u, now_ms);
@@ -137,6 +159,9 @@ static int show_done(struct upgrade *u, const char *sentence)
         cJSON_AddStringToObject(json, "version_before", g->before.version);
         cJSON_AddNumberToObject(json, "bytes", g->config.firmware.size);
         cJSON_AddNumberToObject(json, "resumed_at", g->upload.resumed_at);
+        cJSON_AddNumberToObject(json, "kept", g->upload.kept);
+        cJSON_AddNumberToObject(json, "copied", g->upload.copied);
+        cJSON_AddNumberToObject(json, "sent", g->upload.data_bytes);
         cJSON_AddNumberToObject(json, "repeated", g->upload.repeated);
         cJSON_AddNumberToObject(json, "seconds", seconds);
         return cli_json_print(cli, json);
@@ -238,6 +263,7 @@ static int carry_out(struct device *dev, const struct device_file *file,
     config->answer_ms = dev->link.answer_ms;
     config->silence_ms = dev->cli->timeout_ms;
     config->erase_ms = dev->cli->timeout_ms;
+    config->sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
     config->test_only = cli_has(dev->cli, OPT_TEST_ONLY);
     config->permanent = cli_has(dev->cli, OPT_PERMANENT);
     config->no_reset = cli_has(dev->cli, OPT_NO_RESET);
@@ -286,6 +312,7 @@ static const struct cli_option upgrade_options[] = {
     { "no-reset", 0, NULL, 0, "stop before the reset", NULL, OPT_NO_RESET },
     { "upgrade-only", 'u', NULL, 0, "let the device refuse a version that is not newer", NULL,
       OPT_UPGRADE_ONLY },
+    { "no-diff", 0, NULL, 0, "send every byte, also those that the device has", NULL, OPT_NO_DIFF },
     { "boot-time", 0, "SECONDS", 1, "how long restart and swap may take", "300", OPT_BOOT },
     { 0 },
 };

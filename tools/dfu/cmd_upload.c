@@ -7,9 +7,10 @@
 #include "commands.h"
 #include "device.h"
 #include "dfu/err.h"
+#include "dfu/openssl.h"
 #include "progress.h"
 
-enum { OPT_IMAGE = 1, OPT_UPGRADE_ONLY };
+enum { OPT_IMAGE = 1, OPT_UPGRADE_ONLY, OPT_NO_DIFF };
 
 struct upload {
     struct dfu_upload engine;
@@ -85,6 +86,7 @@ static int show_result(struct device *dev, const struct upload *u, uint64_t took
 {
     const struct dfu_upload *engine = &u->engine;
     uint32_t size = engine->config.image.size;
+    uint32_t there = engine->kept + engine->copied;
     uint32_t sent = size - engine->resumed_at;
     double speed = (double)sent * 1000.0 / (double)(took_ms ? took_ms : 1);
     char text[24];
@@ -94,6 +96,9 @@ static int show_result(struct device *dev, const struct upload *u, uint64_t took
 
         cJSON_AddNumberToObject(json, "bytes", size);
         cJSON_AddNumberToObject(json, "resumed_at", engine->resumed_at);
+        cJSON_AddNumberToObject(json, "kept", engine->kept);
+        cJSON_AddNumberToObject(json, "copied", engine->copied);
+        cJSON_AddNumberToObject(json, "sent", engine->data_bytes);
         cJSON_AddNumberToObject(json, "seconds", (double)took_ms / 1000.0);
         cJSON_AddNumberToObject(json, "bytes_per_second", speed);
         cJSON_AddNumberToObject(json, "requests", engine->sent);
@@ -104,6 +109,10 @@ static int show_result(struct device *dev, const struct upload *u, uint64_t took
     }
     if (engine->resumed_at == size) {
         printf("the device holds this image already\n");
+    } else if (there > 0) {
+        printf("sent %u of %u bytes in %.1f s, the rest was there%s\n",
+               (unsigned)engine->data_bytes, (unsigned)size, (double)took_ms / 1000.0,
+               engine->copied > 0 ? " or in the running image" : "");
     } else if (engine->resumed_at > 0) {
         printf("uploaded the last %u of %u bytes in %.1f s (%s/s), the rest was there\n",
                (unsigned)sent, (unsigned)size, (double)took_ms / 1000.0,
@@ -152,6 +161,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     };
     struct dfu_upload_config config = {
         .image = file->reader,
+        .sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl,
         .image_number = image,
         .upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY),
         .version = dev->version,
@@ -212,6 +222,7 @@ static const struct cli_option upload_options[] = {
     { "image", 'n', "N", 1, "the device's image number, where it has several", "0", OPT_IMAGE },
     { "upgrade-only", 'u', NULL, 0, "let the device refuse a version that is not newer", NULL,
       OPT_UPGRADE_ONLY },
+    { "no-diff", 0, NULL, 0, "send every byte, also those that the device has", NULL, OPT_NO_DIFF },
     { 0 },
 };
 
@@ -225,7 +236,10 @@ const struct cli_command cmd_image_upload = {
     .name = "image upload",
     .args = "FILE",
     .summary = "Write a signed image to the slot that is not running",
-    .details = "A transfer that broke off is taken up where it stopped: run the command again.",
+    .details =
+        "A transfer that broke off is taken up where it stopped: run the command again. Pages\n"
+        "that are in the slot already, or in the running one, are not sent to a device that\n"
+        "tells their hashes.",
     .options = upload_options,
     .examples = upload_examples,
     .needs_target = true,
