@@ -6,9 +6,11 @@
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
-#define SPARES     8u
 #define SPARE_TAG  0x5ea0u /* so that left-over bytes do not read as a record; plus the type */
+#define SPARE_VOID 0x5eafu /* what stands before this counts no more */
 #define SPARE_SIZE 4u      /* tag, index */
+
+#define FIRST_IS_DONE 0x52u /* no torn program of it reads as a flag that is set */
 
 struct spare_list {
     uint32_t off, stride, count;
@@ -30,18 +32,18 @@ static int find_list(const struct boot_pair *pair, struct spare_list *out)
     }
     out->off = at.status;
     out->stride = round_up(SPARE_SIZE, pair->secondary->write_size);
-    out->count = min_u32(SPARES, (at.swap_size - at.status) / out->stride);
+    out->count = at.status_count * pair->secondary->write_size / out->stride;
     return DFU_OK;
 }
 
-int spare_write(const struct swap *swap, uint32_t index)
+/* Into the first unit that takes it: one that was torn may read erased and refuse. */
+static int append(const struct boot_pair *pair, uint16_t tag, uint32_t index)
 {
-    const struct boot_pair *pair = swap->pair;
     uint8_t raw[SPARE_SIZE];
     struct spare_list list;
     int err = find_list(pair, &list);
 
-    put_le16(raw, tag_of(swap));
+    put_le16(raw, tag);
     put_le16(raw + 2, (uint16_t)index);
     for (uint32_t i = 0; !err && i < list.count; i++) {
         uint32_t at = list.off + i * list.stride;
@@ -55,26 +57,64 @@ int spare_write(const struct swap *swap, uint32_t index)
             if (!err || err == DFU_ERR_POWER) {
                 return err;
             }
-            err = DFU_OK; /* this unit was torn as well: try the next */
+            err = DFU_OK;
         }
     }
-    return err ? err : DFU_ERR_NOSPACE;
+    return err ? err : DFU_ERR_IO; /* not that of a swap that never began */
 }
 
-int spare_find(const struct swap *swap, uint32_t index)
+/* What follows the first record in scratch is the erase of this list together with the image beside
+ * it. So that one is noted by the copy_done of scratch, which no other swap uses like this. */
+static bool is_in_scratch(const struct swap_mark *mark)
+{
+    return mark->area && mark->index == 0;
+}
+
+int spare_write(const struct swap *swap, const struct swap_mark *mark)
+{
+    static const uint8_t first_is_done = FIRST_IS_DONE;
+
+    return is_in_scratch(mark)
+               ? dfu_area_write_padded(mark->area, swap->scratch_at.copy_done, &first_is_done, 1)
+               : append(swap->pair, tag_of(swap), mark->index);
+}
+
+static int count_in_scratch(const struct swap *swap, uint32_t *count)
+{
+    uint8_t note;
+    int err = dfu_area_read(swap->pair->cfg->map->scratch, swap->scratch_at.copy_done, &note, 1);
+
+    if (!err && note == FIRST_IS_DONE) {
+        *count = max_u32(*count, 1);
+    }
+    return err;
+}
+
+int spare_count(const struct swap *swap, uint32_t *count)
 {
     const struct boot_pair *pair = swap->pair;
     uint8_t raw[SPARE_SIZE];
     struct spare_list list;
     int err = find_list(pair, &list);
 
+    *count = 0;
     for (uint32_t i = 0; !err && i < list.count; i++) {
         err = dfu_area_read(pair->secondary, list.off + i * list.stride, raw, sizeof raw);
-        if (!err && get_le16(raw) == tag_of(swap) && get_le16(raw + 2) == index) {
-            return 1;
+        if (!err && get_le16(raw) == SPARE_VOID) {
+            *count = 0;
+        } else if (!err && get_le16(raw) == tag_of(swap)) {
+            *count = max_u32(*count, get_le16(raw + 2) + 1u);
         }
     }
-    return err;
+    return err || !swap->is_in_scratch ? err : count_in_scratch(swap, count);
+}
+
+int spare_forget(const struct swap *swap)
+{
+    uint32_t count;
+    int err = spare_count(swap, &count);
+
+    return err || count == 0 ? err : append(swap->pair, SPARE_VOID, 0);
 }
 
 int spare_clean(const struct swap *swap)

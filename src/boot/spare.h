@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* spare.h - a place for status records that their own unit refuses: a short list at the start of
- * the secondary's trailer, which is erased when a swap begins and not used until it ends. MCUboot
- * does not read it; without it such a record would be lost. */
+/* spare.h - a place for status records that their own unit refuses: a list in the status area of
+ * the secondary's trailer, which no swap uses. MCUboot does not read it; without it such a record
+ * would be lost, and with it, after a cut, an image. */
 #ifndef DFU_BOOT_SPARE_H
 #define DFU_BOOT_SPARE_H
 
 #include "boot/strategy.h"
 
-/* Note that the status record of this index counts as written. */
-int spare_write(const struct swap *swap, uint32_t index);
+/* Note that this status record counts as written. */
+int spare_write(const struct swap *swap, const struct swap_mark *mark);
 
-/* 1 if it was noted, 0 if not, or a negative error. */
-int spare_find(const struct swap *swap, uint32_t index);
+/* One more than the highest index noted of this swap; 0 if there is none. */
+int spare_count(const struct swap *swap, uint32_t *count);
+
+/* A swap begins: what was noted of an earlier one counts no more. */
+int spare_forget(const struct swap *swap);
 
 /* Leave the secondary's trailer erased, as a finished swap does, if no image shares its sectors. */
 int spare_clean(const struct swap *swap);

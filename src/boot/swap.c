@@ -142,21 +142,16 @@ static int report_gaps(const struct swap *swap)
     return DFU_OK;
 }
 
-/* Records that their own unit refused, next to the last one that it took. */
+/* Records that their own unit refused. The one of the highest step vouches for all below it. */
 static int follow_spares(struct swap *swap)
 {
-    const struct swap_plan *plan = plan_of(swap);
-    uint32_t steps = plan->steps(swap);
+    uint32_t count, n;
+    int err = spare_count(swap, &count);
 
-    while (swap->done < steps) {
-        int spare = spare_find(swap, plan->mark(swap, swap->done).index);
-
-        if (spare <= 0) {
-            return spare;
-        }
-        swap->done++;
+    if (!err && count > 0 && find_step(swap, count - 1, &n)) {
+        swap->done = max_u32(swap->done, n + 1);
     }
-    return DFU_OK;
+    return err;
 }
 
 int swap_read_progress(struct swap *swap)
@@ -261,20 +256,31 @@ static int write_record(const struct swap *swap, const struct swap_mark *mark)
 
 /* A record whose last write was torn may read erased and still refuse to be programmed. Its step
  * must not be repeated once the next one has begun, so the record goes to a spare place; where
- * that fails too, the swap goes on only if the result will be verified. */
+ * that fails too, the swap goes on only if the result will be verified, and not while the primary
+ * is untouched: that is so while the records are the scratch area's. */
 static int mark_step(struct swap *swap, uint32_t n)
 {
     struct swap_mark mark = plan_of(swap)->mark(swap, n);
     int err = write_record(swap, &mark);
 
     if (err && err != DFU_ERR_POWER) {
-        err = spare_write(swap, mark.index);
+        err = spare_write(swap, &mark);
     }
-    if (err && err != DFU_ERR_POWER && swap->pair->cfg->validate_primary) {
+    if (err && err != DFU_ERR_POWER && !mark.area && swap->pair->cfg->validate_primary) {
         swap->failed_marks++;
         err = DFU_OK;
     }
     return err;
+}
+
+int swap_mark_again(const struct swap *swap, uint32_t n)
+{
+    struct swap_mark mark = plan_of(swap)->mark(swap, n);
+    const struct dfu_area *area = mark.area ? mark.area : swap->pair->primary;
+    const struct dfu_trailer *at = mark.area ? &swap->scratch_at : &swap->at;
+    int erased = dfu_area_is_erased(area, at->status + mark.index * at->status_stride, 1);
+
+    return erased > 0 ? spare_write(swap, &mark) : erased;
 }
 
 static int carry_out(struct swap *swap, uint32_t n)
@@ -353,6 +359,9 @@ static int begin(struct swap *swap)
     }
     if (!err) {
         err = forget_other_swap(swap);
+    }
+    if (!err) {
+        err = spare_forget(swap);
     }
     return err ? err : plan_of(swap)->prepare(swap);
 }

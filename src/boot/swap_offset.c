@@ -8,6 +8,7 @@
 #include "boot/copy.h"
 #include "boot/locate.h"
 #include "boot/slot_ops.h"
+#include "boot/spare.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
 
@@ -154,17 +155,21 @@ static int is_finished(const struct swap *swap)
 }
 
 /* What a revert leaves in the secondary's first sector is the header of an image that is whole
- * only in the primary. */
+ * only in the primary. Records that are noted in the trailer there stay until the flags stand. */
 static int offset_finish(const struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
+    uint32_t spares = 0;
     int err = swap->type == DFU_SWAP_REVERT ? is_finished(swap) : 1;
 
     if (err != 0) {
         return err < 0 ? err : DFU_OK;
     }
     err = slot_erase_span(pair, pair->secondary, 0, swap->unit);
-    return err ? err : slot_erase_trailer(pair, pair->secondary);
+    if (!err) {
+        err = spare_count(swap, &spares);
+    }
+    return err || spares > 0 ? err : slot_erase_trailer(pair, pair->secondary);
 }
 
 static const struct swap_plan offset_plan = {

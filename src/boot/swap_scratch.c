@@ -275,7 +275,9 @@ static int move_trailer(const struct swap *swap)
     records[0] = 1;
     records[stride] = 2;
     if (!err) {
+        /* What refuses them is no reason to stop half-way: the third record is all that counts. */
         err = dfu_area_write(primary, swap->at.status, records, (size_t)2 * stride);
+        err = err == DFU_ERR_POWER ? err : DFU_OK;
     }
     if (!err && state.image_ok == DFU_FLAG_SET) {
         err = dfu_trailer_write_image_ok(map, primary);
@@ -292,7 +294,8 @@ static int move_trailer(const struct swap *swap)
     return err ? err : dfu_trailer_write_magic(map, primary);
 }
 
-/* The group's sectors of a slot; with the trailer's the latter first. */
+/* The group's sectors of a slot; with the trailer's the latter first. With the secondary's goes what
+ * was noted there of a record that its own unit refused. */
 static int erase_group(const struct swap *swap, const struct dfu_area *area,
                        const struct group *group, bool with_trailer)
 {
@@ -305,6 +308,9 @@ static int erase_group(const struct swap *swap, const struct dfu_area *area,
         if (!err) {
             err = slot_erase_trailer(swap->pair, area);
             end = min_u32(end, sector_start(area, at.status));
+        }
+        if (!err && area == swap->pair->secondary && !group->is_trailer) {
+            err = swap_mark_again(swap, 0);
         }
     }
     if (err || end <= group->off) {

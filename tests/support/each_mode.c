@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "each_mode.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+struct world_spec spec_offset(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SWAP_OFFSET, true);
+
+    spec.areas[WORLD_SEC].size += spec.areas[WORLD_SEC].runs[0].size;
+    spec.areas[WORLD_SEC].runs[0].count++;
+    return spec;
+}
+
+struct world_spec spec_scratch(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
+
+    spec.areas[WORLD_SCR] = spec.areas[WORLD_PRI];
+    spec.areas[WORLD_SCR].size = spec.areas[WORLD_SCR].runs[0].size;
+    spec.areas[WORLD_SCR].runs[0].count = 1;
+    return spec;
+}
+
+uint32_t update_off(const struct device *d)
+{
+    return dfu_slot_upload_offset(&d->world.map, 0);
+}
+
+void put_update(struct device *d, uint8_t major, uint32_t size)
+{
+    struct test_recipe recipe = { .version = { .major = major } };
+
+    put_recipe(d, WORLD_SEC, &recipe, size);
+}
+
+unsigned secondary_holds(struct device *d)
+{
+    unsigned major = holds(d, WORLD_SEC);
+
+    return major ? major : holds_at(d, WORLD_SEC, update_off(d));
+}
+
+bool is_swap(const struct device *d)
+{
+    return d->world.spec.mode != DFU_MODE_OVERWRITE;
+}
+
+struct device *device_of(make_spec *make)
+{
+    struct world_spec spec = make();
+    struct device *d = device_new(&spec);
+
+    put_image(d, WORLD_PRI, OLD, OLD_SIZE);
+    put_update(d, NEW, NEW_SIZE);
+    return d;
+}
+
+void assert_flags(struct device *d, enum world_place place, enum dfu_magic magic,
+                  enum dfu_flag image_ok, enum dfu_flag copy_done)
+{
+    struct dfu_slot_state state = trailer(d, place);
+
+    if (is_swap(d)) { /* overwriting keeps no books */
+        assert_int_equal(state.magic, magic);
+        assert_int_equal(state.image_ok, image_ok);
+        assert_int_equal(state.copy_done, copy_done);
+    }
+}
+
+void assert_nothing_asked(struct device *d)
+{
+    assert_flags(d, WORLD_SEC, DFU_MAGIC_UNSET, DFU_FLAG_UNSET, DFU_FLAG_UNSET);
+}
+
+uint32_t ops_of_next_start(make_spec *make, bool permanent)
+{
+    struct device *d = device_of(make);
+    uint32_t ops;
+
+    request(d, permanent);
+    (void)start(d);
+    ops = d->last.ops;
+    device_free(d);
+    return ops;
+}
+
+void assert_upgraded_for_good(struct device *d)
+{
+    assert_int_equal(start(d), NEW);
+    assert_flags(d, WORLD_PRI, DFU_MAGIC_GOOD, DFU_FLAG_SET, DFU_FLAG_SET);
+    assert_nothing_asked(d);
+    assert_true(!is_swap(d) || secondary_holds(d) == OLD);
+}
