@@ -14,6 +14,8 @@ static int start_library(void)
     if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P)) {
         return 0;
     }
+    /* Only blinding needs random numbers here; a pool of them would take longer to fill. */
+    gcry_control(GCRYCTL_SET_PREFERRED_RNG_TYPE, GCRY_RNG_TYPE_SYSTEM);
     if (!gcry_check_version(GCRYPT_VERSION)) {
         return DFU_ERR_NOTSUP;
     }

@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 
 #include "crypto/ecdsa_gcrypt.h"
+#include "crypto/encoding_openssl.h"
 #include "crypto/kind_openssl.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
@@ -115,55 +116,6 @@ const struct dfu_sig_alg *dfu_openssl_sig_alg(const struct evp_pkey_st *pkey)
     return kind_of_key(pkey);
 }
 
-/* What stands before the point in SubjectPublicKeyInfo (RFC 5480, RFC 8410). */
-#define PREFIX_MAX 26u
-static const struct prefix {
-    const char *type;
-    int bits;
-    uint8_t len, point_len;
-    uint8_t bytes[PREFIX_MAX];
-} prefixes[] = {
-    { "EC", 256, 26, 65, { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-                           0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                           0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00 } },
-    { "EC", 384, 23, 97, { 0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-                           0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00 } },
-    { "ED25519",
-      256,
-      12,
-      32,
-      { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 } },
-    { "X25519",
-      253,
-      12,
-      32,
-      { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00 } },
-};
-
-/* The encoding of a key whose point can be had, without OpenSSL's encoders, which take longer to
- * start than a signature; 0 for others. */
-static int encode_point(const EVP_PKEY *pkey, uint8_t *buf, size_t cap)
-{
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        const struct prefix *p = &prefixes[i];
-        size_t len = 0;
-
-        if (!EVP_PKEY_is_a(pkey, p->type) || EVP_PKEY_get_bits(pkey) != p->bits) {
-            continue;
-        }
-        if (cap < (size_t)p->len + p->point_len) {
-            return DFU_ERR_NOSPACE;
-        }
-        memcpy(buf, p->bytes, p->len);
-        if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, buf + p->len,
-                                            p->point_len, &len) == 1 &&
-            len == p->point_len) {
-            return p->len + p->point_len;
-        }
-    }
-    return 0;
-}
-
 int dfu_openssl_public_key(struct evp_pkey_st *pkey, uint8_t *buf, size_t cap)
 {
     uint8_t *der = NULL;
@@ -178,7 +130,7 @@ int dfu_openssl_public_key(struct evp_pkey_st *pkey, uint8_t *buf, size_t cap)
         EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
                                        OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED);
     }
-    len = encode_point(pkey, buf, cap);
+    len = key_to_public(pkey, buf, cap);
     if (len != 0) {
         ERR_pop_to_mark();
         return len;

@@ -12,6 +12,7 @@
 #include <openssl/param_build.h>
 
 #include "crypto/ecies_openssl.h"
+#include "crypto/encoding_openssl.h"
 #include "dfu/err.h"
 
 /* NULL unless these bytes are exactly one private key. */
@@ -94,15 +95,8 @@ static EVP_PKEY *decode_point(const struct ecies *how, const uint8_t *point)
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, how->point_len),
         OSSL_PARAM_construct_end(),
     };
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, how->type, NULL);
-    EVP_PKEY *pkey = NULL;
 
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
-        EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
-        pkey = NULL;
-    }
-    EVP_PKEY_CTX_free(ctx);
-    return pkey;
+    return key_from_params(how->type, EVP_PKEY_PUBLIC_KEY, params);
 }
 
 /* The tag is checked before anything is unwrapped. */

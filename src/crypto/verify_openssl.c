@@ -9,8 +9,8 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/x509.h>
 
+#include "crypto/encoding_openssl.h"
 #include "crypto/kind_openssl.h"
 #include "dfu/err.h"
 
@@ -28,8 +28,8 @@ static EVP_PKEY *decode_key(const struct dfu_key *key, const struct dfu_sig_alg 
         return NULL;
     }
     pkey = is_rsa ? d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)key->der_len)
-                  : d2i_PUBKEY(NULL, &p, (long)key->der_len);
-    if (pkey && (p != key->der + key->der_len || kind_of_key(pkey) != alg)) {
+                  : key_from_public(key->der, key->der_len);
+    if (pkey && ((is_rsa && p != key->der + key->der_len) || kind_of_key(pkey) != alg)) {
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }

@@ -4,6 +4,7 @@
 
 import csv
 import shlex
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -156,6 +157,21 @@ def test_keys_in_every_form_that_openssl_writes_are_the_same_key(vectors):
     one_sentence(dfu("getpub", "-k", password, env={"DFU_KEY_PASSPHRASE": "wrong horse"}), 2,
                  "passphrase is wrong")
     one_sentence(dfu("getpub", "-k", password), 2, "DFU_KEY_PASSPHRASE")
+
+
+@pytest.mark.parametrize("way", [
+    "pkey -traditional -aes-128-cbc", "pkey -traditional -aes-192-cbc",
+    "pkey -traditional -aes-256-cbc", "pkey -traditional -des-ede3-cbc",
+    "pkey -traditional -camellia-256-cbc", "pkey -traditional -aria-192-cbc",
+    "pkcs8 -topk8 -v2 des3", "pkcs8 -topk8 -v2 camellia-128-cbc", "pkcs8 -topk8 -scrypt",
+    "pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA512", "pkcs8 -topk8 -v1 PBE-SHA1-3DES"])
+def test_keys_are_read_however_openssl_protects_them(vectors, tmp_path, way):
+    key = vectors / "test-only-ecdsa-p256.pem"
+    subprocess.run(["openssl", *way.split(), "-in", key, "-out", tmp_path / "key.pem", "-passout",
+                    "pass:correct horse"], check=True)
+    assert "ENCRYPTED" in (tmp_path / "key.pem").read_text()
+    assert done(dfu("getpub", "-k", tmp_path / "key.pem",
+                    env={"DFU_KEY_PASSPHRASE": "correct horse"})) == done(dfu("getpub", "-k", key))
 
 
 def test_dumpinfo_prints_what_imgtool_printed(vectors, tmp_path):

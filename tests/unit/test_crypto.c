@@ -3,6 +3,7 @@
 /* The OpenSSL backend at its edges; that it agrees with others is shown by the image vectors. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <openssl/x509.h>
 
 #include "crypto/ecdsa_gcrypt.h"
+#include "crypto/encoding_openssl.h"
 #include "dfu/crypto.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
@@ -193,6 +195,87 @@ static void a_key_read_from_a_compressed_point_has_the_usual_encoding(void **sta
     EVP_PKEY_free(pair.pkey);
 }
 
+/* PrivateKeyInfo as OpenSSL writes it. */
+static size_t private_der(EVP_PKEY *pkey, uint8_t *out)
+{
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+    int len = i2d_PKCS8_PRIV_KEY_INFO(info, &out);
+
+    PKCS8_PRIV_KEY_INFO_free(info);
+    assert_true(len > 0);
+    return (size_t)len;
+}
+
+/* What OpenSSL makes of it by its own decoders, all of it being one key. */
+static EVP_PKEY *as_openssl_reads(const uint8_t *der, size_t len, bool is_private)
+{
+    const uint8_t *p = der;
+    PKCS8_PRIV_KEY_INFO *info;
+    EVP_PKEY *pkey;
+
+    if (!is_private) {
+        pkey = d2i_PUBKEY(NULL, &p, (long)len);
+    } else {
+        info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)len);
+        pkey = info ? EVP_PKCS82PKEY(info) : NULL;
+        PKCS8_PRIV_KEY_INFO_free(info);
+    }
+    if (pkey && p != der + len) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+    return pkey;
+}
+
+static void expect_the_same(const uint8_t *der, size_t len, bool is_private)
+{
+    EVP_PKEY *ours = is_private ? key_from_private(der, len) : key_from_public(der, len);
+    EVP_PKEY *theirs = as_openssl_reads(der, len, is_private);
+    uint8_t mine[512], other[512];
+
+    assert_int_equal(ours != NULL, theirs != NULL);
+    if (ours) {
+        assert_int_equal(EVP_PKEY_eq(ours, theirs), 1);
+    }
+    if (ours && is_private) {
+        size_t size = private_der(ours, mine);
+
+        assert_int_equal(private_der(theirs, other), size);
+        assert_memory_equal(mine, other, size);
+    }
+    EVP_PKEY_free(ours);
+    EVP_PKEY_free(theirs);
+}
+
+/* The usual encodings are told by their bytes; each byte that is wrong leads back to OpenSSL. */
+static void a_key_is_what_openssl_reads_whatever_byte_of_it_is_wrong(void **state)
+{
+    static const char *const kinds[][2] = {
+        { "EC", "P-256" }, { "EC", "P-384" }, { "ED25519", "" },
+        { "X25519", "" },  { "EC", "P-224" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(kinds) / sizeof(kinds[0]); i++) {
+        EVP_PKEY *pkey = generate(kinds[i / 2][0], kinds[i / 2][1]);
+        uint8_t der[512] = { 0 }, *p = der;
+        bool is_private = i % 2;
+        size_t len = is_private ? private_der(pkey, der) : (size_t)i2d_PUBKEY(pkey, &p);
+
+        expect_the_same(der, len, is_private);
+        expect_the_same(der, len + 1, is_private);
+        expect_the_same(der, len - 1, is_private);
+        expect_the_same(der, 0, is_private);
+        for (size_t at = 0; at < len; at++) {
+            der[at] ^= 1;
+            expect_the_same(der, len, is_private);
+            der[at] ^= 1;
+        }
+        EVP_PKEY_free(pkey);
+    }
+    ERR_clear_error();
+}
+
 static void ecdsa_signatures_are_strict_der_then_zeros(void **state)
 {
     uint8_t digest[32] = { 9 }, sig[DFU_SIGNATURE_MAX] = { 0 };
@@ -369,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_key_of_another_kind_is_no_key),
         cmocka_unit_test(other_curves_and_sizes_are_not_taken_for_ours),
         cmocka_unit_test(a_key_read_from_a_compressed_point_has_the_usual_encoding),
+        cmocka_unit_test(a_key_is_what_openssl_reads_whatever_byte_of_it_is_wrong),
         cmocka_unit_test(ecdsa_signatures_are_strict_der_then_zeros),
         cmocka_unit_test(ecdsa_signatures_are_read_to_their_end_only),
         cmocka_unit_test(a_key_with_a_byte_behind_it_is_no_key),

@@ -17,6 +17,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include "crypto/encoding_openssl.h"
 #include "dfu/openssl.h"
 #include "token.h"
 
@@ -75,20 +76,12 @@ static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM 
     return 1;
 }
 
-static EVP_PKEY *decode_der(const char *name, const uint8_t *der, long len)
+static EVP_PKEY *decode_der(const char *name, const uint8_t *der, size_t len)
 {
-    PKCS8_PRIV_KEY_INFO *info = NULL;
-    EVP_PKEY *pkey = NULL;
-
     if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
-        return d2i_PUBKEY(NULL, &der, len);
+        return key_from_public(der, len);
     }
-    if (strcmp(name, PEM_STRING_PKCS8INF) == 0) {
-        info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, len);
-        pkey = info ? EVP_PKCS82PKEY(info) : NULL;
-        PKCS8_PRIV_KEY_INFO_free(info);
-    }
-    return pkey;
+    return strcmp(name, PEM_STRING_PKCS8INF) == 0 ? key_from_private(der, len) : NULL;
 }
 
 /* The two forms that keygen and getpub write, on the short way: setting OpenSSL up to decode
@@ -102,7 +95,7 @@ static EVP_PKEY *decode_usual(const uint8_t *data, size_t len)
     long der_len = 0;
 
     if (bio && PEM_read_bio(bio, &name, &header, &der, &der_len) == 1) {
-        pkey = decode_der(name, der, der_len);
+        pkey = decode_der(name, der, (size_t)der_len);
         OPENSSL_clear_free(der, (size_t)der_len);
     }
     OPENSSL_free(name);
@@ -112,11 +105,27 @@ static EVP_PKEY *decode_usual(const uint8_t *data, size_t len)
     return pkey;
 }
 
+/* The names that "DEK-Info" may have in the older form of protected keys (RFC 1421). */
+static void learn_ciphers(void)
+{
+    static const EVP_CIPHER *(*const ciphers[])(void) = {
+        EVP_aes_128_cbc,      EVP_aes_192_cbc,      EVP_aes_256_cbc,      EVP_des_ede3_cbc,
+        EVP_camellia_128_cbc, EVP_camellia_192_cbc, EVP_camellia_256_cbc, EVP_aria_128_cbc,
+        EVP_aria_192_cbc,     EVP_aria_256_cbc,
+    };
+
+    for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
+        (void)EVP_add_cipher(ciphers[i]());
+    }
+}
+
 static EVP_PKEY *decode_any(const uint8_t *data, size_t len, struct passphrase *passphrase)
 {
     EVP_PKEY *pkey = NULL;
-    OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "PEM", NULL, NULL, 0, NULL, NULL);
+    OSSL_DECODER_CTX *ctx;
 
+    learn_ciphers();
+    ctx = OSSL_DECODER_CTX_new_for_pkey(&pkey, "PEM", NULL, NULL, 0, NULL, NULL);
     if (ctx && OSSL_DECODER_CTX_set_passphrase_cb(ctx, give_passphrase, passphrase) == 1) {
         (void)OSSL_DECODER_from_data(ctx, &data, &len);
     }
