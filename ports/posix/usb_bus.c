@@ -3,7 +3,6 @@
 #include "usb_bus.h"
 
 #include <errno.h>
-#include <libusb.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +14,7 @@
 
 #include "dfu/err.h"
 #include "dfu/usbip.h"
+#include "usb_library.h"
 
 #define TIMEOUT_MS       5000
 #define CONFIG_MAX       4096u
@@ -147,7 +147,7 @@ int dfu_usb_bus_control(struct dfu_usb_bus *bus, const struct dfu_usb_setup *set
     if (!bus->handle) {
         return DFU_ERR_IO;
     }
-    result = libusb_control_transfer(bus->handle, setup->type, setup->request, setup->value,
+    result = libusb.control_transfer(bus->handle, setup->type, setup->request, setup->value,
                                      setup->index, data, setup->length, TIMEOUT_MS);
     if (result < 0) {
         return result == LIBUSB_ERROR_PIPE ? DFU_ERR_STATE : DFU_ERR_IO;
@@ -211,7 +211,7 @@ static bool may_do_dfu(struct libusb_device *device)
     struct libusb_config_descriptor *config = NULL;
     bool found = false;
 
-    if (libusb_get_config_descriptor(device, 0, &config)) {
+    if (libusb.get_config_descriptor(device, 0, &config)) {
         return false;
     }
     for (int i = 0; i < config->bNumInterfaces; i++) {
@@ -220,14 +220,14 @@ static bool may_do_dfu(struct libusb_device *device)
         found = found || (config->interface[i].num_altsetting > 0 && alt->bInterfaceClass == 0xfe &&
                           alt->bInterfaceSubClass == 1);
     }
-    libusb_free_config_descriptor(config);
+    libusb.free_config_descriptor(config);
     return found;
 }
 
 static int scan_libusb(struct dfu_usb_bus *bus)
 {
     struct libusb_device **list = NULL;
-    ssize_t count = libusb_get_device_list(bus->context, &list);
+    ssize_t count = libusb.get_device_list(bus->context, &list);
     int err = DFU_OK;
 
     for (ssize_t i = 0; i < count && bus->count < DFU_USB_BUS_DEVICES_MAX; i++) {
@@ -237,25 +237,25 @@ static int scan_libusb(struct dfu_usb_bus *bus)
         if (!may_do_dfu(list[i])) {
             continue;
         }
-        open_err = libusb_open(list[i], &bus->handle);
+        open_err = libusb.open(list[i], &bus->handle);
         if (open_err) {
             bus->handle = NULL;
             snprintf(bus->why, sizeof bus->why,
                      "cannot open a USB device that can do DFU: %s; it may take root or a udev "
                      "rule",
-                     libusb_error_name(open_err));
+                     libusb.error_name(open_err));
             err = DFU_ERR_PERM;
             continue;
         }
         if (describe(bus, found)) {
-            found->device = libusb_ref_device(list[i]);
+            found->device = libusb.ref_device(list[i]);
             bus->count++;
         }
-        libusb_close(bus->handle);
+        libusb.close(bus->handle);
         bus->handle = NULL;
     }
     if (count >= 0) {
-        libusb_free_device_list(list, 1);
+        libusb.free_device_list(list, 1);
     }
     return bus->count > 0 ? DFU_OK : err;
 }
@@ -264,7 +264,7 @@ static void forget_found(struct dfu_usb_bus *bus)
 {
     for (size_t i = 0; i < bus->count; i++) {
         if (bus->found[i].device) {
-            libusb_unref_device(bus->found[i].device);
+            libusb.unref_device(bus->found[i].device);
         }
     }
     memset(bus->found, 0, sizeof bus->found);
@@ -297,14 +297,14 @@ int dfu_usb_bus_claim(struct dfu_usb_bus *bus, const struct dfu_usb_found *found
     if (bus->is_usbip) {
         return bus->fd >= 0 ? DFU_OK : DFU_ERR_IO;
     }
-    err = libusb_open(found->device, &bus->handle);
+    err = libusb.open(found->device, &bus->handle);
     if (!err) {
         bus->claimed = found->function.interface;
-        err = libusb_claim_interface(bus->handle, bus->claimed);
+        err = libusb.claim_interface(bus->handle, bus->claimed);
     }
     if (err) {
         snprintf(bus->why, sizeof bus->why, "cannot claim the DFU interface: %s",
-                 libusb_error_name(err));
+                 libusb.error_name(err));
         return DFU_ERR_PERM;
     }
     return DFU_OK;
@@ -314,8 +314,8 @@ void dfu_usb_bus_release(struct dfu_usb_bus *bus)
 {
     hang_up(bus);
     if (bus->handle) {
-        libusb_release_interface(bus->handle, bus->claimed);
-        libusb_close(bus->handle);
+        libusb.release_interface(bus->handle, bus->claimed);
+        libusb.close(bus->handle);
         bus->handle = NULL;
     }
 }
@@ -327,7 +327,7 @@ void dfu_usb_bus_reset(struct dfu_usb_bus *bus)
     if (bus->is_usbip) { /* it has no reset; this is what a kernel asks for after one */
         get_descriptor(bus, DFU_USB_DT_DEVICE, 0, about, sizeof about);
     } else if (bus->handle) {
-        libusb_reset_device(bus->handle);
+        libusb.reset_device(bus->handle);
     }
 }
 
@@ -369,13 +369,19 @@ int dfu_usb_bus_open(struct dfu_usb_bus *bus, const char *where)
                  where);
         return DFU_ERR_INVAL;
     }
-    err = libusb_init(&bus->context);
+    if (usb_library_load()) {
+        snprintf(bus->why, sizeof bus->why,
+                 "this machine's USB needs libusb-1.0.so.0, which cannot be loaded; install the "
+                 "package libusb-1.0-0, or give -d usbip:HOST[:PORT]");
+        return DFU_ERR_NOTSUP;
+    }
+    err = libusb.init(&bus->context);
     if (err) {
         bus->context = NULL;
         snprintf(bus->why, sizeof bus->why,
                  "this machine's USB is not accessible: %s; over USB/IP, give -d "
                  "usbip:HOST[:PORT]",
-                 libusb_error_name(err));
+                 libusb.error_name(err));
         return DFU_ERR_IO;
     }
     return DFU_OK;
@@ -386,7 +392,7 @@ void dfu_usb_bus_close(struct dfu_usb_bus *bus)
     dfu_usb_bus_release(bus);
     forget_found(bus);
     if (bus->context) {
-        libusb_exit(bus->context);
+        libusb.exit(bus->context);
         bus->context = NULL;
     }
 }

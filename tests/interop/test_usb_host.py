@@ -134,6 +134,17 @@ def test_no_server_and_no_target():
     assert done.returncode == 2 and "no USB target" in done.stderr
 
 
+def test_without_libusb_only_this_machines_usb_is_missing(tmp_path):
+    """A file in its place that is no library: it is loaded when it is needed, and not before."""
+    (tmp_path / "libusb-1.0.so.0").write_text("no library")
+    environment = dict(os.environ, LD_LIBRARY_PATH=str(tmp_path))
+    assert run(DFU, "version", env=environment).returncode == 0
+    done = run(DFU, "-d", "usbip:127.0.0.1:1", "usb", "list", env=environment)
+    assert done.returncode == 3 and "Connection refused" in done.stderr
+    done = run(DFU, "usb", "list", env=environment)
+    assert done.returncode == 3 and "install the package libusb-1.0-0" in done.stderr
+
+
 def test_a_device_that_vanishes_is_lost(tmp_path, images):
     device = UsbDevice(tmp_path)
     device.begin("--init", images["v1"])
