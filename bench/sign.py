@@ -13,7 +13,7 @@ from pathlib import Path
 
 KEY_TYPES = ["ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072"]
 SIZES = [4, 256, 1024]  # KiB
-ROUNDS = 5
+ROUNDS = 9
 
 
 def tools():
@@ -44,11 +44,12 @@ def peak_kib(command, folder):
 
 def best(commands, folder):
     """Seconds by the clock and of the processor, and peak KiB of each command, the best of some
-    rounds; they take turns, so that a busy machine is equally unfair to all."""
+    rounds; they take turns, and turns at being first, so that a busy machine is equally unfair to
+    all."""
     times = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, command in commands.items():
-            times[name].append(seconds(command))
+    for number in range(ROUNDS):
+        for name in sorted(commands, reverse=number % 2 == 1):
+            times[name].append(seconds(commands[name]))
     return {name: (*map(min, zip(*times[name])), peak_kib(command, folder))
             for name, command in commands.items()}
 

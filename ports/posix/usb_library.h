@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* usb_library.h - libusb, loaded by who opens this machine's USB: it, libudev and what they need
- * would be a tenth of every start of a program that signs. */
+/* usb_library.h - libusb, loaded (library.h) by who opens this machine's USB. */
 #ifndef DFU_POSIX_USB_LIBRARY_H
 #define DFU_POSIX_USB_LIBRARY_H
 

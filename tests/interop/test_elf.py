@@ -223,3 +223,15 @@ def test_no_damage_to_an_elf_file_does_harm(tmp_path, machine):
         else:
             image.unlink()
     assert 20 < refused < 150
+
+
+def test_without_libelf_only_linked_programs_are_missing(tmp_path):
+    """A file in its place that is no library: it is loaded when an ELF file is met, and not before."""
+    (tmp_path / "libelf.so.1").write_text("no library")
+    (tmp_path / "app.bin").write_bytes(b"binary")
+    (tmp_path / "app.elf").write_bytes(b"\x7fELF and so on")
+    env = {"LD_LIBRARY_PATH": str(tmp_path)}
+    done(dfu("sign", *BASE, tmp_path / "app.bin", tmp_path / "out.bin", env=env))
+    one_sentence(dfu("sign", *BASE, tmp_path / "app.elf", tmp_path / "none.bin", env=env), 2,
+                 "libelf.so.1", "install the package libelf1")
+    assert not (tmp_path / "none.bin").exists()

@@ -35,7 +35,17 @@ static int fail_read(struct cli *cli, const char *path, int error)
     return cli_fail(cli, CLI_INPUT, "cannot read %s: %s%s", path, strerror(error), advice(error));
 }
 
-/* Reads on to the end, growing as it goes: pipes have no size. */
+/* Room for all of a file and the zero behind it, where its size is known and makes sense. */
+static size_t first_room(int fd, size_t limit)
+{
+    struct stat file;
+    bool is_known = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size > 0 &&
+                    (uint64_t)file.st_size <= limit;
+
+    return is_known ? (size_t)file.st_size + 2 : 65536;
+}
+
+/* Reads on to the end, growing as it goes: pipes have no size, and files may get longer. */
 static int read_all(struct cli *cli, const char *path, int fd, size_t limit, uint8_t **data,
                     size_t *len)
 {
@@ -46,7 +56,7 @@ static int read_all(struct cli *cli, const char *path, int fd, size_t limit, uin
         ssize_t got;
 
         if (used + 1 >= cap) {
-            size_t more = cap ? cap * 2 : 65536;
+            size_t more = cap ? cap * 2 : first_room(fd, limit);
             uint8_t *grown = realloc(buf, more);
 
             if (!grown) {

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gelf.h>
-
 #include "base/bytes.h"
+#include "elf_library.h"
 
 #define PIECES_MAX  4096u
 #define ADDRESS_END 0x100000000u
@@ -62,11 +61,11 @@ static uint64_t load_address(const struct program *p, const GElf_Shdr *section)
 {
     size_t count = 0;
 
-    (void)elf_getphdrnum(p->elf, &count);
+    (void)libelf.elf_getphdrnum(p->elf, &count);
     for (size_t i = 0; i < count && i < PIECES_MAX; i++) {
         GElf_Phdr s;
 
-        if (gelf_getphdr(p->elf, (int)i, &s) && s.p_type == PT_LOAD &&
+        if (libelf.gelf_getphdr(p->elf, (int)i, &s) && s.p_type == PT_LOAD &&
             section->sh_offset >= s.p_offset && section->sh_offset - s.p_offset <= s.p_filesz &&
             section->sh_size <= s.p_filesz - (section->sh_offset - s.p_offset)) {
             return s.p_paddr + (section->sh_offset - s.p_offset);
@@ -81,10 +80,10 @@ static int take_sections(struct program *p)
     Elf_Scn *scn = NULL;
     int exit_code = CLI_DONE;
 
-    while (!exit_code && (scn = elf_nextscn(p->elf, scn)) != NULL) {
+    while (!exit_code && (scn = libelf.elf_nextscn(p->elf, scn)) != NULL) {
         GElf_Shdr s;
 
-        if (!gelf_getshdr(scn, &s)) {
+        if (!libelf.gelf_getshdr(scn, &s)) {
             return fail_damaged(p, "its sections cannot be read");
         }
         if ((s.sh_flags & SHF_ALLOC) != 0 && s.sh_type != SHT_NOBITS && s.sh_size > 0) {
@@ -100,11 +99,11 @@ static int take_segments(struct program *p)
     size_t count = 0;
     int exit_code = CLI_DONE;
 
-    (void)elf_getphdrnum(p->elf, &count);
+    (void)libelf.elf_getphdrnum(p->elf, &count);
     for (size_t i = 0; i < count && !exit_code; i++) {
         GElf_Phdr s;
 
-        if (!gelf_getphdr(p->elf, (int)i, &s)) {
+        if (!libelf.gelf_getphdr(p->elf, (int)i, &s)) {
             return fail_damaged(p, "its segments cannot be read");
         }
         if (s.p_type == PT_LOAD && s.p_filesz > 0) {
@@ -120,14 +119,14 @@ static int take_pieces(struct program *p)
     size_t sections = 0;
     int exit_code;
 
-    if (!p->elf || elf_kind(p->elf) != ELF_K_ELF || !gelf_getehdr(p->elf, &head)) {
+    if (!p->elf || libelf.elf_kind(p->elf) != ELF_K_ELF || !libelf.gelf_getehdr(p->elf, &head)) {
         return fail_damaged(p, "its header cannot be read");
     }
     if (head.e_type != ET_EXEC && head.e_type != ET_DYN) {
         return cli_fail(p->cli, CLI_INPUT,
                         "%s is an ELF file, but no linked program; link it first", p->path);
     }
-    (void)elf_getshdrnum(p->elf, &sections);
+    (void)libelf.elf_getshdrnum(p->elf, &sections);
     exit_code = sections > 0 ? take_sections(p) : take_segments(p);
     if (!exit_code && p->count == 0) {
         exit_code =
@@ -205,16 +204,22 @@ int elffile_flatten(struct cli *cli, const char *path, uint8_t fill, size_t limi
     size_t out_len = 0;
     int exit_code;
 
-    if (elf_version(EV_CURRENT) == EV_NONE) {
+    if (elf_library_load()) {
+        return cli_fail(cli, CLI_USAGE,
+                        "%s is a linked program, and libelf.so.1, which reads those, cannot be "
+                        "loaded; install the package libelf1, or give the binary",
+                        path);
+    }
+    if (libelf.elf_version(EV_CURRENT) == EV_NONE) {
         return cli_fail(cli, CLI_INTERNAL, "libelf does not know this version of ELF");
     }
     p.pieces = calloc(PIECES_MAX, sizeof(p.pieces[0]));
     if (!p.pieces) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
-    p.elf = elf_memory((char *)*data, *len);
+    p.elf = libelf.elf_memory((char *)*data, *len);
     exit_code = flatten(&p, fill, limit, &out, &out_len, base);
-    elf_end(p.elf);
+    libelf.elf_end(p.elf);
     free(p.pieces);
     if (!exit_code) {
         free(*data);

@@ -12,8 +12,7 @@
 
 #define TOKEN_LABEL_SIZE 32u
 
-/* p11-kit is loaded with the first URI: it and what it needs would be half a megabyte in every run.
- * p11.uri_new is its p11_kit_uri_new, and so on. */
+/* p11-kit is loaded (library.h) with the first URI. p11.uri_new is its p11_kit_uri_new, and so on. */
 #define P11_CALLS(X)                \
     X(message)                      \
     X(module_finalize)              \
