@@ -35,6 +35,7 @@ enum dfu_cbor_type {
     DFU_CBOR_UINT,   /* uint32_t */
     DFU_CBOR_UINT64, /* uint64_t */
     DFU_CBOR_INT,    /* int32_t */
+    DFU_CBOR_INT64,  /* int64_t */
     DFU_CBOR_BOOL,   /* bool */
     DFU_CBOR_FLAG,   /* bool, from a boolean or an unsigned: what old tools send for "force" */
     DFU_CBOR_BYTES,  /* struct dfu_cbor_span: the content */

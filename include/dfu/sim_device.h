@@ -37,9 +37,11 @@
 #include "dfu/slots.h"
 #include "dfu/lock.h"
 #include "dfu/smp_basic.h"
+#include "dfu/smp_crash.h"
 #include "dfu/smp_fs.h"
 #include "dfu/smp_img.h"
 #include "dfu/smp_lock.h"
+#include "dfu/smp_log.h"
 #include "dfu/smp_os.h"
 #include "dfu/smp_settings.h"
 #include "dfu/smp_shell.h"
@@ -139,7 +141,7 @@ struct dfu_sim_power_cut {
     uint32_t off;                /* from the start of the area, or else of the flash */
 };
 
-#define DFU_SIM_GROUPS_MAX   10u
+#define DFU_SIM_GROUPS_MAX   16u
 #define DFU_SIM_SETTINGS_MAX 32u
 
 /* What the application offers over SMP beside the OS and image groups. */
@@ -156,6 +158,28 @@ struct dfu_sim_groups {
     char line[256], output[1024];
     struct dfu_smp_basic basic;
     const struct dfu_area *erased[2];
+    struct dfu_log logs[1];
+    struct dfu_smp_log log;
+    struct dfu_smp_crash crash;
+};
+
+/* The last lines of the console, but those that the simulator itself says. */
+#define DFU_SIM_LOG_LINES 32u
+
+struct dfu_sim_log {
+    struct dfu_sim_log_line {
+        int64_t us;
+        uint8_t level, module;
+        char text[128];
+    } lines[DFU_SIM_LOG_LINES];
+    uint32_t first_index, next_index; /* of the first line since it was cleared; of the next */
+    uint64_t now_ms;
+};
+
+/* What the last crash left. */
+struct dfu_sim_core {
+    char text[192];
+    uint32_t len; /* 0: there is none */
 };
 
 #define DFU_SIM_CONFIG_CHANNELS 3u
@@ -209,7 +233,11 @@ struct dfu_sim_device {
     enum dfu_sim_reset_cause next_cause;
     int64_t rtc_offset_ms; /* device time minus the caller's clock */
     bool is_rtc_set;
-    uint8_t boot_mode; /* in memory that keeps its content over a reset, not without power */
+    /* in memory that keeps its content over a reset, not without power */
+    uint8_t boot_mode;
+    struct dfu_sim_log log_memory;
+    struct dfu_sim_core core;
+    struct dfu_sim_log *log; /* log_memory */
     struct dfu_recovery recovery;
     struct dfu_recovery_config recovery_config;
     struct dfu_sim_server server;

@@ -273,7 +273,7 @@ struct dfu_smp_binding {
 
 enum dfu_smp_event_id {
     DFU_SMP_EV_CMD_RECV = (1 << 16) | 1,       /* struct dfu_smp_command_event; may refuse */
-    DFU_SMP_EV_CMD_STATUS = (1 << 16) | 2,     /* reserved */
+    DFU_SMP_EV_CMD_STATUS = (1 << 16) | 2,     /* struct dfu_smp_status_event */
     DFU_SMP_EV_CMD_DONE = (1 << 16) | 4,       /* struct dfu_smp_command_event */
     DFU_SMP_EV_OS_RESET = (2 << 16) | 1,       /* struct dfu_smp_reset_event; may refuse */
     DFU_SMP_EV_OS_INFO_CHECK = (2 << 16) | 2,  /* struct dfu_smp_info_check_event; may refuse */
@@ -287,9 +287,12 @@ enum dfu_smp_event_id {
     DFU_SMP_EV_DFU_PENDING = (3 << 16) | 8,
     DFU_SMP_EV_DFU_CONFIRMED = (3 << 16) | 16, /* uint32_t: the image number */
     DFU_SMP_EV_DFU_CHUNK_WRITE_COMPLETE = (3 << 16) | 32,
-    DFU_SMP_EV_FS_ACCESS = (4 << 16) | 1,       /* struct dfu_smp_fs_event; may refuse */
-    DFU_SMP_EV_SETTINGS_ACCESS = (5 << 16) | 1, /* struct dfu_smp_settings_event; may refuse */
-    DFU_SMP_EV_ENUM_DETAILS = (6 << 16) | 1,    /* struct dfu_smp_details_event; may add keys */
+    DFU_SMP_EV_IMG_SLOT_STATE = (3 << 16) | 64,   /* struct dfu_smp_slot_state_event; adds keys */
+    DFU_SMP_EV_SLOT_INFO_IMAGE = (3 << 16) | 128, /* struct dfu_smp_slot_info_event; adds keys */
+    DFU_SMP_EV_SLOT_INFO_SLOT = (3 << 16) | 256,  /* the same */
+    DFU_SMP_EV_FS_ACCESS = (4 << 16) | 1,         /* struct dfu_smp_fs_event; may refuse */
+    DFU_SMP_EV_SETTINGS_ACCESS = (5 << 16) | 1,   /* struct dfu_smp_settings_event; may refuse */
+    DFU_SMP_EV_ENUM_DETAILS = (6 << 16) | 1,      /* struct dfu_smp_details_event; may add keys */
 };
 
 enum dfu_smp_hook_result { DFU_SMP_HOOK_OK = 0, DFU_SMP_HOOK_RC = 1, DFU_SMP_HOOK_ERR = 2 };
@@ -317,6 +320,15 @@ struct dfu_smp_command_event {
     int result; /* CMD_DONE: 0, SMP code, or negative for a group code */
 };
 
+/* An upload of an image, once for each chunk that was taken, before CMD_DONE. */
+enum dfu_smp_status { DFU_SMP_STARTED, DFU_SMP_ONGOING, DFU_SMP_COMPLETE };
+
+struct dfu_smp_status_event {
+    uint16_t group;
+    uint8_t id;
+    enum dfu_smp_status status;
+};
+
 struct dfu_smp_reset_event {
     bool force;
     uint8_t boot_mode;
@@ -324,6 +336,9 @@ struct dfu_smp_reset_event {
 
 /* For handlers: run the hooks of an event. 0, or what the handler must return. */
 int dfu_smp_notify(struct dfu_smp_call *call, uint32_t event, const void *data, size_t size);
+
+/* The same for an event where there is nothing to refuse: whatever hooks return is lost. */
+void dfu_smp_tell(struct dfu_smp_call *call, uint32_t event, const void *data, size_t size);
 
 /* ---- Server ---- */
 

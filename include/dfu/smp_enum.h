@@ -23,7 +23,8 @@ enum dfu_smp_enum_id {
 
 #define DFU_SMP_ENUM_ASKED_MAX 16u /* groups that one details request may name */
 
-/* DFU_SMP_EV_ENUM_DETAILS: a hook may put more keys into the entry. */
+/* DFU_SMP_EV_ENUM_DETAILS: a hook may put more keys into the entry; what
+ * it returns has no meaning. */
 struct dfu_smp_details_event {
     const struct dfu_smp_group *group;
     struct dfu_cbor_encoder *enc;

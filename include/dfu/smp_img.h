@@ -12,6 +12,7 @@
 #define DFU_SMP_IMG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dfu/crypto.h"
@@ -40,6 +41,14 @@ struct dfu_smp_upload {
     struct dfu_flash_img writer;
 };
 
+/* The dump that a crash left, for mynewt's core commands. 0 or an enum dfu_err; size:
+ * DFU_ERR_NOENT if there is none. */
+struct dfu_core_ops {
+    int (*size)(void *ctx, uint32_t *size);
+    int (*read)(void *ctx, uint32_t off, void *buf, size_t len); /* within the size */
+    int (*erase)(void *ctx);
+};
+
 /* The ctx of the binding: fill the first part, zero the rest. */
 struct dfu_smp_img {
     const struct dfu_slot_map *map;
@@ -51,6 +60,8 @@ struct dfu_smp_img {
     const struct dfu_hash_alg *sha256;
     const struct dfu_stream_store *store; /* of upload progress, or NULL: lost with RAM */
     uint32_t store_interval;              /* bytes between two saves; 0: as often as it helps */
+    const struct dfu_core_ops *core;      /* NULL: no core commands, as in Zephyr */
+    void *core_ctx;
     bool erase_progressively;  /* sectors just ahead of the data; else all at the first chunk */
     bool frugal_list;          /* leave out false flags and splitStatus */
     bool refuse_erase_pending; /* a pending slot can be neither erased nor overwritten */
@@ -68,6 +79,25 @@ struct dfu_smp_chunk_event {
     const uint8_t *data; /* NULL where it was not sent but is on the device already */
     uint32_t len;
     bool is_first;
+};
+
+/* DFU_SMP_EV_IMG_SLOT_STATE: behind the keys of each entry of the image list. A hook may put more
+ * keys into it; what it returns has no meaning. */
+struct dfu_smp_slot_state_event {
+    uint8_t image, slot;
+    const struct dfu_image_version *version;
+    const uint8_t *hash;
+    uint8_t hash_len;
+    bool bootable, pending, confirmed, active, permanent;
+    struct dfu_cbor_encoder *enc;
+};
+
+/* DFU_SMP_EV_SLOT_INFO_SLOT and, behind an image's slots, DFU_SMP_EV_SLOT_INFO_IMAGE, where slot
+ * and area mean nothing. The same holds. */
+struct dfu_smp_slot_info_event {
+    uint8_t image, slot;
+    const struct dfu_area *area;
+    struct dfu_cbor_encoder *enc;
 };
 
 /* Forget a running upload and its stored progress: another writer takes over the slot. */

@@ -18,13 +18,6 @@
 #define BOOT_MODE_LOADER 1u   /* of a reset command: the loader, not the application */
 #define PAYLOAD_MAX      256u /* as much of a payload as may be the application's text */
 
-void sim_say(const struct dfu_sim_device *dev, const char *text)
-{
-    if (dev->cfg->line) {
-        dev->cfg->line(dev->cfg->ctx, text);
-    }
-}
-
 /* ---- Power ---- */
 
 static const struct dfu_sim_flash *flash_without_power(const struct dfu_sim_device *dev)
@@ -372,21 +365,29 @@ static void say_greeting(const struct dfu_sim_device *dev)
     sim_say(dev, buf);
 }
 
+void sim_app_crashes(struct dfu_sim_device *dev, const char *cause, bool hangs, uint64_t now_ms)
+{
+    char buf[64];
+    struct text t = text_in(buf, sizeof buf);
+
+    dev->next_cause = DFU_SIM_BY_WATCHDOG;
+    dev->state = DFU_SIM_STUCK;
+    dev->reset_due_ms = now_ms + (hangs ? DFU_SIM_WATCHDOG_MS : DFU_SIM_CRASH_DELAY_MS);
+    sim_core_take(dev, cause);
+    text_add(&t, hangs ? " hangs" : " crashed at ");
+    text_add(&t, hangs ? "" : cause);
+    text_add(&t, hangs ? "" : "; the watchdog resets the device");
+    say_app(dev, buf);
+}
+
 static void start_app(struct dfu_sim_device *dev, uint64_t now_ms)
 {
     read_app(dev);
-    dev->next_cause = DFU_SIM_BY_WATCHDOG;
-    dev->state = DFU_SIM_STUCK;
-    switch (dev->app.start) {
-    case DFU_SIM_START_CRASH:
-        say_app(dev, " crashed at start; the watchdog resets the device");
-        dev->reset_due_ms = now_ms + DFU_SIM_CRASH_DELAY_MS;
+    if (dev->app.start != DFU_SIM_START_RUN) {
+        bool hangs = dev->app.start == DFU_SIM_START_HANG;
+
+        sim_app_crashes(dev, hangs ? "wdog" : "start", hangs, now_ms);
         return;
-    case DFU_SIM_START_HANG:
-        say_app(dev, " hangs");
-        dev->reset_due_ms = now_ms + DFU_SIM_WATCHDOG_MS;
-        return;
-    case DFU_SIM_START_RUN: break;
     }
     dev->state = DFU_SIM_RUNNING;
     say_greeting(dev);
@@ -475,6 +476,7 @@ static bool is_in_a_swap(struct dfu_sim_device *dev)
 static void start(struct dfu_sim_device *dev, enum dfu_sim_reset_cause cause, uint64_t now_ms)
 {
     dev->starts++;
+    dev->log->now_ms = now_ms;
     dev->lock = (struct dfu_lock){ 0 }; /* it lies in RAM */
     dev->reset_cause = cause;
     dev->reset_due_ms = NEVER;
@@ -496,6 +498,7 @@ void dfu_sim_device_init(struct dfu_sim_device *dev, const struct dfu_sim_device
 {
     memset(dev, 0, sizeof *dev);
     dev->cfg = cfg;
+    sim_log_forget(dev);
     dev->state = DFU_SIM_OFF;
     dev->reset_due_ms = NEVER;
 }
@@ -521,6 +524,7 @@ void dfu_sim_device_power_off(struct dfu_sim_device *dev)
     dev->reset_due_ms = NEVER;
     dev->is_rtc_set = false;
     dev->boot_mode = 0;
+    sim_log_forget(dev);
 }
 
 void dfu_sim_device_reset(struct dfu_sim_device *dev, uint64_t now_ms)
@@ -539,6 +543,7 @@ void dfu_sim_device_go_on(struct dfu_sim_device *dev, bool has_download, uint64_
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                             size_t len, uint64_t now_ms)
 {
+    dev->log->now_ms = now_ms;
     if (dev->state == DFU_SIM_RUNNING) {
         sim_server_receive(dev, link, packet, len, now_ms);
     } else if (dev->state == DFU_SIM_RECOVERING) {
@@ -566,6 +571,7 @@ static void follow_recovery(struct dfu_sim_device *dev, uint64_t now_ms)
 
 void dfu_sim_device_poll(struct dfu_sim_device *dev, uint64_t now_ms)
 {
+    dev->log->now_ms = now_ms;
     if (now_ms >= dev->reset_due_ms) {
         start(dev, dev->next_cause, now_ms);
     }

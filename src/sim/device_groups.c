@@ -110,6 +110,8 @@ size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bind
     start_stat(dev, g);
     start_settings(dev, g);
     start_basic(dev, g);
+    sim_log_start(dev, g);
+    sim_crash_start(dev, g);
     g->shell = (struct dfu_smp_shell){ .commands = commands,
                                        .command_count = sizeof commands / sizeof commands[0],
                                        .ctx = dev,
@@ -119,6 +121,8 @@ size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bind
                                        .output_cap = sizeof g->output };
     bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_stat, &g->stat };
     bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_settings, &g->settings };
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_log, &g->log };
+    bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_crash, &g->crash };
     if (dev->cfg->fs) {
         g->fs.ops = dev->cfg->fs;
         g->fs.ctx = dev->cfg->fs_ctx;

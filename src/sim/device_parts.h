@@ -28,6 +28,15 @@ void sim_config_start(struct dfu_sim_device *dev);
 void sim_config_poll(struct dfu_sim_device *dev, uint64_t now_ms);
 uint64_t sim_config_due_ms(const struct dfu_sim_device *dev);
 
+/* ---- Console, its log, what a crash leaves: device_log.c ---- */
+
+extern const struct dfu_core_ops sim_core_ops; /* over dev->core */
+
+void sim_log_forget(struct dfu_sim_device *dev);
+void sim_log_start(struct dfu_sim_device *dev, struct dfu_sim_groups *g);
+void sim_crash_start(struct dfu_sim_device *dev, struct dfu_sim_groups *g);
+void sim_core_take(struct dfu_sim_device *dev, const char *cause);
+
 /* ---- Serial recovery: device_recovery.c ---- */
 
 /* True: the device is in it now. */
@@ -37,9 +46,12 @@ bool sim_recovery_after_boot(struct dfu_sim_device *dev, bool has_image, uint64_
 void sim_recovery_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                           size_t len, uint64_t now_ms);
 
-/* ---- Both ask of device.c ---- */
-
 void sim_say(const struct dfu_sim_device *dev, const char *text);
+
+/* ---- All ask of device.c ---- */
+
+/* The application does nothing more; the watchdog resets the device, at once or when it bites. */
+void sim_app_crashes(struct dfu_sim_device *dev, const char *cause, bool hangs, uint64_t now_ms);
 
 /* No flash has lost its power. */
 bool sim_has_power(const struct dfu_sim_device *dev);

@@ -208,6 +208,8 @@ void sim_server_start(struct dfu_sim_device *dev)
         s->img.store = &s->store;
         s->img.store_interval = STORE_INTERVAL;
     }
+    s->img.core = &sim_core_ops;
+    s->img.core_ctx = &dev->core;
     s->img.erase_progressively = true;
     s->img.confirm_other_images = true; /* its application speaks for all */
     s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };

@@ -34,6 +34,7 @@ static size_t take(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out
     case DFU_CBOR_UINT: ok = zcbor_uint32_decode(&state, out); break;
     case DFU_CBOR_UINT64: ok = zcbor_uint64_decode(&state, out); break;
     case DFU_CBOR_INT: ok = zcbor_int32_decode(&state, out); break;
+    case DFU_CBOR_INT64: ok = zcbor_int64_decode(&state, out); break;
     case DFU_CBOR_BOOL: ok = zcbor_bool_decode(&state, out); break;
     case DFU_CBOR_BYTES: ok = zcbor_bstr_decode(&state, out); break;
     case DFU_CBOR_TEXT: ok = zcbor_tstr_decode(&state, out); break;
@@ -224,6 +225,7 @@ static bool decode_as(struct dfu_cbor_span item, enum dfu_cbor_type type, void *
     case DFU_CBOR_UINT:
     case DFU_CBOR_UINT64:
     case DFU_CBOR_INT:
+    case DFU_CBOR_INT64:
     case DFU_CBOR_BOOL: return take(item, type, out) > 0;
     case DFU_CBOR_FLAG: return decode_flag(item, out);
     case DFU_CBOR_BYTES:

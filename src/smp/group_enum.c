@@ -90,10 +90,9 @@ static int decode_asked(struct dfu_smp_call *call, struct asked *asked)
     return more ? DFU_SMP_EINVAL : 0;
 }
 
-static int put_details(struct dfu_smp_call *call, const struct dfu_smp_group *group)
+static void put_details(struct dfu_smp_call *call, const struct dfu_smp_group *group)
 {
     struct dfu_smp_details_event event = { group, call->enc };
-    int err;
 
     dfu_cbor_begin_map(call->enc);
     dfu_cbor_pair_uint(call->enc, "group", group->id);
@@ -101,9 +100,8 @@ static int put_details(struct dfu_smp_call *call, const struct dfu_smp_group *gr
         dfu_cbor_pair_text(call->enc, "name", group->name);
     }
     dfu_cbor_pair_uint(call->enc, "handlers", group->command_count);
-    err = dfu_smp_notify(call, DFU_SMP_EV_ENUM_DETAILS, &event, sizeof(event));
+    dfu_smp_tell(call, DFU_SMP_EV_ENUM_DETAILS, &event, sizeof(event));
     dfu_cbor_end(call->enc);
-    return err;
 }
 
 static int details(struct dfu_smp_call *call)
@@ -116,7 +114,9 @@ static int details(struct dfu_smp_call *call)
     for (size_t i = 0; !err && i < call->server->binding_count; i++) {
         const struct dfu_smp_group *group = call->server->bindings[i].group;
 
-        err = is_asked(&asked, group->id) ? put_details(call, group) : 0;
+        if (is_asked(&asked, group->id)) {
+            put_details(call, group);
+        }
     }
     dfu_cbor_end(call->enc);
     return err ? err : sized(call);

@@ -42,10 +42,12 @@ int img_erase(struct dfu_smp_call *call)
 
 /* ---- Slot info ---- */
 
-static void put_slot(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc,
-                     struct img_slot at)
+static void put_slot(struct dfu_smp_call *call, struct img_slot at)
 {
+    const struct dfu_smp_img *img = call->ctx;
+    struct dfu_cbor_encoder *enc = call->enc;
     const struct dfu_area *area = img_area(img, at);
+    struct dfu_smp_slot_info_event event = { at.image, at.slot, area, enc };
 
     if (!area) {
         return;
@@ -56,6 +58,7 @@ static void put_slot(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc
     if (!img_is_active(img, at)) {
         dfu_cbor_pair_uint(enc, "upload_image_id", at.image);
     }
+    dfu_smp_tell(call, DFU_SMP_EV_SLOT_INFO_SLOT, &event, sizeof event);
     dfu_cbor_end(enc);
 }
 
@@ -67,6 +70,7 @@ int img_slot_info(struct dfu_smp_call *call)
     dfu_cbor_put_text(enc, "images");
     dfu_cbor_begin_array(enc);
     for (uint8_t image = 0; image < img->map->image_count; image++) {
+        struct dfu_smp_slot_info_event event = { .image = image, .enc = enc };
         uint32_t max = dfu_slot_max_image(img->map, image);
 
         dfu_cbor_begin_map(enc);
@@ -74,12 +78,13 @@ int img_slot_info(struct dfu_smp_call *call)
         dfu_cbor_put_text(enc, "slots");
         dfu_cbor_begin_array(enc);
         for (uint8_t slot = 0; slot < IMG_SLOTS; slot++) {
-            put_slot(img, enc, (struct img_slot){ image, slot });
+            put_slot(call, (struct img_slot){ image, slot });
         }
         dfu_cbor_end(enc);
         if (max > 0) {
             dfu_cbor_pair_uint(enc, "max_image_size", max);
         }
+        dfu_smp_tell(call, DFU_SMP_EV_SLOT_INFO_IMAGE, &event, sizeof event);
         dfu_cbor_end(enc);
     }
     dfu_cbor_end(enc);
@@ -91,6 +96,8 @@ int img_slot_info(struct dfu_smp_call *call)
 static const struct dfu_smp_command img_commands[] = {
     [DFU_SMP_IMG_STATE] = { .read = img_state_read, .write = img_state_write },
     [DFU_SMP_IMG_UPLOAD] = { .write = img_upload },
+    [DFU_SMP_IMG_CORE_LIST] = { .read = img_core_list },
+    [DFU_SMP_IMG_CORE_LOAD] = { .read = img_core_load, .write = img_core_erase },
     [DFU_SMP_IMG_ERASE] = { .write = img_erase },
     [DFU_SMP_IMG_SLOT_INFO] = { .read = img_slot_info },
 };

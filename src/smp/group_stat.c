@@ -3,6 +3,7 @@
 #include "dfu/smp_stat.h"
 
 #include "base/text.h"
+#include "smp/rc.h"
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -75,10 +76,7 @@ static int list(struct dfu_smp_call *call)
 {
     const struct dfu_smp_stat *stat = call->ctx;
 
-    /* The field's servers put it here in both versions; strict clients of version 2 refuse it. */
-    if (call->header.version == DFU_SMP_V1 && !call->server->legacy_rc) {
-        dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);
-    }
+    put_rc_of_v1(call);
     dfu_cbor_put_text(call->enc, "stat_list");
     dfu_cbor_begin_array(call->enc);
     for (size_t i = 0; i < stat->set_count; i++) {

@@ -56,5 +56,8 @@ int img_state_write(struct dfu_smp_call *call);
 int img_upload(struct dfu_smp_call *call);
 int img_erase(struct dfu_smp_call *call);
 int img_slot_info(struct dfu_smp_call *call);
+int img_core_list(struct dfu_smp_call *call);
+int img_core_load(struct dfu_smp_call *call);
+int img_core_erase(struct dfu_smp_call *call);
 
 #endif

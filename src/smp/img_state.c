@@ -70,10 +70,22 @@ static void put_flag(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc
     }
 }
 
-static void put_entry(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc,
-                      struct img_slot at, const struct img_info *info)
+static void put_entry(struct dfu_smp_call *call, struct img_slot at, const struct img_info *info)
 {
+    const struct dfu_smp_img *img = call->ctx;
+    struct dfu_cbor_encoder *enc = call->enc;
     struct flags flags = slot_flags(img, at);
+    struct dfu_smp_slot_state_event event = { .image = at.image,
+                                              .slot = at.slot,
+                                              .version = &info->version,
+                                              .hash = info->hash,
+                                              .hash_len = info->hash_len,
+                                              .bootable = info->bootable,
+                                              .pending = flags.pending,
+                                              .confirmed = flags.confirmed,
+                                              .active = flags.active,
+                                              .permanent = flags.permanent,
+                                              .enc = enc };
 
     dfu_cbor_begin_map(enc);
     if (img->map->image_count > 1) {
@@ -87,11 +99,14 @@ static void put_entry(const struct dfu_smp_img *img, struct dfu_cbor_encoder *en
     put_flag(img, enc, "confirmed", flags.confirmed);
     put_flag(img, enc, "active", flags.active);
     put_flag(img, enc, "permanent", flags.permanent);
+    dfu_smp_tell(call, DFU_SMP_EV_IMG_SLOT_STATE, &event, sizeof event);
     dfu_cbor_end(enc);
 }
 
-static int put_list(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc)
+static int put_list(struct dfu_smp_call *call)
 {
+    const struct dfu_smp_img *img = call->ctx;
+    struct dfu_cbor_encoder *enc = call->enc;
     struct img_info info;
 
     dfu_cbor_put_text(enc, "images");
@@ -101,7 +116,7 @@ static int put_list(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc)
             struct img_slot at = { image, slot };
 
             if (img_read(img, at, &info) == 0) {
-                put_entry(img, enc, at, &info);
+                put_entry(call, at, &info);
             }
         }
     }
@@ -114,7 +129,7 @@ static int put_list(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc)
 
 int img_state_read(struct dfu_smp_call *call)
 {
-    return put_list(call->ctx, call->enc);
+    return put_list(call);
 }
 
 /* ---- Test and confirm ---- */
@@ -221,7 +236,7 @@ static int write_mark(struct dfu_smp_call *call, struct img_slot target, bool co
     default: return dfu_smp_fail(call, DFU_SMP_IMG_UNKNOWN);
     }
     if (is_active) {
-        (void)dfu_smp_notify(call, DFU_SMP_EV_DFU_CONFIRMED, &image, sizeof(image));
+        dfu_smp_tell(call, DFU_SMP_EV_DFU_CONFIRMED, &image, sizeof(image));
     }
     return 0;
 }
@@ -267,5 +282,5 @@ int img_state_write(struct dfu_smp_call *call)
     case WRITE_MARK: rc = write_mark(call, target, confirm); break;
     case REFUSE: rc = dfu_smp_fail(call, DFU_SMP_IMG_ALREADY_PENDING); break;
     }
-    return rc ? rc : put_list(img, call->enc);
+    return rc ? rc : put_list(call);
 }

@@ -96,11 +96,25 @@ static int notify(struct dfu_smp_call *call, uint32_t event, const struct reques
     return dfu_smp_notify(call, event, &data, sizeof(data));
 }
 
+static void tell(struct dfu_smp_call *call, uint32_t event, const struct request *rq)
+{
+    struct dfu_smp_chunk_event data = chunk_event(call->ctx, rq);
+
+    dfu_smp_tell(call, event, &data, sizeof(data));
+}
+
+static void tell_status(struct dfu_smp_call *call, enum dfu_smp_status status)
+{
+    struct dfu_smp_status_event event = { call->header.group, call->header.id, status };
+
+    dfu_smp_tell(call, DFU_SMP_EV_CMD_STATUS, &event, sizeof event);
+}
+
 /* End the upload; what flash holds of it stays resumable. result goes to the server. */
 static int stop(struct dfu_smp_call *call, int result)
 {
     forget(call->ctx);
-    (void)dfu_smp_notify(call, DFU_SMP_EV_DFU_STOPPED, NULL, 0);
+    dfu_smp_tell(call, DFU_SMP_EV_DFU_STOPPED, NULL, 0);
     return result;
 }
 
@@ -370,7 +384,8 @@ static int complete(struct dfu_smp_call *call, const struct request *rq)
             drop(img);
         }
     }
-    (void)notify(call, DFU_SMP_EV_DFU_PENDING, rq);
+    tell(call, DFU_SMP_EV_DFU_PENDING, rq);
+    tell_status(call, DFU_SMP_COMPLETE);
     dfu_smp_img_reset_upload(img);
     return 0;
 }
@@ -386,7 +401,8 @@ static int account(struct dfu_smp_call *call, const struct request *rq)
         return complete(call, rq);
     }
     save_progress(img);
-    (void)notify(call, DFU_SMP_EV_DFU_CHUNK_WRITE_COMPLETE, rq);
+    tell(call, DFU_SMP_EV_DFU_CHUNK_WRITE_COMPLETE, rq);
+    tell_status(call, rq->off == 0 ? DFU_SMP_STARTED : DFU_SMP_ONGOING);
     return answer(call, up->off);
 }
 
@@ -456,7 +472,7 @@ static int begin_upload(struct dfu_smp_call *call, const struct request *rq)
     struct dfu_smp_upload *up = &img->upload;
 
     up->is_active = true;
-    (void)notify(call, DFU_SMP_EV_DFU_STARTED, rq);
+    tell(call, DFU_SMP_EV_DFU_STARTED, rq);
     if (holds_file(img, rq)) {
         return complete(call, rq);
     }
@@ -467,6 +483,7 @@ static int begin_upload(struct dfu_smp_call *call, const struct request *rq)
     if (up->off > 0) {
         up->saved = up->off;
         up->is_assembled = true; /* for all that is known */
+        tell_status(call, DFU_SMP_STARTED);
         return answer(call, up->off);
     }
     /* Before flash changes: a record of another upload must not outlive its bytes. */

@@ -72,6 +72,15 @@ int dfu_smp_notify(struct dfu_smp_call *call, uint32_t event, const void *data, 
     return 0;
 }
 
+void dfu_smp_tell(struct dfu_smp_call *call, uint32_t event, const void *data, size_t size)
+{
+    uint16_t group = call->err_group, rc = call->err_rc;
+
+    (void)dfu_smp_notify(call, event, data, size);
+    call->err_group = group;
+    call->err_rc = rc;
+}
+
 static const struct dfu_smp_binding *find_binding(const struct dfu_smp_server *server,
                                                   uint16_t group)
 {
@@ -194,7 +203,7 @@ static void notify_done(struct dfu_smp_call *call, int result)
         .group = call->header.group, .id = call->header.id, .op = call->header.op, .result = result
     };
 
-    (void)dfu_smp_notify(call, DFU_SMP_EV_CMD_DONE, &event, sizeof(event));
+    dfu_smp_tell(call, DFU_SMP_EV_CMD_DONE, &event, sizeof(event));
 }
 
 /* 0, or the SMP code that ends the packet. */

@@ -23,6 +23,7 @@ from smpclient.requests.os_management import TaskStatisticsRead
 from smpclient.requests.zephyr_management import EraseStorage
 from smpclient.transport.udp import SMPUDPTransport
 
+from smp_more import CoreErase, CoreList, CoreLoad, Crash, LogClear, LogList, LogShow
 from virtual_device import Device, make_image, run, DFU
 
 
@@ -64,9 +65,9 @@ async def refused(client, request):
 def test_the_groups_are_enumerated(device):
     async def work(client):
         listed = (await ask(client, ListSupportedGroups())).groups
-        assert listed == (0, 1, 2, 3, 8, 9, 10, 63, 65)
+        assert listed == (0, 1, 2, 3, 4, 5, 8, 9, 10, 63, 65)
         assert (await ask(client, CountSupportedGroups())).count == len(listed)
-        assert (await ask(client, GroupId(index=4))).group == 8
+        assert (await ask(client, GroupId(index=6))).group == 8
         last = await ask(client, GroupId(index=len(listed) - 1))
         assert last.group == 65 and last.end
         assert await refused(client, GroupId(index=len(listed))) == 4
@@ -146,6 +147,34 @@ def test_counters_and_tasks_are_told(device):
         assert first["starts"] == 1 and second["packets"] == first["packets"] + 1
         assert (await ask(client, TaskStatisticsRead())).tasks["main"].tid == 0
     talk(device, work)
+
+
+def test_the_console_is_a_log_and_a_crash_leaves_a_dump(device):
+    async def work(client):
+        assert (await ask(client, LogList())).log_list == ("console",)
+        shown = await ask(client, LogShow(log_name="console"))
+        lines = [entry.msg.decode() for entry in shown.logs[0].entries]
+        assert any("Jumping to the first image slot" in line for line in lines)
+        assert lines[-1].startswith("app: blinky 1.2.3+0 running from slot 0")
+        last = await ask(client, LogShow(log_name="console", ts=-1))
+        assert last.logs[0].entries[-1].index == last.next_index - 1
+        assert (await client.request(CoreList())).rc == 5
+        await ask(client, Crash(t="div0"))
+    talk(device, work)
+    device.wait_for("app: blinky 1.2.3+0 crashed at div0")
+    device.wait_for("app: blinky 1.2.3+0 running", count=2)
+
+    async def after(client):
+        await ask(client, CoreList())
+        loaded = await ask(client, CoreLoad(off=0))
+        assert loaded.len == len(loaded.data)
+        assert b"version=1.2.3+0\ncause=div0\n" in loaded.data
+        await ask(client, CoreErase())
+        assert (await client.request(CoreList())).rc == 5
+        assert "crashed" in str((await ask(client, LogShow())).logs)
+        await ask(client, LogClear())
+        assert not (await ask(client, LogShow())).logs[0].entries
+    talk(device, after)
 
 
 def test_the_storage_is_erased(device):

@@ -49,7 +49,7 @@ static enum dfu_smp_hook_result watch(void *ctx, struct dfu_smp_event *event)
 {
     struct img_world *w = ctx;
 
-    if (event->id >> 16 == 3) {
+    if (event->id >> 16 == 3 && event->id < DFU_SMP_EV_IMG_SLOT_STATE) {
         assert_true(w->event_count < WORLD_EVENTS_MAX);
         w->events[w->event_count++] = event->id;
     }

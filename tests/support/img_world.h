@@ -31,7 +31,7 @@ struct img_world {
     unsigned saves;
 
     struct dfu_smp_hook hook;
-    uint32_t events[WORLD_EVENTS_MAX]; /* of the image group, as they came */
+    uint32_t events[WORLD_EVENTS_MAX]; /* of uploads and confirmations, as they came */
     unsigned event_count;
     uint32_t refused_event; /* answered with rc 11 */
 
