@@ -50,6 +50,10 @@ struct dfu_recovery_config {
     /* Sectors just ahead of the data, the trailer first; else the slot at the first chunk.
      * CONFIG_BOOT_ERASE_PROGRESSIVELY */
     bool erase_progressively;
+    /* What group 63 erases (CONFIG_ENABLE_MGMT_PERUSER, CONFIG_BOOT_MGMT_CUSTOM_STORAGE_ERASE);
+     * 0: that group is not offered. */
+    const struct dfu_area *const *storage;
+    size_t storage_count;
     /* Silence after which the device goes on; 0: never. */
     uint32_t idle_ms;
     uint8_t *buf; /* scratch to verify with, at least 64 bytes */
@@ -75,6 +79,8 @@ enum dfu_recovery_reason {
 struct dfu_recovery_upload {
     bool is_active;
     uint32_t size, off; /* off: bytes taken, what the next chunk has to begin with */
+    const struct dfu_area *area;
+    bool is_marked_encrypted;
     struct dfu_flash_img writer;
 };
 
@@ -87,7 +93,7 @@ struct dfu_recovery {
 
     /* its own */
     struct dfu_smp_server smp;
-    struct dfu_smp_binding bindings[2];
+    struct dfu_smp_binding bindings[3];
     struct dfu_recovery_upload upload;
     bool is_reset_wanted;
     uint64_t heard_ms, window_end_ms, reset_ms;

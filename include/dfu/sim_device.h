@@ -240,6 +240,7 @@ struct dfu_sim_device {
     struct dfu_sim_log *log; /* log_memory */
     struct dfu_recovery recovery;
     struct dfu_recovery_config recovery_config;
+    const struct dfu_area *recovery_storage[2];
     struct dfu_sim_server server;
     uint8_t buf[4096];
 };

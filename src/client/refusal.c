@@ -17,8 +17,9 @@ static const struct refusal_words common[] = {
                             "see dfu image list; a pending or unconfirmed update may be in the "
                             "way" },
     [DFU_SMP_EMSGSIZE] = { "the answer does not fit the device's buffer", "ask for less at once" },
-    [DFU_SMP_ENOTSUP] = { "the device does not support this command",
-                          "its firmware must be built with it" },
+    [DFU_SMP_ENOTSUP] = { "the device does not support this command, or not with this image",
+                          "its firmware must be built with it; an encrypted or compressed image "
+                          "goes to the slot that an update is installed from" },
     [DFU_SMP_ECORRUPT] = { "the request arrived damaged", "check the link and try again" },
     [DFU_SMP_EBUSY] = { "the device is busy", "try again later, or with --force where there is "
                                               "one" },

@@ -72,7 +72,7 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
     if (dfu_image_open(&opened, &reader, 0) != DFU_IMAGE_FINE) {
         return false;
     }
-    policy.body_is_clear = slot == 0; /* there it runs */
+    policy.body_is_clear = recovery_runs_as_it_lies(recovery, area);
     dfu_image_verify(&policy, &reader, dfu_slot_max_image(cfg->map, image), cfg->buf, cfg->buf_len,
                      cfg->feed_watchdog, cfg->ctx, &report);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
@@ -85,6 +85,20 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
     out->area = area;
     out->header = opened.header;
     return true;
+}
+
+bool recovery_is_valid(const struct dfu_recovery *recovery, const struct dfu_area *area)
+{
+    struct entry entry;
+
+    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+        for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
+            if (recovery_area(recovery, image, slot) == area) {
+                return read_entry(recovery, image, slot, &entry);
+            }
+        }
+    }
+    return false;
 }
 
 /* ---- List ---- */

@@ -20,6 +20,12 @@ const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32
  * image is touched. */
 int recovery_erase(const struct dfu_area *area);
 
+/* Whether an image runs from this slot without being moved or loaded anywhere. */
+bool recovery_runs_as_it_lies(const struct dfu_recovery *recovery, const struct dfu_area *area);
+
+/* Whether a whole image that the policy trusts is there. */
+bool recovery_is_valid(const struct dfu_recovery *recovery, const struct dfu_area *area);
+
 int recovery_upload(struct dfu_smp_call *call);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "dfu/smp_basic.h"
 #include "recovery/parts.h"
 
 #define BUF_MIN 64u
@@ -64,12 +65,41 @@ const struct dfu_smp_group dfu_recovery_group_os = {
     .command_count = sizeof(os_commands) / sizeof(os_commands[0]),
 };
 
+/* ---- Basic group ---- */
+
+static int erase_storage(struct dfu_smp_call *call)
+{
+    struct dfu_recovery *recovery = call->ctx;
+    const struct dfu_recovery_config *cfg = recovery->cfg;
+
+    recovery->has_changed = true;
+    for (size_t i = 0; i < cfg->storage_count; i++) {
+        if (dfu_area_erase(cfg->storage[i], 0, cfg->storage[i]->size)) {
+            return DFU_SMP_EUNKNOWN;
+        }
+    }
+    dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);
+    return 0;
+}
+
+static const struct dfu_smp_command basic_commands[] = {
+    [DFU_SMP_BASIC_ERASE_STORAGE] = { .write = erase_storage },
+};
+
+static const struct dfu_smp_group group_basic = {
+    .id = DFU_SMP_GROUP_BASIC,
+    .name = "zephyr basic mgmt",
+    .commands = basic_commands,
+    .command_count = sizeof(basic_commands) / sizeof(basic_commands[0]),
+};
+
 /* ---- Life ---- */
 
 int dfu_recovery_check(const struct dfu_recovery_config *cfg)
 {
     bool is_fine = cfg->map && cfg->buf && cfg->buf_len >= BUF_MIN && cfg->response &&
-                   cfg->response_cap >= DFU_SMP_RESPONSE_MIN;
+                   cfg->response_cap >= DFU_SMP_RESPONSE_MIN &&
+                   (cfg->storage || cfg->storage_count == 0);
 
     return is_fine ? DFU_OK : DFU_ERR_INVAL;
 }
@@ -84,9 +114,10 @@ void dfu_recovery_start(struct dfu_recovery *recovery, const struct dfu_recovery
     recovery->window_end_ms = now_ms + window_ms;
     recovery->bindings[0] = (struct dfu_smp_binding){ &dfu_recovery_group_os, recovery };
     recovery->bindings[1] = (struct dfu_smp_binding){ &dfu_recovery_group_img, recovery };
+    recovery->bindings[2] = (struct dfu_smp_binding){ &group_basic, recovery };
     recovery->smp = (struct dfu_smp_server){
         .bindings = recovery->bindings,
-        .binding_count = sizeof recovery->bindings / sizeof recovery->bindings[0],
+        .binding_count = cfg->storage_count > 0 ? 3 : 2,
         .response = cfg->response,
         .response_cap = cfg->response_cap,
         .buf_size = cfg->buf_size,

@@ -35,6 +35,63 @@ static const struct dfu_area *target(const struct dfu_recovery *recovery, uint32
     return recovery_area(recovery, number / RECOVERY_SLOTS, number % RECOVERY_SLOTS);
 }
 
+/* ---- What would have to be changed before it can run ---- */
+
+#define FLAGS_OFF 16u /* of the header's flags, little endian */
+
+/* A swap or a copy decrypts and decompresses what goes from a secondary to its primary; loading to
+ * RAM decrypts. Nothing else does. */
+bool recovery_runs_as_it_lies(const struct dfu_recovery *recovery, const struct dfu_area *area)
+{
+    const struct dfu_slot_map *map = recovery->cfg->map;
+
+    switch (map->mode) {
+    case DFU_MODE_RAM_LOAD:
+    case DFU_MODE_RAM_LOAD_REVERT:
+    case DFU_MODE_SINGLE_RAM_LOAD: return false;
+    case DFU_MODE_SWAP_SCRATCH:
+    case DFU_MODE_SWAP_MOVE:
+    case DFU_MODE_SWAP_OFFSET:
+    case DFU_MODE_OVERWRITE:
+        for (uint8_t i = 0; i < map->image_count; i++) {
+            if (area == map->images[i].secondary) {
+                return false;
+            }
+        }
+        break;
+    default: break;
+    }
+    return true;
+}
+
+/* Whether a chunk has one of these flags of the header, however small it is. */
+static bool has_flag(const struct chunk *chunk, uint32_t flags)
+{
+    for (uint32_t at = FLAGS_OFF; at < FLAGS_OFF + 2; at++, flags >>= 8) {
+        if (at >= chunk->off && at - chunk->off < chunk->data.len &&
+            (chunk->data.data[at - chunk->off] & flags & 0xffu) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_compressed(const struct chunk *chunk)
+{
+    return has_flag(chunk, DFU_IMAGE_F_COMPRESSED_LZMA1 | DFU_IMAGE_F_COMPRESSED_LZMA2 |
+                               DFU_IMAGE_F_COMPRESSED_ARM_THUMB);
+}
+
+/* An image that says it is encrypted may lie in the clear, as a programmer puts it there, so only
+ * the whole of it tells. MCUboot would decrypt it in place, which a cut makes neither. */
+static bool is_ciphertext(const struct dfu_recovery *recovery)
+{
+    const struct dfu_recovery_upload *upload = &recovery->upload;
+
+    return upload->is_marked_encrypted && recovery_runs_as_it_lies(recovery, upload->area) &&
+           !recovery_is_valid(recovery, upload->area);
+}
+
 static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
 {
     const struct dfu_recovery_config *cfg = recovery->cfg;
@@ -42,12 +99,17 @@ static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
     const struct dfu_area *area = target(recovery, chunk->image);
 
     upload->is_active = false;
+    upload->is_marked_encrypted = false;
     upload->off = 0;
     if (!area || chunk->len == 0 ||
         dfu_flash_img_init(&upload->writer, cfg->map, area, chunk->len, cfg->erase_progressively)) {
         return DFU_SMP_EINVAL;
     }
+    if (is_compressed(chunk) && recovery_runs_as_it_lies(recovery, area)) {
+        return DFU_SMP_ENOTSUP; /* before anything is erased for it */
+    }
     recovery->has_changed = true;
+    upload->area = area;
     if (!cfg->erase_progressively && recovery_erase(area)) {
         return DFU_SMP_EUNKNOWN;
     }
@@ -56,17 +118,25 @@ static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
     return 0;
 }
 
-static int write_chunk(struct dfu_recovery_upload *upload, struct dfu_cbor_span data)
+static int write_chunk(struct dfu_recovery *recovery, const struct chunk *chunk)
 {
+    struct dfu_recovery_upload *upload = &recovery->upload;
+    struct dfu_cbor_span data = chunk->data;
     bool is_last = data.len == upload->size - upload->off;
 
+    if (data.len > upload->size - upload->off) {
+        return DFU_SMP_EINVAL;
+    }
+    upload->is_marked_encrypted =
+        upload->is_marked_encrypted ||
+        has_flag(chunk, DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256);
     if (dfu_flash_img_buffered_write(&upload->writer, data.data, data.len, is_last)) {
         upload->off = 0; /* only a first chunk goes on from there */
         return DFU_SMP_EUNKNOWN;
     }
     upload->off += (uint32_t)data.len;
     upload->is_active = !is_last;
-    return 0;
+    return is_last && is_ciphertext(recovery) ? DFU_SMP_ENOTSUP : 0;
 }
 
 int recovery_upload(struct dfu_smp_call *call)
@@ -80,8 +150,7 @@ int recovery_upload(struct dfu_smp_call *call)
         rc = begin(recovery, &chunk);
     }
     if (!rc && upload->is_active && chunk.off == upload->off) {
-        rc = chunk.data.len > upload->size - upload->off ? DFU_SMP_EINVAL
-                                                         : write_chunk(upload, chunk.data);
+        rc = write_chunk(recovery, &chunk);
     }
     if (rc) {
         return rc;

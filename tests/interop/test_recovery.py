@@ -109,7 +109,7 @@ def test_the_second_image_is_recovered_by_its_number(device, images, tmp_path):
 
 
 def test_an_encrypted_image_goes_where_a_swap_can_decrypt_it(device, tmp_path):
-    """Into slot 1; in slot 0 it would have to lie readable, so there it does not run."""
+    """Into slot 1; slot 0 takes only one whose body is readable."""
     for name, kind in (("sign", "ed25519"), ("device", "x25519")):
         assert run(DFU, "keygen", "-k", tmp_path / f"{name}.pem", "-t", kind).returncode == 0
     public = run(DFU, "getpub", "-k", tmp_path / "device.pem", "-e", "pem", "-o",
@@ -131,9 +131,28 @@ def test_an_encrypted_image_goes_where_a_swap_can_decrypt_it(device, tmp_path):
     device.wait_for("app: old 2.0.0+0 running from slot 0 (not confirmed)")
     dfu(device, "reset", "--recovery")
     device.wait_for(ENTERED, count=2)
-    dfu(device, "image", "upload", "-n", "1", secret)
+    said = dfu(device, "image", "upload", "-n", "1", secret, expect=1)
+    assert "error 8 ENOTSUP" in said and "an encrypted or compressed image goes to" in said
     listed = json.loads(dfu(device, "--json", "image", "list"))["images"]
     assert 0 not in [one["slot"] for one in listed]
+    clear = tmp_path / "clear.bin"
+    signed = run(DFU, "sign", "-k", tmp_path / "sign.pem", "-E", tmp_path / "device-pub.pem",
+                 "--clear", "-v", "3.0.0", "-H", "0x200", "-S", hex(SLOT_SIZE), "--align", "4",
+                 "--pad-header", tmp_path / "plain.payload", clear)
+    assert signed.returncode == 0, signed.stderr
+    dfu(device, "image", "upload", "-n", "1", clear)
+    dfu(device, "reset")
+    device.wait_for("app: old 3.0.0+0 running from slot 0")
+
+
+def test_recovery_speaks_raw_packets_and_erases_the_storage(device, images):
+    device.start("--recovery", "--serial-raw")
+    raw = ("-d", f"serial:{device.link},raw")
+    for words in (("echo", "hello"), ("storage", "erase"), ("image", "upload", images["v1"]),
+                  ("reset",)):
+        done = run(DFU, *raw, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    device.wait_for("app: old 1.0.0+0 running")
 
 
 def test_a_slot_erased_at_once_takes_the_image_as_well(device, images):

@@ -680,6 +680,59 @@ static void an_erase_ends_an_upload(void **state)
     close_world(w);
 }
 
+/* Where it would have to be decompressed or decrypted first, and nobody does. */
+static void what_could_not_run_where_it_lies_is_refused(void **state)
+{
+    struct world *w = open_world(1);
+    uint8_t *at = w->new_image.data;
+
+    (void)state;
+    program(w, slot(w, 0, 0), &w->old_image);
+    at[17] = 0x04; /* LZMA2 */
+    assert_string_equal(chunk(w, 0, 9001, -1, at, 300), "{rc:8}");
+    assert_holds(w, slot(w, 0, 0), &w->old_image); /* nothing was erased for it */
+    at[17] = 0;
+    at[16] = 0x04; /* AES-128, and a hash that is of something else */
+    assert_string_equal(chunk(w, 0, 300, -1, at, 10), "{rc:0,off:10}");
+    assert_string_equal(chunk(w, 10, -1, -1, at + 10, 200), "{rc:0,off:210}");
+    assert_string_equal(chunk(w, 210, -1, -1, at + 210, 90), "{rc:8}");
+    assert_string_equal(ask(w, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_STATE), EMPTY);
+
+    w->cfg.direct_upload = true; /* the way that decrypts and decompresses */
+    at[17] = 0x04;
+    assert_true(upload(w, 2, &w->new_image));
+    w->map.mode = DFU_MODE_DIRECT_XIP; /* nobody moves it there */
+    assert_string_equal(chunk(w, 0, 9001, 2, at, 300), "{rc:8}");
+    w->map.mode = DFU_MODE_RAM_LOAD;
+    assert_string_equal(chunk(w, 0, 9001, 2, at, 300), "{rc:0,off:300}");
+    close_world(w);
+}
+
+/* Settings, a stored upload: what a loader names. Without any there is no such group. */
+static void the_storage_can_be_erased(void **state)
+{
+    struct world *w = open_world(1);
+    const struct dfu_area *areas[] = { slot(w, 0, 1) }; /* any area will do */
+
+    (void)state;
+    program(w, areas[0], &w->new_image);
+    assert_string_equal(ask(w, DFU_SMP_WRITE, DFU_SMP_GROUP_BASIC, 0), "{rc:8}");
+    assert_int_equal(dfu_area_is_erased(areas[0], 0, 4), 0);
+    w->cfg.storage = areas;
+    w->cfg.storage_count = 1;
+    enter(w, DFU_RECOVERY_BY_PIN);
+    assert_string_equal(ask(w, DFU_SMP_WRITE, DFU_SMP_GROUP_BASIC, 0), "{rc:0}");
+    assert_int_equal(dfu_area_is_erased(areas[0], 0, SLOT_SIZE), 1);
+    assert_string_equal(ask(w, DFU_SMP_READ, DFU_SMP_GROUP_BASIC, 0), "{rc:8}");
+    assert_true(w->recovery.has_changed);
+    dfu_sim_flash_cut(&w->nor->flash, DFU_SIM_CUT_BEFORE, w->nor->flash.ops + 1, 0);
+    assert_string_equal(ask(w, DFU_SMP_WRITE, DFU_SMP_GROUP_BASIC, 0), "{rc:1}");
+    dfu_sim_flash_power_on(&w->nor->flash);
+    w->cfg.storage = NULL;
+    assert_int_equal(dfu_recovery_check(&w->cfg), DFU_ERR_INVAL);
+    close_world(w);
+}
+
 static void the_slot_info_tells_where_an_upload_goes(void **state)
 {
     struct world *w = open_world(1);
@@ -884,6 +937,8 @@ int main(void)
         cmocka_unit_test(flash_that_fails_ends_the_upload_with_a_refusal),
         cmocka_unit_test(any_slot_can_be_erased),
         cmocka_unit_test(an_erase_ends_an_upload),
+        cmocka_unit_test(what_could_not_run_where_it_lies_is_refused),
+        cmocka_unit_test(the_storage_can_be_erased),
         cmocka_unit_test(the_slot_info_tells_where_an_upload_goes),
         cmocka_unit_test(the_os_group_answers_as_clients_know_it),
         cmocka_unit_test(what_is_no_request_is_not_answered_and_changes_nothing),
