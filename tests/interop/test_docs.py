@@ -14,6 +14,7 @@ from images import DFU, dfu, done
 
 BUILD = Path(os.environ["DFU_BINARY_DIR"])
 DOCS = BUILD / "docs"
+BOARDS = {path.stem for path in (BUILD / "boards").glob("*.dtb")}
 
 
 def output(*command, **more):
@@ -162,6 +163,14 @@ def test_bash_knows_what_a_value_may_be(tmp_path):
                        {"human"}, set(), {"move"}]
 
 
+def test_bash_knows_the_boards(tmp_path):
+    for name in ("app.bin", "mine.dtb"):
+        (tmp_path / name).touch()
+    offered = bash("dfu sign --board ", "dfu sim -b nrf5", "dfu explain -b mi", "dfu history -b x",
+                   cwd=tmp_path)
+    assert offered == [BOARDS | {"mine.dtb"}, {"nrf52840dk"}, {"microbit", "mine.dtb"}, set()]
+
+
 # zsh ----------------------------------------------------------------------------------------------
 
 # An interactive zsh on a terminal of its own, whose compadd tells what it is given.
@@ -223,6 +232,12 @@ def test_zsh_knows_what_a_value_may_be(tmp_path):
                        {"upload"}, {"human"}]
 
 
+def test_zsh_knows_the_boards(tmp_path):
+    (tmp_path / "mine.dtb").touch()
+    assert zsh(tmp_path, "dfu sign --board ", "dfu sim -b nrf5", "dfu explain -b mi") == [
+        BOARDS | {"mine.dtb"}, {"nrf52840dk"}, {"microbit", "mine.dtb"}]
+
+
 # fish ---------------------------------------------------------------------------------------------
 
 def fish(tmp_path, *lines):
@@ -254,3 +269,10 @@ def test_fish_knows_what_a_value_may_be(tmp_path):
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"--sha=384"},
                        {"serial:", "udp:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"upload"},
                        {"human"}, set()]
+
+
+def test_fish_knows_the_boards(tmp_path):
+    for name in ("app.bin", "mine.dtb"):
+        (tmp_path / name).touch()
+    offered = fish(tmp_path, "dfu sign --board ", "dfu sim -b nrf5", "dfu explain -b mi")
+    assert offered == [BOARDS | {"mine.dtb"}, {"nrf52840dk"}, {"microbit", "mine.dtb"}]

@@ -25,7 +25,7 @@ static const struct cli_option options[] = {
       O_PAD_HEADER },
     { "slot-size", 'S', "N", 1, "bytes of the slot that is uploaded to (required)", NULL,
       O_SLOT_SIZE },
-    { "board", 0, "NAME", 1, "slots and limits of this board, instead of -S, --align and so on",
+    { "board", 0, "BOARD", 1, "slots and limits of this board, instead of -S, --align and so on",
       NULL, O_BOARD },
     { "sectors", 0, "LIST", 1, "sectors of the slots instead: 118x4K, or SLOT0/SLOT1[/SCRATCH]",
       NULL, O_SECTORS },

@@ -28,10 +28,10 @@ static void print_options(FILE *out, const struct cli_command *command)
     fputs("' ;;\n", out);
 }
 
-/* A value as the walker takes it: @file, @text, @target, or the words it may be. */
+/* A value as the walker takes it: @file, @text, @target, @board, or the words it may be. */
 static void print_value(FILE *out, const struct docs_value *value)
 {
-    static const char *const kinds[] = { "@text", "@file", "@target", "" };
+    static const char *const kinds[] = { "@text", "@file", "@target", "@board", "" };
 
     fprintf(out, "'%s", kinds[value->kind]);
     for (size_t i = 0; value->kind == DOCS_CHOICE && value->choices[i]; i++) {
@@ -143,6 +143,9 @@ static const char walker[] =
     "    @text) ;;\n"
     "    @target) compopt -o nospace 2>/dev/null\n"
     "        mapfile -t COMPREPLY < <(compgen -W \"$_dfu_targets\" -- \"$2\") ;;\n"
+    "    @board) compopt -o filenames 2>/dev/null\n"
+    "        mapfile -t COMPREPLY < <(compgen -W \"$_dfu_boards\" -- \"$2\"\n"
+    "            compgen -f -X '!*.dtb' -- \"$2\"; compgen -d -- \"$2\") ;;\n"
     "    *) mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$2\") ;;\n"
     "    esac\n"
     "}\n"
@@ -191,5 +194,7 @@ void docs_bash(FILE *out)
     for (size_t i = 0; docs_targets[i]; i++) {
         fprintf(out, "%s%s", i ? " " : "", docs_targets[i]);
     }
+    fputs("'\n_dfu_boards='", out);
+    docs_print_boards(out);
     fprintf(out, "'\n\n%s", walker);
 }

@@ -14,7 +14,7 @@
 #define DOCS_CHOICE_MAX 32u
 
 /* What may be typed as a value, from the word that the table has for it. */
-enum docs_kind { DOCS_TEXT, DOCS_FILE, DOCS_TARGET, DOCS_CHOICE };
+enum docs_kind { DOCS_TEXT, DOCS_FILE, DOCS_TARGET, DOCS_BOARD, DOCS_CHOICE };
 
 struct docs_value {
     enum docs_kind kind;
@@ -35,6 +35,9 @@ bool docs_is_first_of_group(const struct cli_command *const *command);
 
 /* How devices are named. */
 extern const char *const docs_targets[];
+
+/* The boards of this build, apart by blanks; others are .dtb files. */
+void docs_print_boards(FILE *out);
 
 /* Print text between single quotes, as sh, zsh and fish read it. */
 void docs_quote(FILE *out, const char *text);

@@ -27,6 +27,13 @@ static void print_value(FILE *out, const struct docs_value *value)
             fprintf(out, "%s%s", i ? " " : "", docs_targets[i]);
         }
         break;
+    case DOCS_BOARD:
+        fputs(" -x -a '", out);
+        docs_print_boards(out);
+        fputs("(__fish_complete_path (commandline -ct) | "
+              "string match -r \"^[^\\t]*(?:\\.dtb|/)(?=\\t|\\$)\")",
+              out);
+        break;
     case DOCS_CHOICE:
         fputs(" -x -a '", out);
         for (size_t i = 0; value->choices[i]; i++) {

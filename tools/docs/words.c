@@ -3,6 +3,7 @@
 /* What the words of the tables mean to a shell. */
 #include <string.h>
 
+#include "board.h"
 #include "boot_modes.h"
 #include "docs.h"
 
@@ -12,14 +13,26 @@ static enum docs_kind kind_of(const char *name)
 {
     static const char *const files[] = { "FILE", "INFILE", "OUTFILE", "IMGFILE",
                                          "PEM",  "IMAGE",  "DIR",     "FILE-OR-HASH",
-                                         "KEY",  "LINK",   "BOARD",   NULL };
+                                         "KEY",  "LINK",   NULL };
 
     for (size_t i = 0; files[i]; i++) {
         if (strcmp(name, files[i]) == 0) {
             return DOCS_FILE;
         }
     }
-    return strcmp(name, "TARGET") == 0 ? DOCS_TARGET : DOCS_TEXT;
+    return strcmp(name, "TARGET") == 0  ? DOCS_TARGET
+           : strcmp(name, "BOARD") == 0 ? DOCS_BOARD
+                                        : DOCS_TEXT;
+}
+
+static void print_board(void *ctx, const char *name)
+{
+    fprintf(ctx, "%s ", name);
+}
+
+void docs_print_boards(FILE *out)
+{
+    dfu_board_each(print_board, out);
 }
 
 /* The upgrade modes have a table of their own. */

@@ -27,6 +27,7 @@ static void print_action(FILE *out, const struct docs_value *value)
     case DOCS_TEXT: fputc(' ', out); break;
     case DOCS_FILE: fputs("_files", out); break;
     case DOCS_TARGET: fputs("_dfu_targets", out); break;
+    case DOCS_BOARD: fputs("_dfu_boards", out); break;
     case DOCS_CHOICE:
         for (size_t i = 0; value->choices[i]; i++) {
             fputc(i ? ' ' : '(', out);
@@ -142,7 +143,9 @@ void docs_zsh(FILE *out)
     for (size_t i = 0; docs_targets[i]; i++) {
         fprintf(out, " %s", docs_targets[i]);
     }
-    fputs("\n}\n\n", out);
+    fputs("\n}\n\n_dfu_boards() {\n    _alternative 'boards:board:(", out);
+    docs_print_boards(out);
+    fputs(")' 'files:board file:_path_files -g \"*.dtb(-.) *(-/)\"'\n}\n\n", out);
     print_lists(out);
     fputs("_dfu_command() {\n    case $1 in\n", out);
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
