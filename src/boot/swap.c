@@ -216,7 +216,7 @@ static struct slot_cipher cipher_of(const struct swap *swap, const struct swap_s
 
 /* The first step of a start may have been torn by the last one: cells that read right need not be
  * right, so it is done whatever they read as. A later step was not begun before. */
-int swap_is_done_already(const struct swap *swap, const struct swap_step *step)
+static int is_done_already(const struct swap *swap, const struct swap_step *step)
 {
     return swap->may_be_torn ? 0
                              : skip_is_equal(swap->pair, cipher_of(swap, step), step->dst,
@@ -229,14 +229,14 @@ int swap_copy(const struct swap *swap, const struct swap_step *step)
                              step->src_off, step->len);
 }
 
-static int apply_step(const struct swap *swap, const struct swap_step *step)
+int swap_apply(const struct swap *swap, const struct swap_step *step)
 {
     int err;
 
     if (step->len == 0) {
         return DFU_OK;
     }
-    err = swap_is_done_already(swap, step);
+    err = is_done_already(swap, step);
     if (err != 0) {
         progress_moved(swap->pair, step->dst, step->len, step->len);
         return err < 0 ? err : DFU_OK;
@@ -293,7 +293,7 @@ static int carry_out(struct swap *swap, uint32_t n)
         err = plan->apply(swap, n);
     } else {
         step = plan->step(swap, n);
-        err = apply_step(swap, &step);
+        err = swap_apply(swap, &step);
     }
     if (!err) {
         err = mark_step(swap, n);

@@ -33,8 +33,8 @@ int swap_headers_are_found(const struct swap *swap, bool *found);
 int swap_run(struct swap *swap);
 
 /* What plans are made of. */
-/* 1 if a step may be left out because its target holds its source; 0, or a negative error. */
-int swap_is_done_already(const struct swap *swap, const struct swap_step *step);
+/* Erase and copy, unless equal bytes are left alone and its target holds its source. */
+int swap_apply(const struct swap *swap, const struct swap_step *step);
 int swap_copy(const struct swap *swap, const struct swap_step *step); /* into erased flash */
 /* The spare note of step n, if its record needed one, after the erase of the place of such notes. */
 int swap_mark_again(const struct swap *swap, uint32_t n);

@@ -319,16 +319,43 @@ static int erase_group(const struct swap *swap, const struct dfu_area *area,
     return slot_erase_span(swap->pair, area, group->off, end - group->off);
 }
 
+/* Where equal sectors are left alone: of a group of several, each for itself. */
+static int apply_by_sector(const struct swap *swap, const struct swap_step *step)
+{
+    uint32_t len;
+
+    for (uint32_t at = 0; at < step->len; at += len) {
+        struct swap_step part = *step;
+        struct dfu_sector sector;
+        int err = dfu_area_sector_at(step->dst, step->dst_off + at, &sector);
+
+        if (err) {
+            return err;
+        }
+        len = part.len = min_u32(sector.size, step->len - at);
+        part.dst_off += at;
+        part.src_off += at;
+        err = swap_apply(swap, &part);
+        if (err) {
+            return err;
+        }
+    }
+    return DFU_OK;
+}
+
 static int scratch_apply(const struct swap *swap, uint32_t n)
 {
     struct group group = group_at(swap, n / STATES);
     struct swap_step step = scratch_step(swap, n);
     uint32_t state = n % STATES;
-    bool with_trailer = n < STATES && (state == 1 || group.is_trailer);
-    int err = state > 0 && !with_trailer ? swap_is_done_already(swap, &step) : DFU_OK;
+    int err = DFU_OK;
 
-    if (err != 0) {
-        return err < 0 ? err : DFU_OK;
+    if (swap->pair->cfg->skip && state > 0 && !group.is_trailer) {
+        if (n == 1) { /* the secondary's trailer goes all the same */
+            group.len = 0;
+            err = erase_group(swap, step.dst, &group, true);
+        }
+        return err ? err : apply_by_sector(swap, &step);
     }
     if (state == 0 && n > 0) { /* before the first, it was erased while preparing */
         err = slot_erase(swap->pair, step.dst);

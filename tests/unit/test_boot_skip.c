@@ -61,6 +61,16 @@ static struct world_spec spec_scratch(void)
     return spec;
 }
 
+/* All of an image in one group. */
+static struct world_spec spec_large_scratch(void)
+{
+    struct world_spec spec = spec_scratch();
+
+    spec.areas[WORLD_SCR].size = 3 * SECTOR;
+    spec.areas[WORLD_SCR].runs[0].count = 3;
+    return spec;
+}
+
 static struct device *similar(const struct world_spec *spec, bool skips, uint32_t changed)
 {
     struct device *d = device_new(spec);
@@ -84,7 +94,8 @@ static uint32_t erases_of(struct device *d)
 
 static void the_slots_end_in_the_same_bytes_with_fewer_erases(void **state)
 {
-    const struct world_spec specs[] = { spec_move(), spec_offset(), spec_scratch(),
+    const struct world_spec specs[] = { spec_move(),      spec_offset(),
+                                        spec_scratch(),   spec_large_scratch(),
                                         spec_overwrite(), spec_overwrite_fast() };
 
     (void)state;
@@ -108,6 +119,24 @@ static void the_slots_end_in_the_same_bytes_with_fewer_erases(void **state)
         device_free(all);
         device_free(few);
     }
+}
+
+static void an_equal_sector_within_a_group_of_swap_using_scratch_is_left_alone(void **state)
+{
+    struct world_spec spec = spec_large_scratch();
+    struct device *d = similar(&spec, true, NOTHING); /* its second sector of three is equal */
+
+    (void)state;
+    assert_int_equal(start(d), NEW);
+    assert_null(strstr(ops_of(d), "E sec 1000"));
+    assert_null(strstr(ops_of(d), "E pri 1000"));
+    for (uint32_t at = 0; at < 3 * SECTOR; at += 2 * SECTOR) {
+        char line[32];
+
+        (void)snprintf(line, sizeof line, "E pri %x\n", (unsigned)at);
+        assert_non_null(strstr(ops_of(d), line));
+    }
+    device_free(d);
 }
 
 static void images_without_an_equal_sector_cost_the_same(void **state)
@@ -240,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_slots_end_in_the_same_bytes_with_fewer_erases),
+        cmocka_unit_test(an_equal_sector_within_a_group_of_swap_using_scratch_is_left_alone),
         cmocka_unit_test(images_without_an_equal_sector_cost_the_same),
         cmocka_unit_test(each_loader_goes_on_where_the_other_was_cut),
         cmocka_unit_test(every_cut_of_an_overwrite_ends_in_the_new_image),
