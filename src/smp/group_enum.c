@@ -133,7 +133,7 @@ static const uint8_t enum_to_v1[] = {
     [DFU_SMP_ENUM_UNKNOWN] = DFU_SMP_EUNKNOWN,
     [DFU_SMP_ENUM_TOO_MANY_GROUPS] = DFU_SMP_EINVAL,
     [DFU_SMP_ENUM_INSUFFICIENT_HEAP] = DFU_SMP_EUNKNOWN,
-    [DFU_SMP_ENUM_INDEX_TOO_LARGE] = DFU_SMP_EINVAL,
+    [DFU_SMP_ENUM_INDEX_TOO_LARGE] = DFU_SMP_EUNKNOWN,
 };
 
 const struct dfu_smp_group dfu_smp_group_enum = {

@@ -66,7 +66,7 @@ static void single_groups_are_told_by_index_and_the_last_says_so(void **state)
     smp_peer_read(&peer, 10, 2, "a1 65 69 6e 64 65 78 04",
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 0a 62 72 63 04 ff ff");
     smp_peer_expect(&peer, "00 00 00 08 00 0a 77 02 a1 65 69 6e 64 65 78 04",
-                    "01 00 00 06 00 0a 77 02 bf 62 72 63 03 ff");
+                    "01 00 00 06 00 0a 77 02 bf 62 72 63 01 ff");
     smp_peer_read(&peer, 10, 2, "", "bf 62 72 63 03 ff");
 }
 

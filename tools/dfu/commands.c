@@ -53,6 +53,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_stat_show,
     &cmd_enum,
     &cmd_storage_erase,
+    &cmd_conformance,
     &cmd_usb_list,
     &cmd_usb_upload,
     &cmd_usb_download,
