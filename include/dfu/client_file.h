@@ -27,7 +27,8 @@ struct dfu_file_config {
     size_t frame_cap;
     uint8_t version, seq; /* as in struct dfu_call; seq of the first request */
     uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
-    uint32_t silence_ms;  /* how long a chunk may take; 0: 60000 */
+    uint32_t silence_ms;  /* how long a chunk may take; 0: 60000, and more with a latency */
+    uint32_t latency_ms;  /* how long a device that sleeps may take to hear a request */
 };
 
 struct dfu_file {

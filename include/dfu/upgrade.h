@@ -72,9 +72,10 @@ struct dfu_upgrade_config {
     bool upgrade_only;   /* the device is to refuse a version that is not newer */
     uint32_t link_max;   /* largest frame the link carries */
     uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
-    uint32_t silence_ms; /* how long the device may stay silent; 0: 20000 */
+    uint32_t silence_ms; /* how long the device may stay silent; 0: 20000, or longer as measured */
     uint32_t erase_ms;   /* the same for the first chunk; 0: 60000 */
     uint32_t boot_ms;    /* from the reset until it answers again; 0: 300000 */
+    uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
 };
 
 struct dfu_upgrade {
@@ -98,6 +99,7 @@ struct dfu_upgrade {
     uint8_t frame[256];
     uint8_t version, seq, resets;
     bool is_asking, is_marked, is_reset_answered, has_heard_old;
+    uint32_t silence_given_ms; /* 0: it was not */
     uint64_t quiet_until_ms, boot_limit_ms, reset_ms;
 };
 

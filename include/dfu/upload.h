@@ -37,7 +37,9 @@ struct dfu_upload_config {
     uint32_t window_max; /* most requests in flight: the device's buf_count - 1; 0 is 1 */
     uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
     uint32_t first_ms;   /* how long the first chunk may take, erase included; 0: 60000 */
-    uint32_t silence_ms; /* how long nothing may advance; 0: 20000 */
+    uint32_t silence_ms; /* how long nothing may advance; 0: 20000, or 16 times a measured answer's
+                          * limit where that is longer */
+    uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
 };
 
 /* What becomes of a page. */
@@ -86,6 +88,7 @@ struct dfu_upload {
     bool is_partial;                  /* not every byte was sent */
 
     /* state */
+    bool has_silence; /* it was given */
     bool is_first, is_started, is_cautious, has_rtt;
     uint8_t seq, backoff, stalls, restarts, broken;
     uint32_t next, high, best, sent_to, acked_at_loss;

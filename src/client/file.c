@@ -11,10 +11,11 @@
 #include "dfu/smp.h"
 #include "dfu/smp_fs.h"
 
-#define ANSWER_MS  1000u
-#define SILENCE_MS 60000u
-#define TRIES_MIN  24u /* that the patience for one chunk must allow */
-#define STALLS_MAX 16u
+#define ANSWER_MS     1000u
+#define ANSWER_MIN_MS 250u
+#define SILENCE_MS    60000u
+#define TRIES_MIN     24u /* that the patience for one chunk must allow */
+#define STALLS_MAX    16u
 
 static bool is_upload(const struct dfu_file *f)
 {
@@ -188,21 +189,23 @@ static void take_refusal(struct dfu_file *f, const struct dfu_answer *answer)
     }
 }
 
-/* Requests that are repeated too early are carried out late, when they do harm: wait as long as
- * an answer may have taken, counted from the first try. */
+/* Requests that are repeated too early are carried out late, when they do harm: wait longer at
+ * once where an answer took long, counted from the first try, and shorter bit by bit. */
 static void be_patient(struct dfu_file *f, uint64_t now_ms)
 {
-    uint64_t took_ms = now_ms - f->asked_ms, most_ms = f->config.silence_ms / TRIES_MIN;
+    uint64_t took_ms = 2 * (now_ms - f->asked_ms), most_ms = f->config.silence_ms / TRIES_MIN;
+    uint32_t wait_ms = f->config.answer_ms - f->config.answer_ms / 4;
 
-    took_ms = took_ms < most_ms ? took_ms : most_ms;
-    f->config.answer_ms = max_u32(f->config.answer_ms, (uint32_t)took_ms);
+    wait_ms = max_u32(wait_ms, ANSWER_MIN_MS + f->config.latency_ms);
+    f->config.answer_ms = max_u32(wait_ms, (uint32_t)(took_ms < most_ms ? took_ms : most_ms));
 }
 
 void dfu_file_start(struct dfu_file *f, const struct dfu_file_config *config)
 {
     *f = (struct dfu_file){ .config = *config, .result = DFU_CLIENT_RUNNING };
-    f->config.answer_ms = config->answer_ms ? config->answer_ms : ANSWER_MS;
-    f->config.silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
+    f->config.answer_ms = (config->answer_ms ? config->answer_ms : ANSWER_MS) + config->latency_ms;
+    f->config.silence_ms =
+        config->silence_ms ? config->silence_ms : SILENCE_MS + TRIES_MIN * config->latency_ms;
     f->has_size = is_upload(f);
     f->size = is_upload(f) ? config->source.size : 0;
     ask(f);

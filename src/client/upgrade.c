@@ -13,6 +13,7 @@
 
 #define ANSWER_MS      1000u
 #define SILENCE_MS     20000u
+#define PATIENCE       8u /* times a sleeping device's latency, in all for one question */
 #define BOOT_MS        300000u
 #define RESET_DELAY_MS 1000u /* servers restart 250 ms after their answer */
 #define POLL_MS        500u  /* between two looks at a device that restarts */
@@ -116,7 +117,9 @@ static void ask(struct dfu_upgrade *g, uint64_t now_ms)
     switch (g->step) {
     case DFU_UPGRADE_PARAMS: limit_ms /= 2; break; /* half for a server that ignores it */
     case DFU_UPGRADE_STATE: limit_ms = g->has_params ? limit_ms : limit_ms / 2; break;
-    case DFU_UPGRADE_WAIT: limit_ms = min_u32(limit_ms, POLL_LIMIT_MS); break;
+    case DFU_UPGRADE_WAIT:
+        limit_ms = min_u32(limit_ms, POLL_LIMIT_MS + 2 * g->config.latency_ms);
+        break;
     case DFU_UPGRADE_RESET:
         wait_ms = min_u32(2 * wait_ms, limit_ms); /* asked once: see above */
         limit_ms = wait_ms;
@@ -143,9 +146,10 @@ static void start_upload(struct dfu_upgrade *g)
         .seq = g->seq,
         .frame_max = min_u32(g->params.buf_size, config->link_max),
         .window_max = g->params.buf_count > 0 ? g->params.buf_count - 1 : 1,
-        .answer_ms = config->answer_ms,
+        .answer_ms = config->answer_ms - config->latency_ms,
         .first_ms = config->erase_ms,
-        .silence_ms = config->silence_ms,
+        .silence_ms = g->silence_given_ms,
+        .latency_ms = config->latency_ms,
     };
 
     upload.image.size = config->firmware.size;
@@ -329,7 +333,7 @@ static void take_look(struct dfu_upgrade *g, uint64_t now_ms)
     }
     g->has_heard_old = true;
     if (g->is_marked && !g->is_reset_answered && g->resets < RESETS_MAX &&
-        now_ms - g->reset_ms >= RESET_AGAIN_MS) {
+        now_ms - g->reset_ms >= RESET_AGAIN_MS + 2 * (uint64_t)g->config.latency_ms) {
         g->step = DFU_UPGRADE_RESET;
     }
 }
@@ -391,8 +395,11 @@ void dfu_upgrade_start(struct dfu_upgrade *g, const struct dfu_upgrade_config *c
         .version = DFU_SMP_V2,
     };
     g->config.answer_ms = config->answer_ms ? config->answer_ms : ANSWER_MS;
-    g->config.silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
-    g->config.boot_ms = config->boot_ms ? config->boot_ms : BOOT_MS;
+    g->config.answer_ms += config->latency_ms;
+    g->silence_given_ms = config->silence_ms;
+    g->config.silence_ms =
+        config->silence_ms ? config->silence_ms : SILENCE_MS + PATIENCE * config->latency_ms;
+    g->config.boot_ms = config->boot_ms ? config->boot_ms : BOOT_MS + PATIENCE * config->latency_ms;
 }
 
 size_t dfu_upgrade_next(struct dfu_upgrade *g, uint64_t now_ms, uint8_t *frame, size_t cap)

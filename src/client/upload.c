@@ -15,6 +15,7 @@
 #define ANSWER_MS       1000u
 #define FIRST_MS        60000u
 #define SILENCE_MS      20000u
+#define SILENCE_TRIES   16u   /* that a long way must allow, where nobody said how long to wait */
 #define FIRST_REPEAT_MS 2500u /* first repeat of the first chunk; then doubled */
 #define RTO_MIN_MS      200u
 #define RTO_MAX_MS      10000u
@@ -49,11 +50,16 @@ static uint32_t in_flight(const struct dfu_upload *u)
     return count;
 }
 
+static uint32_t rto_most_ms(const struct dfu_upload *u)
+{
+    return max_u32(RTO_MAX_MS, 2 * u->config.answer_ms);
+}
+
 /* How long to wait for the answer to one chunk. */
 static uint64_t patience(const struct dfu_upload *u)
 {
-    uint64_t wait_ms = u->is_first ? FIRST_REPEAT_MS : u->rto_ms;
-    uint64_t most_ms = u->is_first ? u->config.first_ms : RTO_MAX_MS;
+    uint64_t wait_ms = u->is_first ? max_u32(FIRST_REPEAT_MS, u->config.answer_ms) : u->rto_ms;
+    uint64_t most_ms = u->is_first ? u->config.first_ms : rto_most_ms(u);
 
     wait_ms <<= u->backoff;
     return wait_ms < most_ms ? wait_ms : most_ms;
@@ -61,7 +67,9 @@ static uint64_t patience(const struct dfu_upload *u)
 
 static uint64_t silence_end(const struct dfu_upload *u)
 {
-    return u->advanced_ms + (u->is_first ? u->config.first_ms : u->config.silence_ms);
+    uint32_t wait_ms = u->is_first ? u->config.first_ms : u->config.silence_ms;
+
+    return u->advanced_ms + max_u32(wait_ms, u->has_silence ? 0 : SILENCE_TRIES * u->rto_ms);
 }
 
 /* Send again from what the device has. */
@@ -262,7 +270,8 @@ static size_t send_chunk(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, 
 /* RFC 6298 in integers. Sequence numbers are never reused for repeats, so every sample counts. */
 static void measure(struct dfu_upload *u, uint64_t rtt_ms)
 {
-    int32_t rtt = rtt_ms < RTO_MAX_MS ? (int32_t)rtt_ms : (int32_t)RTO_MAX_MS;
+    uint32_t most_ms = rto_most_ms(u), least_ms = RTO_MIN_MS + u->config.latency_ms;
+    int32_t rtt = (int32_t)(rtt_ms < most_ms ? rtt_ms : most_ms);
     int32_t srtt = (int32_t)u->srtt_8, var = (int32_t)u->rttvar_4, delta;
 
     if (!u->has_rtt) {
@@ -276,7 +285,7 @@ static void measure(struct dfu_upload *u, uint64_t rtt_ms)
     }
     u->srtt_8 = (uint32_t)srtt;
     u->rttvar_4 = (uint32_t)var;
-    u->rto_ms = max_u32(min_u32(u->srtt_8 / 8 + u->rttvar_4, RTO_MAX_MS), RTO_MIN_MS);
+    u->rto_ms = max_u32(min_u32(u->srtt_8 / 8 + u->rttvar_4, most_ms), least_ms);
 }
 
 static void grow(struct dfu_upload *u)
@@ -422,7 +431,9 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
     u->config.frame_max = min_u32(config->frame_max, FRAME_MAX);
     u->config.window_max = max_u32(min_u32(config->window_max, DFU_UPLOAD_WINDOW_MAX), 1);
     u->config.answer_ms = config->answer_ms ? config->answer_ms : ANSWER_MS;
+    u->config.answer_ms += config->latency_ms;
     u->config.first_ms = config->first_ms ? config->first_ms : FIRST_MS;
+    u->has_silence = config->silence_ms != 0;
     u->config.silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
     u->seq = config->seq;
     u->rto_ms = u->config.answer_ms;

@@ -27,6 +27,17 @@ static uint64_t leave_ms(struct sim_link *link, uint64_t now_ms, enum sim_link_e
     return (*busy_us + 999u) / 1000u;
 }
 
+/* Draws only where it is asked for: other links keep their fates. */
+static void damage(struct sim_link *link, struct sim_link_packet *p)
+{
+    if (link->damage_permille > 0 && p->len > 0 && fate(link) % 1000u < link->damage_permille) {
+        uint32_t bit = fate(link) % (uint32_t)(p->len * 8);
+
+        p->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        link->damaged++;
+    }
+}
+
 static void put(struct sim_link *link, uint64_t due_ms, enum sim_link_end to, const uint8_t *packet,
                 size_t len)
 {
@@ -40,6 +51,7 @@ static void put(struct sim_link *link, uint64_t due_ms, enum sim_link_end to, co
             p->due_ms = due_ms;
             p->len = len;
             memcpy(p->data, packet, len);
+            damage(link, p);
             return;
         }
     }
@@ -51,6 +63,10 @@ void sim_link_send(struct sim_link *link, uint64_t now_ms, enum sim_link_end to,
 {
     uint64_t due_ms = leave_ms(link, now_ms, to, len) + link->delay_ms;
     uint32_t luck = fate(link) % 1000u;
+
+    if (link->wake_ms > 0 && to == SIM_LINK_DEVICE) {
+        due_ms = (due_ms + link->wake_ms - 1) / link->wake_ms * link->wake_ms;
+    }
 
     link->sent++;
     if (link->sent == link->cut_number) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* link.h - a link between a client and a device that delays, loses, repeats and reorders packets,
- * the same way each time for the same seed. Time is the caller's; memory is the struct. */
+/* link.h - a link between a client and a device that delays, loses, repeats, reorders and damages
+ * packets, the same way each time for the same seed. Time is the caller's; memory is the struct. */
 #ifndef DFU_SIM_LINK_H
 #define DFU_SIM_LINK_H
 
@@ -29,13 +29,15 @@ struct sim_link {
     uint32_t delay_ms; /* one way */
     uint32_t jitter_ms;
     uint32_t loss_permille, repeat_permille;
-    uint32_t bytes_per_s; /* 0: any number at once; else packets queue up, each way */
-    uint32_t cut_number;  /* at this packet, counted from 1 over both ways, the link goes down */
+    uint32_t damage_permille; /* one bit of the packet changes */
+    uint32_t wake_ms;         /* the device listens only so often; what comes earlier waits */
+    uint32_t bytes_per_s;     /* 0: any number at once; else packets queue up, each way */
+    uint32_t cut_number; /* at this packet, counted from 1 over both ways, the link goes down */
     uint64_t seed;
 
     /* state */
     bool is_down; /* loses everything; the caller brings it up again */
-    uint32_t sent, lost, repeated;
+    uint32_t sent, lost, repeated, damaged;
     uint64_t busy_until_us[2];
     struct sim_link_packet packets[SIM_LINK_PACKETS];
 };

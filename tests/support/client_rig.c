@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "dfu/smp.h"
 
 #define SECTOR       4096u
 #define LINK_ID      1u
@@ -144,6 +145,20 @@ static void deliver(struct rig *rig, const struct engine *e)
     }
 }
 
+static bool is_lost_reset(struct rig *rig)
+{
+    struct dfu_smp_header header;
+
+    dfu_smp_header_decode(rig->last_frame, &header);
+    if (header.group != DFU_SMP_GROUP_OS || header.id != DFU_SMP_OS_RESET) {
+        return false;
+    }
+    if (rig->resets_sent < sizeof(rig->reset_ms) / sizeof(rig->reset_ms[0])) {
+        rig->reset_ms[rig->resets_sent] = rig->now_ms;
+    }
+    return rig->resets_sent++ < rig->lose_resets;
+}
+
 static void send_all(struct rig *rig, struct engine *e)
 {
     size_t len;
@@ -152,7 +167,9 @@ static void send_all(struct rig *rig, struct engine *e)
            (len = e->next(e->ctx, rig->now_ms, rig->last_frame, sizeof(rig->last_frame))) > 0) {
         rig->last_len = len;
         e->packets_left--;
-        sim_link_send(&rig->link, rig->now_ms, SIM_LINK_DEVICE, rig->last_frame, len);
+        if (!is_lost_reset(rig)) {
+            sim_link_send(&rig->link, rig->now_ms, SIM_LINK_DEVICE, rig->last_frame, len);
+        }
     }
 }
 
@@ -294,5 +311,17 @@ struct dfu_upgrade_config rig_upgrade_config(const struct rig *rig)
 
 bool rig_holds(const struct rig *rig, unsigned slot, const struct rig_image *image)
 {
-    return memcmp(rig->nor->flash.mem + slot * RIG_SLOT, image->bytes, image->span.len) == 0;
+    return memcmp(rig->nor->flash.mem + (size_t)slot * RIG_SLOT, image->bytes, image->span.len) ==
+           0;
+}
+
+bool rig_verifies(const struct rig *rig, unsigned slot)
+{
+    struct dfu_memory_span span = { rig->nor->flash.mem + (size_t)slot * RIG_SLOT, RIG_SLOT };
+    struct dfu_reader reader = dfu_memory_reader(&span);
+    struct dfu_firmware firmware;
+    uint8_t buf[512];
+
+    assert_int_equal(dfu_firmware_inspect(&reader, hashes, buf, sizeof(buf), &firmware), 0);
+    return firmware.fault == DFU_IMAGE_FINE;
 }

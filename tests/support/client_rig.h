@@ -35,6 +35,9 @@ struct rig {
     uint32_t restart_at;    /* power-cycle the device at this packet to it, from 1; 0: never */
     uint32_t restart_every; /* and again after so many; 0: not */
     uint32_t to_device;     /* packets it received */
+    uint32_t lose_resets;   /* so many reset requests are lost */
+    uint32_t resets_sent;
+    uint64_t reset_ms[4]; /* when */
     uint8_t last_frame[SIM_LINK_PACKET_MAX];
     size_t last_len;
 };
@@ -57,6 +60,9 @@ void rig_run_upgrade_for(struct rig *rig, struct dfu_upgrade *g, uint32_t packet
 
 struct dfu_upload_config rig_upload_config(const struct rig *rig, uint32_t window);
 struct dfu_upgrade_config rig_upgrade_config(const struct rig *rig);
+
+/* Whether what a slot begins with is an image whose hash is right. */
+bool rig_verifies(const struct rig *rig, unsigned slot);
 
 /* Whether a slot (0 or 1) starts with an image, byte by byte. */
 bool rig_holds(const struct rig *rig, unsigned slot, const struct rig_image *image);

@@ -24,6 +24,8 @@ const struct cli_option cli_globals[] = {
     { "quiet", 'q', NULL, 0, "no progress and no notes", NULL, CLI_G_QUIET },
     { "verbose", 'v', NULL, 0, "say what happens; twice: every frame", NULL, CLI_G_VERBOSE },
     { "timeout", 0, "SECONDS", 1, "how long to wait for an answer", NULL, CLI_G_TIMEOUT },
+    { "latency", 0, "SECONDS", 1, "how long a device that sleeps may take to hear a request", NULL,
+      CLI_G_LATENCY },
     { "help", 'h', NULL, 0, "this text", NULL, CLI_G_HELP },
     { "version", 0, NULL, 0, "print the version", NULL, CLI_G_VERSION },
     { 0 },
@@ -118,18 +120,19 @@ static int fail_option(struct cli *cli, const struct grammar *g, int code, char 
                     of_command(cli, see, sizeof(see)));
 }
 
-static int set_timeout(struct cli *cli, const char *text)
+/* "60", "0.5" or "60s", in milliseconds; at least one. */
+static int set_seconds(struct cli *cli, const char *name, const char *text, uint32_t *ms)
 {
     char *end;
     double seconds = strtod(text, &end);
 
+    end += *end == 's';
     if (end == text || *end != 0 || !(seconds > 0 && seconds <= TIMEOUT_MAX)) {
-        return cli_fail(cli, CLI_USAGE,
-                        "--timeout %s is not a number of seconds above 0 and up to %.0f", text,
-                        TIMEOUT_MAX);
+        return cli_fail(cli, CLI_USAGE, "--%s %s is not a number of seconds above 0 and up to %.0f",
+                        name, text, TIMEOUT_MAX);
     }
-    cli->timeout_ms = (uint32_t)(seconds * 1000 + 0.5);
-    cli->timeout_ms = cli->timeout_ms ? cli->timeout_ms : 1;
+    *ms = (uint32_t)(seconds * 1000 + 0.5);
+    *ms = *ms ? *ms : 1;
     return CLI_DONE;
 }
 
@@ -141,7 +144,8 @@ static int take_global(struct cli *cli, const struct cli_option *option, bool *w
     case CLI_G_JSON: cli->json = true; break;
     case CLI_G_QUIET: cli->quiet = true; break;
     case CLI_G_VERBOSE: cli->verbose++; break;
-    case CLI_G_TIMEOUT: return set_timeout(cli, optarg);
+    case CLI_G_TIMEOUT: return set_seconds(cli, option->name, optarg, &cli->timeout_ms);
+    case CLI_G_LATENCY: return set_seconds(cli, option->name, optarg, &cli->latency_ms);
     case CLI_G_HELP: *wants_help = true; break;
     default: *wants_version = true; break;
     }

@@ -84,7 +84,7 @@ static int hash_file(struct device *dev)
     call = device_call(dev);
     len = dfu_client_file_hash(&call, cli_arg(dev->cli, 0), cli_value(dev->cli, OPT_TYPE),
                                (uint32_t)off, (uint32_t)part, dev->out, sizeof(dev->out));
-    code = device_ask(dev, &call, len, DEVICE_ERASES, what); /* a large file takes its time */
+    code = device_ask(dev, &call, len, DEVICE_SLOW, what); /* a large file takes its time */
     if (code) {
         return code;
     }

@@ -262,6 +262,7 @@ static int carry_out(struct device *dev, const struct device_file *file,
     config->link_max = dev->link.mtu;
     config->answer_ms = dev->link.answer_ms;
     config->silence_ms = dev->cli->timeout_ms;
+    config->latency_ms = dev->cli->latency_ms;
     config->erase_ms = dev->cli->timeout_ms;
     config->sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
     config->test_only = cli_has(dev->cli, OPT_TEST_ONLY);

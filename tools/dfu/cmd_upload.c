@@ -168,6 +168,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
         .seq = dev->seq,
         .answer_ms = dev->link.answer_ms,
         .silence_ms = dev->cli->timeout_ms,
+        .latency_ms = dev->cli->latency_ms,
         .first_ms = dev->cli->timeout_ms,
     };
     struct dfu_client_params params;

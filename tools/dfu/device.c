@@ -19,6 +19,7 @@
 #define REOPEN_MS        100u
 #define REOPEN_MAX_MS    2000u
 #define FIRST_ANSWER_MS  1000u
+#define LATENCY_TRIES    4u /* that a device which sleeps may miss */
 
 static int exit_code_of(int err)
 {
@@ -218,7 +219,9 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
         &x, exchange_next, exchange_answer, exchange_deadline, exchange_is_over, NULL, NULL, NULL
     };
     uint32_t wait_ms = dev->link.answer_ms ? dev->link.answer_ms : FIRST_ANSWER_MS;
-    uint32_t limit_ms = patience == DEVICE_ERASES ? ERASE_TIMEOUT_MS : TIMEOUT_MS;
+    uint32_t limit_ms =
+        (patience == DEVICE_ERASES || patience == DEVICE_SLOW ? ERASE_TIMEOUT_MS : TIMEOUT_MS) +
+        LATENCY_TRIES * dev->cli->latency_ms;
     uint8_t *frame;
 
     if (len < 0) {
@@ -231,10 +234,10 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
     }
     memcpy(frame, dev->out, (size_t)len);
     limit_ms = dev->cli->timeout_ms ? dev->cli->timeout_ms : limit_ms;
-    if (patience != DEVICE_QUICK) {
+    if (patience == DEVICE_ONCE || patience == DEVICE_ERASES) {
         wait_ms = patience == DEVICE_ONCE ? limit_ms : limit_ms / 2;
     }
-    dfu_exchange_start(&x, call, frame, len, wait_ms, limit_ms);
+    dfu_exchange_start(&x, call, frame, len, wait_ms + dev->cli->latency_ms, limit_ms);
     device_run(dev, &job);
     free(frame);
     dev->version = x.call.version;

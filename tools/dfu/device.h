@@ -14,6 +14,7 @@
 enum device_patience {
     DEVICE_QUICK,  /* 5 s, unless --timeout says otherwise; repeated */
     DEVICE_ERASES, /* a minute; repeated late */
+    DEVICE_SLOW,   /* a minute; repeated */
     DEVICE_ONCE,   /* 5 s, never repeated: doing it twice would do harm */
 };
 

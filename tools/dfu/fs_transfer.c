@@ -144,6 +144,7 @@ static int run(struct transfer *t, struct dfu_file_config *config, const char *w
     config->version = dev->version;
     config->seq = dev->seq;
     config->answer_ms = dev->link.answer_ms;
+    config->latency_ms = dev->cli->latency_ms;
     config->silence_ms = dev->cli->timeout_ms;
     dfu_file_start(&t->engine, config);
     device_run(dev, &job);
@@ -183,7 +184,7 @@ static int compare(struct transfer *t, const char *name)
         struct dfu_call call = device_call(t->dev);
         int len =
             dfu_client_file_hash(&call, name, types[i], 0, 0, t->dev->out, sizeof(t->dev->out));
-        int code = device_try(t->dev, &call, len, DEVICE_ERASES, "hash the file");
+        int code = device_try(t->dev, &call, len, DEVICE_SLOW, "hash the file");
         bool is_same;
 
         if (code == CLI_REFUSED) {
