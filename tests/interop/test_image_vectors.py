@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from images import dfu, done, manifest, one_sentence, unpack_vectors
+from images import dfu, done, imgtool, manifest, one_sentence, unpack_vectors
 
 # Both answers are right for these; ours (docs/DESIGN.md, Images).
 EITHER_REFUSED = {"s076", "s102", "s229", "s230", "s231", "s232", "s233", "s234", "s237", "s238",
@@ -157,6 +157,22 @@ def test_keys_in_every_form_that_openssl_writes_are_the_same_key(vectors):
     one_sentence(dfu("getpub", "-k", password, env={"DFU_KEY_PASSPHRASE": "wrong horse"}), 2,
                  "passphrase is wrong")
     one_sentence(dfu("getpub", "-k", password), 2, "DFU_KEY_PASSPHRASE")
+
+
+def test_a_key_may_stand_behind_other_parts_of_its_file(vectors, tmp_path):
+    """`openssl ecparam -genkey` puts the curve in front; a file may hold both halves, too."""
+    key, public = vectors / "test-only-ecdsa-p256.pem", vectors / "test-only-ecdsa-p256-pub.pem"
+    curve = subprocess.run(["openssl", "ecparam", "-name", "prime256v1"], check=True,
+                           capture_output=True).stdout
+    both = tmp_path / "both.pem"
+    for parts in ([curve, key.read_bytes()], [public.read_bytes(), key.read_bytes()],
+                  [b"My key\n\n", (vectors / "test-only-ecdsa-p256-sec1.pem").read_bytes()]):
+        both.write_bytes(b"".join(parts))
+        assert done(dfu("keyinfo", "-k", both)) == done(dfu("keyinfo", "-k", key))
+        assert done(dfu("getpub", "-k", both)) == done(dfu("getpub", "-k", key))
+        assert done(imgtool("getpub", "-k", both)) == done(dfu("getpub", "-k", key))
+    both.write_bytes(curve)
+    one_sentence(dfu("getpub", "-k", both), 2, "not a key in PEM form")
 
 
 @pytest.mark.parametrize("way", [

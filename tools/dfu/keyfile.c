@@ -76,35 +76,6 @@ static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM 
     return 1;
 }
 
-static EVP_PKEY *decode_der(const char *name, const uint8_t *der, size_t len)
-{
-    if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
-        return key_from_public(der, len);
-    }
-    return strcmp(name, PEM_STRING_PKCS8INF) == 0 ? key_from_private(der, len) : NULL;
-}
-
-/* The two forms that keygen and getpub write, on the short way: setting OpenSSL up to decode
- * anything takes longer than a signature. NULL for others. */
-static EVP_PKEY *decode_usual(const uint8_t *data, size_t len)
-{
-    BIO *bio = BIO_new_mem_buf(data, (int)len);
-    char *name = NULL, *header = NULL;
-    EVP_PKEY *pkey = NULL;
-    uint8_t *der = NULL;
-    long der_len = 0;
-
-    if (bio && PEM_read_bio(bio, &name, &header, &der, &der_len) == 1) {
-        pkey = decode_der(name, der, (size_t)der_len);
-        OPENSSL_clear_free(der, (size_t)der_len);
-    }
-    OPENSSL_free(name);
-    OPENSSL_free(header);
-    BIO_free(bio);
-    ERR_clear_error();
-    return pkey;
-}
-
 /* The names that "DEK-Info" may have in the older form of protected keys (RFC 1421). */
 static void learn_ciphers(void)
 {
@@ -134,11 +105,70 @@ static EVP_PKEY *decode_any(const uint8_t *data, size_t len, struct passphrase *
     return pkey;
 }
 
+/* One part of a PEM file. The two forms that keygen and getpub write go the short way: setting
+ * OpenSSL up to decode anything takes longer than a signature. */
+struct part {
+    char *name, *header;
+    uint8_t *der;
+    long der_len;
+    const uint8_t *text;
+    size_t text_len;
+};
+
+static bool next_part(BIO *bio, const uint8_t *end, struct part *part)
+{
+    *part = (struct part){ .text = end - BIO_pending(bio) };
+    if (PEM_read_bio(bio, &part->name, &part->header, &part->der, &part->der_len) != 1) {
+        return false;
+    }
+    part->text_len = (size_t)(end - BIO_pending(bio) - part->text);
+    return true;
+}
+
+static bool is_public(const struct part *part)
+{
+    return strcmp(part->name, PEM_STRING_PUBLIC) == 0;
+}
+
+static EVP_PKEY *decode_part(const struct part *part, struct passphrase *passphrase)
+{
+    bool is_usual = is_public(part) || strcmp(part->name, PEM_STRING_PKCS8INF) == 0;
+    EVP_PKEY *pkey = NULL;
+
+    if (strstr(part->name, "PARAMETERS")) {
+        return NULL; /* "openssl ecparam -genkey" puts the curve in front of the key */
+    }
+    if (is_usual) {
+        pkey = is_public(part) ? key_from_public(part->der, (size_t)part->der_len)
+                               : key_from_private(part->der, (size_t)part->der_len);
+    }
+    return pkey ? pkey : decode_any(part->text, part->text_len, passphrase);
+}
+
+/* The first private key, else the first public one. */
 static EVP_PKEY *decode(const uint8_t *data, size_t len, struct passphrase *passphrase)
 {
-    EVP_PKEY *pkey = decode_usual(data, len);
+    BIO *bio = BIO_new_mem_buf(data, (int)len);
+    EVP_PKEY *public_key = NULL, *pkey = NULL;
+    struct part part;
 
-    return pkey ? pkey : decode_any(data, len, passphrase);
+    while (bio && !pkey && next_part(bio, data + len, &part)) {
+        if (!is_public(&part)) {
+            pkey = decode_part(&part, passphrase);
+        } else if (!public_key) {
+            public_key = decode_part(&part, passphrase);
+        }
+        OPENSSL_clear_free(part.der, (size_t)part.der_len);
+        OPENSSL_free(part.name);
+        OPENSSL_free(part.header);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    if (!pkey) {
+        return public_key;
+    }
+    EVP_PKEY_free(public_key);
+    return pkey;
 }
 
 static bool has_private_half(const EVP_PKEY *pkey)
