@@ -76,7 +76,9 @@ static int give_passphrase(char *buf, size_t cap, size_t *len, const OSSL_PARAM 
     return 1;
 }
 
-/* The names that "DEK-Info" may have in the older form of protected keys (RFC 1421). */
+/* The ciphers that OpenSSL must know by name: those of "DEK-Info" in the older form of protected keys
+ * (RFC 1421), and the one that keygen protects with, which has its identifier by its name. Before
+ * anything asks OpenSSL for a cipher. */
 static void learn_ciphers(void)
 {
     static const EVP_CIPHER *(*const ciphers[])(void) = {
@@ -335,6 +337,7 @@ int keyfile_new_passphrase(struct cli *cli, char *buf, size_t cap)
     char again[PASSPHRASE_MAX];
     bool is_same;
 
+    learn_ciphers();
     if (from_env) {
         return take_passphrase(cli, from_env, buf, cap);
     }
