@@ -16,8 +16,12 @@ static inline bool is_here_to_stay(const struct dfu_boot_config *cfg,
     if (cfg->strategy->pick && !cfg->strategy->pick->reverts) {
         return true; /* there are no trials */
     }
-    return dfu_slot_state_read(cfg->map, place->area, &state) == DFU_OK &&
-           (state.magic != DFU_MAGIC_GOOD || state.image_ok == DFU_FLAG_SET);
+    if (dfu_slot_state_read(cfg->map, place->area, &state) != DFU_OK) {
+        return false;
+    }
+    /* Where images are swapped, a torn confirmation stops the way back as a whole one does. */
+    return state.magic != DFU_MAGIC_GOOD || state.image_ok == DFU_FLAG_SET ||
+           (!cfg->strategy->pick && state.image_ok == DFU_FLAG_BAD);
 }
 
 #endif

@@ -24,17 +24,25 @@ static void print_failure(const char *replay, const char *why)
     }
 }
 
-static EVP_PKEY *fixed_key(void)
+static void open_keys(EVP_PKEY *keys[2])
 {
-    static const uint8_t private_key[32] = "a fixed key for tests and no use";
-    EVP_PKEY *key =
-        EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, private_key, sizeof private_key);
+    static const uint8_t secrets[2][32] = { "a fixed key for tests and no use",
+                                            "another fixed key for tests only" };
 
-    if (!key) {
-        (void)fprintf(stderr, "power: no Ed25519 key\n");
-        exit(2);
+    for (int i = 0; i < 2; i++) {
+        keys[i] =
+            EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secrets[i], sizeof secrets[i]);
+        if (!keys[i]) {
+            (void)fprintf(stderr, "power: no Ed25519 key\n");
+            exit(2);
+        }
     }
-    return key;
+}
+
+static void close_keys(EVP_PKEY *keys[2])
+{
+    EVP_PKEY_free(keys[0]);
+    EVP_PKEY_free(keys[1]);
 }
 
 static void cut_story(const struct plan *plan, const struct job *job, size_t index,
@@ -62,9 +70,11 @@ static void run_job(size_t index, struct pool_row *rows, void *ctx)
     struct pool_found *found = &rows[job->row].found;
     double begin = pool_cpu_seconds();
     char why[200], text[512];
-    EVP_PKEY *key = fixed_key();
-    struct story *story = story_open(&job->spec, key, why, sizeof why);
+    EVP_PKEY *keys[2];
+    struct story *story;
 
+    open_keys(keys);
+    story = story_open(&job->spec, keys, why, sizeof why);
     if (story) {
         const struct story_tally *tally = story_tally(story);
 
@@ -80,7 +90,7 @@ static void run_job(size_t index, struct pool_row *rows, void *ctx)
         print_failure(text, why);
         found->failures++;
     }
-    EVP_PKEY_free(key);
+    close_keys(keys);
     found->seconds += pool_cpu_seconds() - begin;
 }
 
@@ -90,15 +100,15 @@ static int replay(const char *text)
     struct story_path path;
     char why[200];
     struct story *story;
-    EVP_PKEY *key;
+    EVP_PKEY *keys[2];
     bool is_fine;
 
     if (!story_parse(text, &spec, &path)) {
         (void)fprintf(stderr, "power: '%s' is not a path\n", text);
         return 2;
     }
-    key = fixed_key();
-    story = story_open(&spec, key, why, sizeof why);
+    open_keys(keys);
+    story = story_open(&spec, keys, why, sizeof why);
     if (!story || !story_has(story, path.stage)) {
         (void)fprintf(stderr, "power: no such story%s%s\n", why[0] ? ": " : "", why);
         return 2;
@@ -106,7 +116,7 @@ static int replay(const char *text)
     is_fine = story_follow(story, &path, stdout);
     (void)printf("%s\n", is_fine ? "ends well" : "ends badly");
     story_close(story);
-    EVP_PKEY_free(key);
+    close_keys(keys);
     return is_fine ? 0 : 1;
 }
 

@@ -8,7 +8,8 @@
 #include "dfu/err.h"
 #include "story_inner.h"
 
-#define BOOTS_TO_REST 4 /* upgrade, revert, and one that finds nothing to do; one to spare */
+/* Upgrade, other starts of a trial, revert, and one that finds nothing to do; one to spare. */
+#define BOOTS_TO_REST (4u + STORY_STARTS - 1u)
 #define WHY_SIZE      200u
 
 static const char *const image_names[IMAGES] = { "old", "new" };
@@ -133,7 +134,9 @@ enum phase story_phase_in(const struct story *s, enum story_stage stage)
     switch (stage) {
     case STAGE_REQUEST: f = look(s); return phase_of_request(s, &f);
     case STAGE_CONFIRM: f = look(s); return phase_of_confirm(s, &f);
+    case STAGE_ATTEMPT:
     case STAGE_REVERT: return REVERTING;
+    case STAGE_SETTLED: return NEW_STAYS;
     default:
         return story_phase_at(s, story_is_swap(s) && !s->spec.is_permanent ? TRIAL : NEW_STAYS);
     }
@@ -176,7 +179,7 @@ bool story_check_boot(struct story *s, enum phase phase, const struct world_boot
                           phase_names[phase]);
     }
     runs = boot->result.header.version.major == 2 ? NEW : OLD;
-    if (!is_expected(phase, runs)) {
+    if (!is_expected(phase, runs) && !(phase == REVERTING && story_took_start(s))) {
         return story_fail(s, "the %s image runs (phase: %s)", image_names[runs],
                           phase_names[phase]);
     }
@@ -188,7 +191,7 @@ bool story_check_boot(struct story *s, enum phase phase, const struct world_boot
         return story_fail(s, "the %s image is lost (phase: %s)",
                           image_names[runs == OLD ? NEW : OLD], phase_names[phase]);
     }
-    return true;
+    return story_check_records(s, runs, phase == TRIAL || phase == REVERTING);
 }
 
 enum phase story_phase_after_boot(const struct story *s, enum phase phase)
@@ -238,10 +241,13 @@ bool story_settle(struct story *s, enum phase phase)
             return false;
         }
         if (boot.ops == 0) { /* the flash is as it was, so every later boot is this one */
+            if (!story_check_ending(s, phase, boot.result.header.version.major == 2 ? NEW : OLD)) {
+                return false;
+            }
             known_add(&s->known, keys, i + 1);
             return true;
         }
         phase = story_phase_after_boot(s, phase);
     }
-    return story_fail(s, "after %d boots the device is still busy", BOOTS_TO_REST);
+    return story_fail(s, "after %u boots the device is still busy", BOOTS_TO_REST);
 }

@@ -274,6 +274,79 @@ static void plan_encrypted(struct plan *plan, enum story_strategy strategy)
     }
 }
 
+static const struct beyond {
+    const char *what, *what_pairs;
+    unsigned switches;
+    bool swaps_only;
+} beyonds[] = {
+    { "skip equal", "skip equal, pair", SWITCH_SKIP, false },
+    { "history", "history, pair", SWITCH_HISTORY, false },
+    { "attempts", "attempts, pair", SWITCH_ATTEMPTS, true },
+    { "revocation", "revocation, pair", SWITCH_REVOKE, false },
+    { "all beyond", "all beyond, pair",
+      SWITCH_SKIP | SWITCH_HISTORY | SWITCH_ATTEMPTS | SWITCH_REVOKE | SWITCH_PROGRESS, false },
+};
+
+/* A short campaign takes pairs of all switches together only, and each of these rows once. */
+static bool is_in_short(const struct beyond *beyond, uint8_t write_size, uint8_t erased)
+{
+    bool is_all = (beyond->switches & SWITCH_PROGRESS) != 0;
+
+    if (write_size == 4 && erased == 0xff) {
+        return !is_all;
+    }
+    return write_size == 16 && erased == 0x00 &&
+           (is_all || (beyond->switches & SWITCH_REVOKE) == 0);
+}
+
+/* Signatures take longer than all else, so where keys are revoked there are fewer devices. */
+static void plan_switch(struct plan *plan, enum story_strategy strategy,
+                        const struct beyond *beyond, uint8_t write_size, uint8_t erased)
+{
+    static const struct slots small[] = { { 512, 7, 1, 8, LAYOUT_EQUAL, 2 },
+                                          { 1024, 4, 1, 8, LAYOUT_EQUAL, 1 },
+                                          { 512, 8, 0, 8, LAYOUT_COARSE, 2 } };
+    static const uint32_t beyond_sizes[][2] = { { 700, 1300 }, { 1300, 700 }, { 0, 0 } };
+    bool is_signed = (beyond->switches & SWITCH_REVOKE) != 0;
+    size_t kinds = is_uniform(strategy) ? 2 : 3;
+
+    for (size_t i = 0; i < kinds * COUNT(beyond_sizes) * 2; i++) {
+        struct story_spec spec = spec_of(strategy, write_size, erased, &small[i % kinds],
+                                         beyond_sizes[i / kinds % COUNT(beyond_sizes)]);
+
+        if (is_signed && i % kinds != i / kinds % COUNT(beyond_sizes)) {
+            continue;
+        }
+        spec.switches = beyond->switches;
+        spec.is_signed = is_signed;
+        spec.is_permanent = i / kinds / COUNT(beyond_sizes) != 0;
+        spec.is_confirmed = write_size < 16;
+        add_twice(plan, spec, SINGLES, beyond->what);
+        if (plan->options.is_full && (i == 0 || (!is_signed && i == kinds * COUNT(beyond_sizes)))) {
+            add_twice(plan, spec, PAIRS, beyond->what_pairs);
+        } else if (i == 0 && (beyond->switches & SWITCH_PROGRESS) != 0) {
+            spec.is_sticky = true;
+            add_job(plan, &spec, PAIRS, beyond->what_pairs);
+        }
+    }
+}
+
+static void plan_beyond(struct plan *plan, enum story_strategy strategy)
+{
+    bool is_swap = strategy == STORY_SCRATCH || is_uniform(strategy);
+
+    for (size_t i = 0; i < COUNT(beyonds) * COUNT(write_sizes) * COUNT(erased_values); i++) {
+        const struct beyond *beyond = &beyonds[i / (COUNT(write_sizes) * COUNT(erased_values))];
+        uint8_t write_size = write_sizes[i / COUNT(erased_values) % COUNT(write_sizes)];
+        uint8_t erased = erased_values[i % COUNT(erased_values)];
+
+        if ((is_swap || !beyond->swaps_only) &&
+            (plan->options.is_full || is_in_short(beyond, write_size, erased))) {
+            plan_switch(plan, strategy, beyond, write_size, erased);
+        }
+    }
+}
+
 void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -288,5 +361,6 @@ void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t 
         plan_special(plan, strategies[i]);
         plan_encrypted(plan, strategies[i]);
         plan_encrypted_pairs(plan, strategies[i]);
+        plan_beyond(plan, strategies[i]);
     }
 }

@@ -16,6 +16,7 @@ enum { UNSEEN = 1, ONE_BIT = 2 }; /* as an edge: how a field's write stopped */
 struct world_boot story_start(struct story *s)
 {
     s->tally.boots++;
+    story_note_start(s);
     return boot_world_start(&s->world);
 }
 

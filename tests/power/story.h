@@ -30,7 +30,26 @@ enum story_strategy {
     STORY_STRATEGIES
 };
 
-enum story_stage { STAGE_REQUEST, STAGE_UPGRADE, STAGE_REVERT, STAGE_CONFIRM, STAGES };
+/* Attempt: a start of an image on trial that is not its last. Settled: the first start after the
+ * application has confirmed. Both only where a switch below makes a difference there. */
+enum story_stage {
+    STAGE_REQUEST,
+    STAGE_UPGRADE,
+    STAGE_ATTEMPT,
+    STAGE_REVERT,
+    STAGE_CONFIRM,
+    STAGE_SETTLED,
+    STAGES
+};
+
+/* Beyond MCUboot, as bits. */
+enum story_switch {
+    SWITCH_SKIP = 1, /* both images then have the same body, but for its length */
+    SWITCH_HISTORY = 2,
+    SWITCH_ATTEMPTS = 4, /* three starts */
+    SWITCH_REVOKE = 8,   /* signed; the new image revokes the key of the old one */
+    SWITCH_PROGRESS = 16
+};
 
 /* A device and an update. */
 struct story_spec {
@@ -52,6 +71,7 @@ struct story_spec {
     /* Bytes of the images' content keys, 16 or 32: both are encrypted, but in the primary. 0: not. */
     uint8_t crypt_len;
     bool keeps_wrapped_keys; /* the trailer holds those keys as they came */
+    unsigned switches;       /* enum story_switch */
 };
 
 /* One way to fail: a stage, and a cut in it and in each boot after it. */
@@ -75,12 +95,15 @@ struct story_tally {
 
 struct story;
 
-/* NULL if the images do not fit the device or the stages cannot be run without any cut; why then
+/* keys: of the old and the new image, where they are signed.
+ * NULL if the images do not fit the device or the stages cannot be run without any cut; why then
  * says so, or is empty where the sizes alone are the reason. */
-struct story *story_open(const struct story_spec *spec, EVP_PKEY *key, char *why, size_t why_size);
+struct story *story_open(const struct story_spec *spec, EVP_PKEY *const keys[2], char *why,
+                         size_t why_size);
 void story_close(struct story *story);
 
 const char *story_strategy_name(enum story_strategy strategy);
+const char *story_stage_name(enum story_stage stage);
 
 /* Whether this story has the stage. */
 bool story_has(const struct story *story, enum story_stage stage);

@@ -5,8 +5,14 @@
 #ifndef POWER_STORY_INNER_H
 #define POWER_STORY_INNER_H
 
+#include "dfu/attempts.h"
+#include "dfu/history.h"
+#include "dfu/progress.h"
+#include "dfu/revoke.h"
 #include "known.h"
 #include "story.h"
+
+#define STORY_STARTS 3u /* of an image on trial, where it has several */
 
 enum image { OLD, NEW, IMAGES };
 
@@ -27,8 +33,9 @@ struct story {
     uint8_t *closed[IMAGES]; /* as it is everywhere else; the same where it is not encrypted */
     uint32_t size[IMAGES];
     uint32_t closed_size[IMAGES];
-    uint8_t *key_der;
-    struct dfu_key key;
+    uint8_t *key_der[IMAGES]; /* whose key signs which image */
+    struct dfu_key keys[IMAGES];
+    uint8_t old_key_hash[32];
     uint8_t *start[STAGES]; /* the flash before each stage */
     bool has[STAGES];
     struct known known; /* flash states with a phase that are known to end well */
@@ -36,6 +43,14 @@ struct story {
     const struct story_path *path; /* being followed, for the failure report */
     FILE *verbose;
     bool is_failed;
+
+    struct dfu_boot_attempts attempts;
+    struct dfu_boot_history history;
+    struct dfu_boot_revocation revocation;
+    struct dfu_boot_progress progress;
+    uint32_t starts_before; /* recorded when the last boot began */
+    uint32_t last_done, last_total;
+    bool is_progress_wrong;
 };
 
 /* ---- judge.c: what must come out, and whether it does ---- */
@@ -60,6 +75,29 @@ bool story_settle(struct story *s, enum phase phase);
 
 /* When a path is told step by step: what happened, and the flash after it. */
 void story_tell(struct story *s, const char *what, enum phase phase, int err);
+
+/* ---- story_beyond.c: switches beyond MCUboot ---- */
+
+static inline bool story_uses(const struct story *s, enum story_switch what)
+{
+    return (s->spec.switches & (unsigned)what) != 0;
+}
+
+/* Areas before the world is made, configuration after it. */
+void story_lay_records(const struct story_spec *spec, struct world_spec *world);
+void story_arm(struct story *s);
+
+/* Before each boot. */
+void story_note_start(struct story *s);
+
+/* The boot that is just over ran the trial once more, and has recorded so. */
+bool story_took_start(const struct story *s);
+
+/* After each boot that was not cut; may_go_back: the old image may be needed again. */
+bool story_check_records(struct story *s, enum image runs, bool may_go_back);
+
+/* At rest. */
+bool story_check_ending(struct story *s, enum phase phase, enum image runs);
 
 /* ---- story.c ---- */
 

@@ -25,8 +25,6 @@ static const struct dfu_unwrap_key unwrap_keys[] = {
 static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_aes_ctr_openssl,
                                                         unwrap_keys, 2 };
 
-static const char *const stage_names[STAGES] = { "request", "upgrade", "revert", "confirm" };
-
 static bool is_packed(const struct story *s)
 {
     return s->spec.strategy == STORY_UNPACK || s->spec.strategy == STORY_UNPACK_FAST;
@@ -49,16 +47,18 @@ static bool pack(struct story *s, const struct test_recipe *recipe)
     return s->closed_size[NEW] <= dfu_slot_max_image(&s->world.map, 0);
 }
 
-static bool build_images(struct story *s, EVP_PKEY *key)
+static bool build_images(struct story *s, EVP_PKEY *const keys[IMAGES])
 {
     for (enum image i = OLD; i < IMAGES; i++) {
         struct test_recipe recipe = {
             .hdr_size = DFU_IMAGE_HEADER_SIZE,
             .version = { .major = i == NEW ? 2 : 1 },
-            .pattern = i == NEW ? 77 : 5,
+            .pattern = i == NEW && !story_uses(s, SWITCH_SKIP) ? 77 : 5,
             .tlvs = { { .type = DFU_TLV_SHA256 } },
             .tlv_count = 1,
-            .ed25519 = s->spec.is_signed ? key : NULL,
+            .prot = { { DFU_TLV_REVOKE, s->old_key_hash, sizeof s->old_key_hash } },
+            .prot_count = i == NEW && story_uses(s, SWITCH_REVOKE) ? 1 : 0,
+            .ed25519 = s->spec.is_signed ? keys[i] : NULL,
             .content_key = s->spec.crypt_len ? content_keys[i] : NULL,
             .kek = kek,
             .crypt_len = s->spec.crypt_len,
@@ -124,7 +124,23 @@ static void lay_areas(const struct story_spec *spec, struct world_spec *world)
     world->areas[WORLD_PRI].write_size = world->areas[WORLD_SEC].write_size = spec->write_size;
 }
 
-static void build_world(struct story *s, EVP_PKEY *key)
+static void read_keys(struct story *s, EVP_PKEY *const keys[IMAGES])
+{
+    for (enum image i = OLD; i < IMAGES; i++) {
+        int len = i2d_PUBKEY(keys[i], &s->key_der[i]);
+
+        if (len <= 0) {
+            abort();
+        }
+        s->keys[i] = (struct dfu_key){ &dfu_ed25519_openssl, s->key_der[i], (size_t)len };
+    }
+    if (!EVP_Digest(s->key_der[OLD], s->keys[OLD].der_len, s->old_key_hash, NULL, EVP_sha256(),
+                    NULL)) {
+        abort();
+    }
+}
+
+static void build_world(struct story *s, EVP_PKEY *const keys[IMAGES])
 {
     const struct story_spec *spec = &s->spec;
     struct world_spec world = {
@@ -142,17 +158,15 @@ static void build_world(struct story *s, EVP_PKEY *key)
     };
 
     lay_areas(spec, &world);
+    story_lay_records(spec, &world);
     if (spec->is_signed) {
-        int len = i2d_PUBKEY(key, &s->key_der);
-
-        if (len <= 0) {
-            abort();
-        }
-        s->key = (struct dfu_key){ &dfu_ed25519_openssl, s->key_der, (size_t)len };
-        world.key = &s->key;
+        read_keys(s, keys);
+        world.key = s->keys;
     }
     boot_world_init(&s->world, &world);
     s->world.cfg.buf_len = COPY_CHUNK;
+    s->world.cfg.policy.key_count = spec->is_signed ? IMAGES : 0;
+    story_arm(s);
 }
 
 static bool fill(struct story *s)
@@ -167,31 +181,59 @@ static bool fill(struct story *s)
                                      dfu_trailer_write_copy_done(&s->world.map, pri) == 0);
 }
 
+/* All starts but the last of an image on trial. */
+static void use_up_starts(struct story *s)
+{
+    struct world_boot boot;
+
+    for (unsigned i = 1; i < STORY_STARTS; i++) {
+        dfu_sim_flash_power_on(&s->world.sim);
+        (void)story_act(s, STAGE_ATTEMPT, &boot);
+    }
+}
+
+static void find_stages(struct story *s)
+{
+    bool is_trial = story_is_swap(s) && !s->spec.is_permanent;
+
+    s->has[STAGE_REQUEST] = s->has[STAGE_UPGRADE] = true;
+    s->has[STAGE_ATTEMPT] = is_trial && story_uses(s, SWITCH_ATTEMPTS);
+    s->has[STAGE_REVERT] = is_trial;
+    s->has[STAGE_CONFIRM] = !s->spec.is_permanent;
+    s->has[STAGE_SETTLED] = is_trial && (s->spec.switches & (SWITCH_HISTORY | SWITCH_REVOKE)) != 0;
+}
+
 /* Each stage once without a cut, keeping the flash before it. */
 static bool rehearse(struct story *s, char *why, size_t why_size)
 {
-    bool is_trial = story_is_swap(s) && !s->spec.is_permanent;
-    const bool has[STAGES] = { true, true, is_trial, !s->spec.is_permanent };
     const struct story_path nowhere = { .cut_count = 0 };
     struct world_boot boot;
+    uint8_t *trial = NULL;
 
     s->path = &nowhere;
+    find_stages(s);
     for (enum story_stage stage = STAGE_REQUEST; stage < STAGES; stage++) {
-        /* Revert and confirm both begin with the new image on trial. */
-        if (stage == STAGE_CONFIRM && is_trial) {
-            boot_world_restore(&s->world, s->start[STAGE_REVERT]);
+        if (stage == STAGE_ATTEMPT) {
+            trial = story_kept(s);
         }
-        s->has[stage] = has[stage];
-        s->start[stage] = story_kept(s);
-        if (!has[stage]) {
+        if (stage >= STAGE_ATTEMPT && stage <= STAGE_CONFIRM) { /* these begin with the trial */
+            boot_world_restore(&s->world, trial);
+        }
+        if (!s->has[stage]) {
             continue;
         }
+        if (stage == STAGE_REVERT && story_uses(s, SWITCH_ATTEMPTS)) {
+            use_up_starts(s);
+        }
+        s->start[stage] = story_kept(s);
         dfu_sim_flash_power_on(&s->world.sim);
         if (story_act(s, stage, &boot)) {
-            (void)snprintf(why, why_size, "%s fails without any cut", stage_names[stage]);
+            (void)snprintf(why, why_size, "%s fails without any cut", story_stage_name(stage));
+            free(trial);
             return false;
         }
     }
+    free(trial);
     story_reset(s);
     return true;
 }
@@ -205,13 +247,16 @@ void story_close(struct story *s)
     for (int i = 0; i < STAGES; i++) {
         free(s->start[i]);
     }
-    OPENSSL_free(s->key_der);
+    for (enum image i = OLD; i < IMAGES; i++) {
+        OPENSSL_free(s->key_der[i]);
+    }
     known_free(&s->known);
     boot_world_free(&s->world);
     free(s);
 }
 
-struct story *story_open(const struct story_spec *spec, EVP_PKEY *key, char *why, size_t why_size)
+struct story *story_open(const struct story_spec *spec, EVP_PKEY *const keys[2], char *why,
+                         size_t why_size)
 {
     struct story *s = calloc(1, sizeof *s);
 
@@ -220,8 +265,8 @@ struct story *story_open(const struct story_spec *spec, EVP_PKEY *key, char *why
     }
     why[0] = '\0';
     s->spec = *spec;
-    build_world(s, key);
-    if (!build_images(s, key) || !fill(s) || !rehearse(s, why, why_size)) {
+    build_world(s, keys);
+    if (!build_images(s, keys) || !fill(s) || !rehearse(s, why, why_size)) {
         story_close(s);
         return NULL;
     }

@@ -3,6 +3,7 @@
 /* One failing path as text and back:
  *   move,w=4,e=ff,s=1024x5+1,n=16,old=700,new=3000,test,factory,hash,plain,checked,upgrade,cuts=12i7/3b/9a
  * Encrypted images add aes=16,wrapped (or unwrapped) before the cuts.
+ * Switches beyond MCUboot are a number (enum story_switch), beyond=31 is all of them.
  * b, a and i are before, after and inside an operation; the number after i is the tear's seed.
  * p and s are an erase that stopped: its sector is erased up to, or from, that byte. */
 #include <stdio.h>
@@ -14,11 +15,17 @@
 static const char *const strategies[STORY_STRATEGIES] = {
     "move", "overwrite", "overwrite-fast", "offset", "scratch", "unpack", "unpack-fast"
 };
-static const char *const stages[STAGES] = { "request", "upgrade", "revert", "confirm" };
+static const char *const stages[STAGES] = { "request", "upgrade", "attempt",
+                                            "revert",  "confirm", "settled" };
 
 const char *story_strategy_name(enum story_strategy strategy)
 {
     return strategies[strategy];
+}
+
+const char *story_stage_name(enum story_stage stage)
+{
+    return stages[stage];
 }
 
 static void put_cut(const struct story_path *path, unsigned i, char *out, size_t size)
@@ -58,6 +65,10 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
         len = strlen(out) - strlen("cuts=");
         (void)snprintf(out + len, size - len, "aes=%u,%s,cuts=", spec->crypt_len,
                        spec->keeps_wrapped_keys ? "wrapped" : "unwrapped");
+    }
+    if (spec->switches != 0) {
+        len = strlen(out) - strlen("cuts=");
+        (void)snprintf(out + len, size - len, "beyond=%u,cuts=", spec->switches);
     }
     for (unsigned i = 0; i < path->cut_count; i++) {
         len = strlen(out);
@@ -150,6 +161,8 @@ static bool parse_number(const char *text, struct story_spec *spec)
         spec->scratch = value;
     } else if (sscanf(text, "aes=%u", &value) == 1) {
         spec->crypt_len = (uint8_t)value;
+    } else if (sscanf(text, "beyond=%u", &value) == 1) {
+        spec->switches = value;
     } else if (sscanf(text, "old=%u", &value) == 1) {
         spec->old_size = value;
     } else if (sscanf(text, "new=%u", &value) == 1) {

@@ -22,7 +22,7 @@
 #define CHAINS        40u
 #define CHAIN_OPS     160u
 #define JOBS_MAX      2048
-#define UNITS         6u
+#define UNITS         ((size_t)6)
 
 enum stage { UPGRADE, REVERT, STAGES };
 

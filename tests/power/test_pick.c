@@ -22,7 +22,7 @@
 #define CHAINS        24u
 #define CHAIN_OPS     24u
 #define JOBS_MAX      4096
-#define UNITS         6u
+#define UNITS         ((size_t)6)
 
 enum stage { UPLOAD, REQUEST, TRIAL, LEAVING, CONFIRM, STAGES };
 

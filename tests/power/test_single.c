@@ -24,7 +24,7 @@
 #define CHAINS        48u
 #define CHAIN_OPS     24u
 #define JOBS_MAX      1024
-#define UNITS         6u
+#define UNITS         ((size_t)6)
 #define SIZES         3u /* the last: both the largest that fits */
 
 enum stage { UPLOAD, START, STAGES };

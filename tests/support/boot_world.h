@@ -34,6 +34,9 @@ enum world_place {
     WORLD_SEC2,
     WORLD_PRI3,
     WORLD_SEC3,
+    WORLD_ATTEMPTS, /* the bootloader's own records */
+    WORLD_HISTORY,
+    WORLD_REVOKED,
     WORLD_PLACES
 };
 

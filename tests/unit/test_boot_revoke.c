@@ -189,6 +189,27 @@ static void an_image_revokes_when_it_is_confirmed_and_not_before(void **state)
     device_free(l.d);
 }
 
+/* It stops the way back as a whole one does, so the key is not needed any more. */
+static void a_torn_confirmation_revokes_as_well(void **state)
+{
+    static const int old_key[] = { 0 };
+    struct locked l = device_with(2);
+    struct dfu_trailer at;
+
+    (void)state;
+    arm(&l);
+    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
+    put_signed(l.d, WORLD_SEC, NEW, 1, old_key, 1);
+    request(l.d, false);
+    assert_int_equal(start(l.d), NEW);
+    assert_int_equal(dfu_slot_trailer(&l.d->world.map, &l.d->world.area[WORLD_PRI], &at), DFU_OK);
+    put_bytes(l.d, WORLD_PRI, at.image_ok, "71");
+    assert_int_equal(start(l.d), NEW);
+    assert_int_equal(revoked_count(&l), 1);
+    assert_int_equal(start(l.d), NEW);
+    device_free(l.d);
+}
+
 static void an_image_can_not_revoke_the_key_that_it_needs_itself(void **state)
 {
     static const int all[] = { 0, 1, 2 };
@@ -280,6 +301,7 @@ int main(void)
         cmocka_unit_test(an_image_of_a_revoked_key_is_refused),
         cmocka_unit_test(the_key_of_what_runs_and_the_last_key_can_not_be_revoked),
         cmocka_unit_test(an_image_revokes_when_it_is_confirmed_and_not_before),
+        cmocka_unit_test(a_torn_confirmation_revokes_as_well),
         cmocka_unit_test(an_image_can_not_revoke_the_key_that_it_needs_itself),
         cmocka_unit_test(nothing_is_revoked_by_what_is_not_protected_or_not_a_hash),
         cmocka_unit_test(without_the_switch_the_tlv_means_nothing),
