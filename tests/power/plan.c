@@ -299,6 +299,15 @@ static bool is_in_short(const struct beyond *beyond, uint8_t write_size, uint8_t
            (is_all || (beyond->switches & SWITCH_REVOKE) == 0);
 }
 
+static bool has_pairs(const struct plan *plan, const struct beyond *beyond, uint8_t write_size,
+                      uint8_t erased)
+{
+    bool is_all = (beyond->switches & SWITCH_PROGRESS) != 0;
+
+    return (write_size == 16 && erased == 0x00 && (is_all || plan->options.is_full)) ||
+           (write_size == 4 && erased == 0xff && plan->options.is_full);
+}
+
 /* Signatures take longer than all else, so where keys are revoked there are fewer devices. */
 static void plan_switch(struct plan *plan, enum story_strategy strategy,
                         const struct beyond *beyond, uint8_t write_size, uint8_t erased)
@@ -322,11 +331,8 @@ static void plan_switch(struct plan *plan, enum story_strategy strategy,
         spec.is_permanent = i / kinds / COUNT(beyond_sizes) != 0;
         spec.is_confirmed = write_size < 16;
         add_twice(plan, spec, SINGLES, beyond->what);
-        if (plan->options.is_full && (i == 0 || (!is_signed && i == kinds * COUNT(beyond_sizes)))) {
+        if (i == 0 && has_pairs(plan, beyond, write_size, erased)) {
             add_twice(plan, spec, PAIRS, beyond->what_pairs);
-        } else if (i == 0 && (beyond->switches & SWITCH_PROGRESS) != 0) {
-            spec.is_sticky = true;
-            add_job(plan, &spec, PAIRS, beyond->what_pairs);
         }
     }
 }

@@ -200,7 +200,8 @@ static void find_stages(struct story *s)
     s->has[STAGE_ATTEMPT] = is_trial && story_uses(s, SWITCH_ATTEMPTS);
     s->has[STAGE_REVERT] = is_trial;
     s->has[STAGE_CONFIRM] = !s->spec.is_permanent;
-    s->has[STAGE_SETTLED] = is_trial && (s->spec.switches & (SWITCH_HISTORY | SWITCH_REVOKE)) != 0;
+    s->has[STAGE_SETTLED] = (is_trial && story_uses(s, SWITCH_HISTORY)) ||
+                            (!s->spec.is_permanent && story_uses(s, SWITCH_REVOKE));
 }
 
 /* Each stage once without a cut, keeping the flash before it. */

@@ -363,6 +363,12 @@ static bool is_in_short(const struct device *device)
                                     (device->write_size == 8 && device->erased == 0x00);
 }
 
+/* Pairs are many: units of every kind once. */
+static bool is_in_full(const struct device *device)
+{
+    return !device->twice || device->erased == (device->write_size == 16 ? 0x00 : 0xff);
+}
+
 static void plan(struct campaign *campaign)
 {
     static const uint8_t units[UNITS] = { 1, 2, 4, 8, 16, 32 };
@@ -375,7 +381,7 @@ static void plan(struct campaign *campaign)
                                  .write_size = units[i / 2 % UNITS],
                                  .erased = i % 2 == 0 ? 0xff : 0x00 };
 
-        if (campaign->options.is_full || is_in_short(&device)) {
+        if (is_in_short(&device) || (campaign->options.is_full && is_in_full(&device))) {
             add_row(campaign, mode, device);
         }
     }
