@@ -2,13 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 #
-# build.sh BUILD BOARD: the firmware of one board, into BUILD/firmware/BOARD.
+# build.sh BUILD BOARD: the firmware of one board, into BUILD/firmware/BOARD, and with a bootloader
+# that checks no signature into BOARD-hash-only beside it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build=$1
 board=$2
+
+build_firmware() { # FOLDER [OPTION...]
+    local folder=$build/firmware/$1
+    shift
+    cmake -S ports/mcu -B "$folder" -G Ninja --log-level=ERROR \
+        --toolchain "$PWD/cmake/arm-none-eabi.cmake" -DBOARD="$board" -DHOST_BUILD="$build" "$@" \
+        >/dev/null
+    cmake --build "$folder" -- --quiet
+}
+
 cmake --build "$build" --target dfu dfu_board_table boards -- --quiet
-cmake -S ports/mcu -B "$build/firmware/$board" -G Ninja --log-level=ERROR \
-    --toolchain "$PWD/cmake/arm-none-eabi.cmake" -DBOARD="$board" -DHOST_BUILD="$build" >/dev/null
-cmake --build "$build/firmware/$board" -- --quiet
+build_firmware "$board"
+build_firmware "$board-hash-only" -DBOOT_CONF="$PWD/tests/qemu/hash_only.conf"

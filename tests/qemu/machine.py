@@ -4,13 +4,11 @@
 dump of the flash at any time."""
 
 import json
-import os
 import socket
 import subprocess
 import time
 
 FLASH_SIZE = 256 * 1024
-QEMU_WAKES_WITHIN = 2.0  # its main loop may sleep for a second although there is work
 
 
 class Lines:
@@ -136,14 +134,18 @@ class Microbit:
     def console(self):
         return self.console_path.read_bytes().decode(errors="replace")
 
-    def wait_for(self, text, count=1):
-        """Until the console has said that so often; asking wakes QEMU's main loop."""
+    def wait_until(self, is_done):
+        """Asking wakes QEMU's main loop, which may sleep for a second although there is work."""
         deadline = time.monotonic() + 60
-        while self.console().count(text) < count:
-            assert time.monotonic() < deadline, (text, self.console())
+        while not is_done():
+            assert time.monotonic() < deadline, self.console()
             assert self.process.poll() is None, "the machine is gone"
             self.qmp.ask("query-status")
-            time.sleep(0.02)
+            time.sleep(0.01)
+
+    def wait_for(self, text, count=1):
+        """Until the console has said that so often."""
+        self.wait_until(lambda: self.console().count(text) >= count)
 
     def guest_errors(self):
         """What the program did that the real chip would not bear; two lines are QEMU's own."""

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""Power cuts at exact stores of the real bootloader and application on an emulated Cortex-M0. A cut
+leaves the flash as before the store, as after it, or in between: a word with some bits not yet
+programmed, a page of which a part is erased."""
+
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from machine import FLASH_SIZE, Microbit
+from parts import BANNER, DFU, FIRMWARE, SLOT0, SLOT1, SLOT_SIZE, flash_with, signed
+
+HASH_ONLY = FIRMWARE.with_name("microbit-hash-only")
+PAGE = 1024
+ERASE_REGISTER = 0x4001E508
+RANGES = f"range=0-{FLASH_SIZE:#x},range={ERASE_REGISTER:#x}-{ERASE_REGISTER + 4:#x}"
+STORES_CUT = 35  # per story, with three states of flash for each
+
+
+class Bench:
+    """Machines one after the other in one folder, with or without the plugin that cuts."""
+
+    def __init__(self, folder, plugin):
+        self.folder, self.plugin = folder, plugin
+        self.stores_path = folder / "stores"
+
+    def start(self, flash, nth=None):
+        for name in ("gdb", "qmp", "console.log", "errors.log", "stores"):
+            (self.folder / name).unlink(missing_ok=True)
+        options = []
+        if nth is not None:
+            options = ["-plugin", f"{self.plugin},out={self.stores_path},nth={nth},{RANGES}"]
+        return Microbit(self.folder, flash, *options)
+
+    def stores(self):
+        """The addresses that the plugin has told."""
+        text = self.stores_path.read_text() if self.stores_path.exists() else ""
+        return [int(line, 16) for line in text.split("\n")[:-1]]
+
+    def all_stores(self, flash):
+        """Of a start that nothing cuts, and the flash it ends with."""
+        with self.start(flash, nth=0) as machine:
+            machine.wait_for(BANNER)
+            return self.stores(), machine.flash()
+
+    def flash_after(self, flash, nth):
+        if nth == 0:
+            return flash
+        with self.start(flash, nth) as machine:
+            machine.wait_until(self.stores)
+            return machine.flash()
+
+    def image_that_runs(self, flash, images):
+        """The number of the one that a start on this flash ends with, whole."""
+        with self.start(flash) as machine:
+            machine.wait_for(BANNER)
+            slot = machine.flash()[SLOT0:SLOT0 + SLOT_SIZE]
+            assert machine.guest_errors() == []
+        whole = [number for number, image in enumerate(images) if slot.startswith(image)]
+        assert len(whole) == 1, "slot 0 holds neither image whole"
+        return whole[0]
+
+
+@pytest.fixture(scope="module", name="plugin")
+def fixture_plugin(tmp_path_factory):
+    library = tmp_path_factory.mktemp("plugin") / "cut.so"
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+                    Path(__file__).with_name("cut.c"), "-o", library], check=True)
+    return library
+
+
+@pytest.fixture(name="bench")
+def fixture_bench(tmp_path, plugin):
+    return Bench(tmp_path, plugin)
+
+
+@pytest.fixture(scope="module", name="images")
+def fixture_images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    return [signed(folder, version).read_bytes() for version in ("1.0.0", "2.0.0")]
+
+
+@pytest.fixture(scope="module", name="requested")
+def fixture_requested(tmp_path_factory, images):
+    """The first image runs, the second is to be tested."""
+    second = signed(tmp_path_factory.mktemp("padded"), "2.0.0", "--pad").read_bytes()
+    return flash_with(images[0], second, HASH_ONLY)
+
+
+def torn(before, after, draw):
+    """Between the two: a word with bits left to program, or a page of which the start is erased."""
+    words = [at for at in range(0, FLASH_SIZE, 4) if before[at:at + 4] != after[at:at + 4]]
+    state = bytearray(before)
+    if len(words) == 1:
+        at = words[0]
+        late = draw.randbytes(4)
+        state[at:at + 4] = bytes(a | (b & l) for a, b, l in zip(after[at:], before[at:], late))
+    elif words:
+        page = words[0] // PAGE * PAGE
+        size = draw.randrange(4, PAGE, 4)
+        state[page:page + size] = b"\xff" * size
+    return bytes(state)
+
+
+def chosen(stores, draw):
+    """Half of them erases and marks or records, which are few; half anywhere."""
+    def is_special(address):
+        return address == ERASE_REGISTER or any(
+            slot + SLOT_SIZE - 2 * PAGE <= address < slot + SLOT_SIZE for slot in (SLOT0, SLOT1))
+
+    special = [n for n, address in enumerate(stores, 1) if is_special(address)]
+    count = STORES_CUT // 2
+    return sorted(draw.sample(special, min(count, len(special)))
+                  + draw.sample(range(1, len(stores) + 1), STORES_CUT - count))
+
+
+def cut_everywhere(bench, flash, images, seed):
+    """The numbers of the images that ran after cuts, and how many cuts there were."""
+    draw = random.Random(seed)
+    stores, _ = bench.all_stores(flash)
+    ran = set()
+    cuts = 0
+    for nth in chosen(stores, draw):
+        before = bench.flash_after(flash, nth - 1)
+        after = bench.flash_after(flash, nth)
+        for state in (before, torn(before, after, draw), after):
+            ran.add(bench.image_that_runs(state, images))
+            cuts += 1
+    print(f"{cuts} cuts at {len(stores)} stores, seed {seed}")
+    return ran, cuts
+
+
+def test_a_swap_that_is_cut_ends_with_the_new_image(bench, images, requested):
+    """It had begun, so it goes on."""
+    ran, cuts = cut_everywhere(bench, requested, images, seed=1)
+    assert ran == {1} and cuts >= 100
+
+
+def test_a_revert_that_is_cut_ends_with_the_old_image(bench, images, requested):
+    _, on_trial = bench.all_stores(requested)
+    ran, cuts = cut_everywhere(bench, on_trial, images, seed=2)
+    assert ran == {0} and cuts >= 100
+
+
+@pytest.mark.parametrize("nth", [1, 2, 100, 1500, 4000, 6000])
+def test_an_upload_that_is_cut_leaves_the_old_image(bench, images, tmp_path, nth):
+    file = tmp_path / "two.bin"
+    file.write_bytes(images[1])
+    flash = flash_with(images[0], b"", HASH_ONLY)
+    with bench.start(flash, nth) as machine:
+        machine.wait_for(BANNER)
+        client = subprocess.Popen([DFU, "-d", f"serial:{machine.console_port}", "image", "upload",
+                                   file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        machine.wait_until(bench.stores)
+        state = machine.flash()
+        client.kill()
+        client.wait()
+    assert state != flash
+    assert bench.image_that_runs(state, images) == 0
