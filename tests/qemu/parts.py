@@ -11,8 +11,7 @@ SOURCE = Path(os.environ["DFU_SOURCE_DIR"])
 FIRMWARE = Path(os.environ["DFU_BINARY_DIR"]) / "firmware" / "microbit"
 SMPMGR = SOURCE / "build/venv/bin/smpmgr"
 KEY = SOURCE / "ports/mcu/development-key.pem"
-BOARD = SOURCE / "boards/microbit.dts"
-SLOT0, SLOT1, SLOT_SIZE = 0xC000, 0x24000, 0x18000
+SLOT0, SLOT1, SLOT_SIZE, STORAGE = 0xC000, 0x24000, 0x18000, 0x3D000
 BANNER = "*** dfukit application"
 RECOVERY = "Enter the serial recovery mode"
 

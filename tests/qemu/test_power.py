@@ -6,12 +6,14 @@ programmed, a page of which a part is erased."""
 
 import random
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from machine import FLASH_SIZE, Microbit
-from parts import BANNER, DFU, FIRMWARE, SLOT0, SLOT1, SLOT_SIZE, flash_with, signed
+from parts import (BANNER, DFU, FIRMWARE, SLOT0, SLOT1, SLOT_SIZE, STORAGE, flash_with,
+                   signed)
 
 HASH_ONLY = FIRMWARE.with_name("microbit-hash-only")
 PAGE = 1024
@@ -143,6 +145,31 @@ def test_a_revert_that_is_cut_ends_with_the_old_image(bench, images, requested):
     _, on_trial = bench.all_stores(requested)
     ran, cuts = cut_everywhere(bench, on_trial, images, seed=2)
     assert ran == {0} and cuts >= 100
+
+
+def simulated_start(folder, flash):
+    """The flash that the simulator leaves on the same board."""
+    path, ready = folder / "sim.bin", folder / "ready"
+    path.write_bytes(flash.ljust(FLASH_SIZE, b"\xff"))
+    ready.unlink(missing_ok=True)
+    device = subprocess.Popen([DFU, "sim", "-b", "microbit", "-f", path, "--hash-only", "-u", "0",
+                               "--ready-file", ready], stdout=subprocess.DEVNULL)
+    while not ready.exists():
+        assert device.poll() is None, "the virtual device did not start"
+        time.sleep(0.01)
+    device.terminate()
+    device.wait()
+    return path.read_bytes()
+
+
+def test_flash_is_the_simulators_after_a_swap_and_after_a_revert(bench, requested):
+    """Boot and storage partitions aside, which a simulated device uses as it likes."""
+    real = simulated = requested
+    for _ in range(2):
+        _, real = bench.all_stores(real)
+        simulated = simulated_start(bench.folder, simulated)
+        assert real != requested
+        assert real[SLOT0:STORAGE] == simulated[SLOT0:STORAGE]
 
 
 @pytest.mark.parametrize("nth", [1, 2, 100, 1500, 4000, 6000])
