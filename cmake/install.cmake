@@ -34,3 +34,4 @@ install(FILES
     DESTINATION ${package_dir})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dfukit.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES tools/wireshark/dfukit-smp.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/dfukit/wireshark)

@@ -26,6 +26,7 @@ const struct cli_option cli_globals[] = {
     { "timeout", 0, "SECONDS", 1, "how long to wait for an answer", NULL, CLI_G_TIMEOUT },
     { "latency", 0, "SECONDS", 1, "how long a device that sleeps may take to hear a request", NULL,
       CLI_G_LATENCY },
+    { "record", 0, "FILE", 1, "append every frame to it; see dfu replay", NULL, CLI_G_RECORD },
     { "help", 'h', NULL, 0, "this text", NULL, CLI_G_HELP },
     { "version", 0, NULL, 0, "print the version", NULL, CLI_G_VERSION },
     { 0 },
@@ -146,6 +147,7 @@ static int take_global(struct cli *cli, const struct cli_option *option, bool *w
     case CLI_G_VERBOSE: cli->verbose++; break;
     case CLI_G_TIMEOUT: return set_seconds(cli, option->name, optarg, &cli->timeout_ms);
     case CLI_G_LATENCY: return set_seconds(cli, option->name, optarg, &cli->latency_ms);
+    case CLI_G_RECORD: cli->record = optarg; break;
     case CLI_G_HELP: *wants_help = true; break;
     default: *wants_version = true; break;
     }

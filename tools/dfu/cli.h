@@ -69,6 +69,7 @@ struct cli {
     int verbose;         /* how often -v was said */
     uint32_t timeout_ms; /* 0: not given */
     uint32_t latency_ms; /* of a device that sleeps; 0: not given */
+    const char *record;  /* the file of --record, or NULL */
     bool is_imgtool;     /* called by that name: its commands, exit codes and lines */
     const struct cli_command *command;
     bool failed;       /* cli_fail has spoken */
@@ -179,7 +180,8 @@ enum cli_global {
     CLI_G_TIMEOUT = -5,
     CLI_G_HELP = -6,
     CLI_G_VERSION = -7,
-    CLI_G_LATENCY = -8
+    CLI_G_LATENCY = -8,
+    CLI_G_RECORD = -9
 };
 int cli_main(int argc, char **argv);
 /* Judge a command line without doing what it says: 0 or the exit code it would end with. */

@@ -56,8 +56,8 @@ size_t cli_spellings(const struct cli_command *command, struct cli_spelling *out
         add(&s, o, true);
     }
     for (const struct cli_option *o = cli_globals; o->id; o++) {
-        bool is_for_devices =
-            o->id == CLI_G_DEVICE || o->id == CLI_G_TIMEOUT || o->id == CLI_G_LATENCY;
+        bool is_for_devices = o->id == CLI_G_DEVICE || o->id == CLI_G_TIMEOUT ||
+                              o->id == CLI_G_LATENCY || o->id == CLI_G_RECORD;
 
         if (!command) {
             add(&s, o, true);

@@ -54,6 +54,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_enum,
     &cmd_storage_erase,
     &cmd_conformance,
+    &cmd_replay,
     &cmd_usb_list,
     &cmd_usb_upload,
     &cmd_usb_download,

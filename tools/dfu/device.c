@@ -12,6 +12,7 @@
 
 #include "dfu/err.h"
 #include "dfu/smp.h"
+#include "record.h"
 
 #define TIMEOUT_MS       5000u
 #define ERASE_TIMEOUT_MS 60000u
@@ -39,19 +40,24 @@ struct device *device_open(struct cli *cli, int *exit_code)
     dev->cli = cli;
     dev->version = DFU_SMP_V2;
     dev->seq = (uint8_t)((unsigned)getpid() * 37u + (unsigned)time(NULL));
-    err = dfu_link_open(&dev->link, cli->target, why);
+    *exit_code = record_open(cli, &dev->record);
+    err = *exit_code ? 0 : dfu_link_open(&dev->link, cli->target, why);
     if (err) {
         *exit_code = cli_fail(cli, exit_code_of(err), "%s", why);
-        free(dev);
+    }
+    if (*exit_code) {
+        device_close(dev);
         return NULL;
     }
-    *exit_code = CLI_DONE;
     return dev;
 }
 
 void device_close(struct device *dev)
 {
     dfu_link_close(&dev->link);
+    if (dev->record) {
+        fclose(dev->record);
+    }
     free(dev);
 }
 
@@ -77,6 +83,7 @@ struct dfu_call device_call(struct device *dev)
 
 static void trace(const struct device *dev, char direction, const uint8_t *frame, size_t len)
 {
+    record_frame(dev->record, direction, frame, len);
     if (dev->cli->verbose < 2) {
         return;
     }
@@ -92,6 +99,7 @@ static void lose_link(struct device *dev, uint64_t now_ms)
     if (dev->cli->verbose > 0) {
         cli_note(dev->cli, "lost the connection to %s, trying again", dev->cli->target);
     }
+    record_remark(dev->record, "the link was lost");
     dfu_link_close(&dev->link);
     dev->was_lost = true;
     dev->reopen_wait_ms = REOPEN_MS;

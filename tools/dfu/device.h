@@ -6,6 +6,8 @@
 #ifndef DFU_TOOL_DEVICE_H
 #define DFU_TOOL_DEVICE_H
 
+#include <stdio.h>
+
 #include "cli.h"
 #include "dfu/client.h"
 #include "dfu/upgrade.h"
@@ -21,6 +23,7 @@ enum device_patience {
 struct device {
     struct cli *cli;
     struct dfu_link link;
+    FILE *record;         /* of --record, or NULL */
     uint8_t version, seq; /* of the next call */
     struct dfu_answer answer;
     uint64_t reopen_ms; /* when a lost link is tried again */
