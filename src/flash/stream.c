@@ -184,21 +184,19 @@ int dfu_stream_skip(struct dfu_stream *stream, uint32_t len)
         return DFU_ERR_INVAL;
     }
     err = sync_block(stream);
-    if (err) {
+    if (err || len == 0) {
         return err;
     }
     if (len > stream->config.size - stream->written) {
         return DFU_ERR_NOSPACE;
     }
     end = stream->written + len;
-    if (stream->is_ended ||
-        (stream->config.erase_ahead && stream->erased_to > stream->written && len > 0)) {
+    if (stream->is_ended || (stream->config.erase_ahead && stream->erased_to > stream->written)) {
         return DFU_ERR_STATE;
     }
-    if (stream->config.erase_ahead &&
-        (!is_border(stream, stream->written) ||
-         (!is_border(stream, end) &&
-          stream->config.size - end >= stream->config.area->write_size))) {
+    /* It begins where a sector does: a part of one would have been erased. */
+    if (stream->config.erase_ahead && !is_border(stream, end) &&
+        stream->config.size - end >= stream->config.area->write_size) {
         return DFU_ERR_ALIGN;
     }
     stream->written = end;

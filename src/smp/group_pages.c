@@ -229,7 +229,8 @@ static int read_hashes(struct dfu_smp_call *call)
 
 /* ---- Take ---- */
 
-/* Whole pages, or the rest of the file. */
+/* Whole pages, or the rest of the file. Where a sector begins nothing is erased yet: sectors are only
+ * erased for bytes that are written to them. */
 static bool are_pages(const struct dfu_smp_upload *up, uint32_t off, uint32_t len)
 {
     struct dfu_sector sector;
@@ -268,12 +269,6 @@ static int copy(struct dfu_smp_img *img, uint32_t off, uint32_t len)
     return 0;
 }
 
-/* Sectors that are erased already, for bytes that were sent, hold nothing to keep. */
-static bool may_keep(const struct dfu_smp_upload *up, uint32_t off)
-{
-    return !up->writer.stream.config.erase_ahead || up->writer.stream.erased_to <= off;
-}
-
 static int take(struct dfu_smp_call *call)
 {
     struct dfu_smp_img *img = call->ctx;
@@ -294,7 +289,7 @@ static int take(struct dfu_smp_call *call)
     if (rc) {
         return rc;
     }
-    if (rq.off == 0 || !are_pages(up, rq.off, rq.len) || (!rq.running && !may_keep(up, rq.off))) {
+    if (!are_pages(up, rq.off, rq.len)) {
         return dfu_smp_fail(call, DFU_SMP_PAGES_NO_PAGE);
     }
     if (!rq.running) {

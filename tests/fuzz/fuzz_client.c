@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dfu/client_file.h"
+#include "dfu/openssl.h"
 #include "dfu/smp.h"
 #include "dfu/upgrade.h"
 
@@ -202,7 +203,7 @@ static void try_file(struct script script, const struct dfu_reader *reader, bool
     check(f.result != 0 || f.done == f.size);
 }
 
-static void try_upload(struct script script, const struct dfu_reader *reader)
+static void try_upload(struct script script, const struct dfu_reader *reader, bool has_pages)
 {
     struct dfu_upload_config config = {
         .image = *reader, .version = 1, .frame_max = FRAME_MAX, .window_max = 5
@@ -211,6 +212,7 @@ static void try_upload(struct script script, const struct dfu_reader *reader)
     uint64_t now_ms = 1;
     struct dfu_upload u;
 
+    config.sha256 = has_pages ? &dfu_sha256_openssl : NULL;
     (void)dfu_upload_start(&u, &config);
     for (unsigned steps = 0; u.result == DFU_CLIENT_RUNNING; steps++) {
         size_t len = dfu_upload_next(&u, now_ms, frame, sizeof(frame));
@@ -275,7 +277,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (data[0] & 2u) {
             try_file(script, &reader, data[0] & 1u);
         } else if (data[0] & 1u) {
-            try_upload(script, &reader);
+            try_upload(script, &reader, false);
+            try_upload(script, &reader, true);
         } else {
             try_upgrade(script, &reader);
         }

@@ -11,6 +11,7 @@
 #include "dfu/err.h"
 #include "dfu/smp_img.h"
 #include "dfu/smp_os.h"
+#include "dfu/smp_pages.h"
 #include "dfu/trailer.h"
 #include "nor.h"
 
@@ -19,14 +20,14 @@
 #define BUF_SIZE    384u
 #define PACKETS_MAX 64u
 
-enum { RAW, NEXT_CHUNK, FIRST_CHUNK, RESET, PENDING, ON_TEST, OPTIONS, KINDS };
+enum { RAW, NEXT_CHUNK, FIRST_CHUNK, RESET, PENDING, ON_TEST, OPTIONS, PAGES, KINDS };
 
 struct device {
     struct nor *nor;
     struct dfu_slot_map map;
     struct dfu_smp_img img;
     struct dfu_smp_os os;
-    struct dfu_smp_binding bindings[2];
+    struct dfu_smp_binding bindings[3];
     struct dfu_smp_server server;
     struct dfu_smp_link link;
     uint8_t response[BUF_SIZE];
@@ -195,8 +196,9 @@ static void open_device(struct device *d)
                                  .clock_set = set_clock };
     d->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &d->os };
     d->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &d->img };
+    d->bindings[2] = (struct dfu_smp_binding){ &dfu_smp_group_pages, &d->img };
     d->server = (struct dfu_smp_server){ .bindings = d->bindings,
-                                         .binding_count = 2,
+                                         .binding_count = 3,
                                          .response = d->response,
                                          .response_cap = sizeof(d->response),
                                          .buf_size = BUF_SIZE,
@@ -251,7 +253,8 @@ static void send_chunk(struct device *d, struct input *in, bool is_first)
     dfu_cbor_pair_uint(&enc, "off", is_first ? 0 : d->img.upload.off);
     if (is_first) {
         dfu_cbor_pair_uint(&enc, "len", 32u + size * 24u);
-        dfu_cbor_pair_bytes(&enc, "sha", data + 4, size % 33);
+        /* Mostly whole ones: no pages without. */
+        dfu_cbor_pair_bytes(&enc, "sha", data + 4, size % 4 ? 32 : size % 33);
     }
     dfu_cbor_pair_bytes(&enc, "data", data, is_first && size < 32 ? 32 : size);
     dfu_cbor_end(&enc);
@@ -264,10 +267,34 @@ static void send_chunk(struct device *d, struct input *in, bool is_first)
     receive(d, packet, 8 + enc.len);
 }
 
+/* Hashes, or pages to take: those that come next, or others. */
+static void ask_for_pages(struct device *d, uint8_t how, uint8_t pages)
+{
+    uint8_t packet[64] = { (how & 1) ? 0x0a : 0x08 };
+    uint32_t off = (how & 2) ? d->img.upload.off : (how >> 4) * (SECTOR / 2);
+    struct dfu_cbor_encoder enc;
+
+    dfu_cbor_encoder_init(&enc, packet + 8, sizeof(packet) - 8, true);
+    dfu_cbor_begin_map(&enc);
+    dfu_cbor_pair_uint(&enc, "off", off);
+    if (how & 1) {
+        dfu_cbor_pair_uint(&enc, "len",
+                           (how & 4) && off < d->img.upload.size ? d->img.upload.size - off
+                                                                 : pages * (SECTOR / 2));
+    }
+    dfu_cbor_pair_bool(&enc, "running", how & 8);
+    dfu_cbor_end(&enc);
+    put_be16(packet + 2, (uint16_t)enc.len);
+    packet[5] = DFU_SMP_GROUP_PAGES;
+    packet[7] = how & 1;
+    receive(d, packet, 8 + enc.len);
+}
+
 static void step(struct device *d, struct input *in)
 {
     const struct dfu_area *primary = d->map.images[0].primary;
     struct input raw;
+    uint8_t how;
 
     switch (take_byte(in) % KINDS) {
     case NEXT_CHUNK: send_chunk(d, in, false); break;
@@ -277,6 +304,10 @@ static void step(struct device *d, struct input *in)
     case ON_TEST:
         (void)dfu_trailer_write_magic(&d->map, primary);
         (void)dfu_trailer_write_copy_done(&d->map, primary);
+        break;
+    case PAGES:
+        how = take_byte(in);
+        ask_for_pages(d, how, take_byte(in));
         break;
     case OPTIONS: set_options(d, take_byte(in)); break;
     default:

@@ -152,6 +152,16 @@ static void pages_of_the_running_image_are_copied(void **state)
     assert_int_equal(u.copied, 2 * SECTOR);
 }
 
+static void a_page_that_both_slots_hold_is_kept(void **state)
+{
+    (void)state;
+    memcpy(running_image.data + 4 * SECTOR, old_image.data + 4 * SECTOR, SECTOR);
+    world_program(&w, 0, 0, &running_image);
+    assert_sent(&new_image);
+    assert_int_equal(u.kept, 5 * SECTOR);
+    assert_int_equal(u.copied, 0);
+}
+
 static void what_runs_can_be_uploaded_by_copying_it(void **state)
 {
     (void)state;
@@ -474,6 +484,32 @@ static void what_is_not_the_file_in_the_end_cannot_be_asked_for(void **state)
     assert_sent(&new_image);
 }
 
+/* What was kept before a reset was kept by nobody the server knows of. */
+static void nor_after_a_reset_in_between(void **state)
+{
+    struct chunk chunk = CHUNK_NONE;
+
+    (void)state;
+    begin_upload(&new_image, true);
+    smp_peer_write(&w.peer, 65, 1, "a2 63 6f 66 66 19 10 00 63 6c 65 6e 19 60 00",
+                   "bf 63 6f 66 66 19 70 00 ff");
+    world_reset(&w);
+    chunk = CHUNK_NONE;
+    chunk.off = 0;
+    chunk.len = SIZE;
+    chunk.data = new_image.data;
+    chunk.data_len = 512;
+    chunk.sha = new_image.sha;
+    chunk.sha_len = 32;
+    assert_int_equal(world_chunk(&w, &chunk).off, 7 * SECTOR);
+    chunk = CHUNK_NONE;
+    chunk.off = 7 * SECTOR;
+    chunk.data = new_image.data + 7 * SECTOR;
+    chunk.data_len = SIZE - 7 * SECTOR;
+    assert_int_equal(world_chunk(&w, &chunk).match, 0);
+    assert_string_equal(world_flags(&w, 0, 1), "absent");
+}
+
 static void the_running_pages_of_an_encrypted_image_are_not_told(void **state)
 {
     (void)state;
@@ -542,6 +578,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(pages_that_the_slot_holds_are_neither_sent_nor_written),
         TEST(pages_of_the_running_image_are_copied),
+        TEST(a_page_that_both_slots_hold_is_kept),
         TEST(what_runs_can_be_uploaded_by_copying_it),
         TEST(where_everything_differs_everything_is_sent),
         TEST(an_image_that_is_there_is_not_sent),
@@ -556,6 +593,7 @@ int main(void)
         TEST(what_is_no_page_is_refused_and_the_upload_goes_on),
         TEST(a_page_that_has_begun_is_not_kept),
         TEST(what_is_not_the_file_in_the_end_cannot_be_asked_for),
+        TEST(nor_after_a_reset_in_between),
         TEST(the_running_pages_of_an_encrypted_image_are_not_told),
         TEST(a_hook_sees_and_may_refuse_what_is_kept),
         TEST(pages_are_taken_under_the_lock),
