@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 struct dfu_file_config {
-    const char *name;         /* on the device */
+    const char *name;         /* on the device; NULL: download the core dump of a crash */
     struct dfu_reader source; /* what to upload; read NULL: download instead */
     /* Takes what was downloaded, in order, each byte once; size is the whole file's. What it
      * returns other than 0 ends the transfer with that result. */

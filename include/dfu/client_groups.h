@@ -135,6 +135,40 @@ struct dfu_client_group {
 int dfu_client_groups_open(const struct dfu_answer *answer, struct dfu_cbor_walk *walk);
 int dfu_client_groups_next(struct dfu_cbor_walk *walk, struct dfu_client_group *out);
 
+/* ---- mynewt's groups: logs, crashes and what they leave ---- */
+
+int dfu_client_log_list(struct dfu_call *call, uint8_t *frame, size_t cap);
+int dfu_client_log_modules(struct dfu_call *call, uint8_t *frame, size_t cap);
+int dfu_client_log_levels(struct dfu_call *call, uint8_t *frame, size_t cap);
+/* name NULL: all logs. Entries from that index on; what fits comes, ask again behind the last. */
+int dfu_client_log_show(struct dfu_call *call, const char *name, uint32_t index, uint8_t *frame,
+                        size_t cap);
+int dfu_client_log_clear(struct dfu_call *call, const char *name, uint8_t *frame, size_t cap);
+
+/* The list of logs goes on with dfu_client_stats_next, modules and levels (whichever the answer
+ * holds) with dfu_client_fields_next. */
+int dfu_client_logs_open(const struct dfu_answer *answer, struct dfu_cbor_walk *walk);
+int dfu_client_log_numbers_open(const struct dfu_answer *answer, struct dfu_cbor_walk *walk);
+
+struct dfu_client_log_entry {
+    struct dfu_client_text log, type; /* type: "str", "cbor" or "bin" */
+    uint32_t index, level, module;
+    int64_t timestamp; /* microseconds, from the device's start or 1970 */
+    struct dfu_client_bytes message;
+};
+struct dfu_client_log_walk {
+    struct dfu_cbor_walk logs, entries;
+    struct dfu_client_text name;
+    bool is_between; /* two logs */
+};
+int dfu_client_log_entries_open(const struct dfu_answer *answer, struct dfu_client_log_walk *walk);
+int dfu_client_log_entries_next(struct dfu_client_log_walk *walk, struct dfu_client_log_entry *out);
+
+/* kind: "div0", "jump0", "ref0", "assert" or "wdog". There may be no answer. */
+int dfu_client_crash(struct dfu_call *call, const char *kind, uint8_t *frame, size_t cap);
+/* What a crash left is downloaded as a file without a name: client_file.h. */
+int dfu_client_core_erase(struct dfu_call *call, uint8_t *frame, size_t cap);
+
 /* ---- Zephyr's basic group ---- */
 
 int dfu_client_erase_storage(struct dfu_call *call, uint8_t *frame, size_t cap);

@@ -34,8 +34,13 @@ static int encode_download(struct dfu_file *f, struct dfu_call *call)
     struct dfu_cbor_encoder enc;
 
     request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_FS, DFU_SMP_FS_FILE);
+    if (!f->config.name) {
+        request_name(call, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_CORE_LOAD);
+    }
     request_begin(&enc, f->config.frame, f->config.frame_cap);
-    dfu_cbor_pair_text(&enc, "name", f->config.name);
+    if (f->config.name) {
+        dfu_cbor_pair_text(&enc, "name", f->config.name);
+    }
     dfu_cbor_pair_uint(&enc, "off", f->done);
     return request_end(&enc, call, f->config.frame);
 }

@@ -102,6 +102,8 @@ static void try_lists(const struct dfu_answer *answer)
     struct dfu_client_group group;
     struct dfu_client_hash_type type;
     struct dfu_client_text name;
+    struct dfu_client_log_walk logs;
+    struct dfu_client_log_entry entry;
     struct dfu_cbor_walk walk;
     uint64_t value;
 
@@ -124,6 +126,19 @@ static void try_lists(const struct dfu_answer *answer)
     if (dfu_client_groups_open(answer, &walk) == 0) {
         while (dfu_client_groups_next(&walk, &group) > 0) {
             check(group.name.len <= answer->len);
+        }
+    }
+    if (dfu_client_logs_open(answer, &walk) == 0) {
+        while (dfu_client_stats_next(&walk, &name) > 0) {
+        }
+    }
+    if (dfu_client_log_numbers_open(answer, &walk) == 0) {
+        while (dfu_client_fields_next(&walk, &name, &value) > 0) {
+        }
+    }
+    if (dfu_client_log_entries_open(answer, &logs) == 0) {
+        while (dfu_client_log_entries_next(&logs, &entry) > 0) {
+            check(entry.message.len <= answer->len);
         }
     }
     if (dfu_client_hash_types_open(answer, &walk) == 0) {

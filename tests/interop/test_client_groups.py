@@ -262,6 +262,37 @@ def test_each_letter_of_the_information(device):
     assert "letter" in sentence and "snrvbmpio" in sentence
 
 
+@pytest.mark.parametrize("link", LINKS)
+def test_the_log_is_shown_and_cleared(device, link):
+    assert facts(device, "log", "list", link=link) == {"logs": ["console"]}
+    entries = facts(device, "log", "show", link=link)["entries"]
+    assert any("Jumping to the first image slot" in entry["text"] for entry in entries)
+    assert [entry["index"] for entry in entries] == sorted({entry["index"] for entry in entries})
+    last = entries[-1]["index"]
+    assert [entry["index"] for entry in
+            facts(device, "log", "show", "--from", last, "console", link=link)["entries"]] == [last]
+    assert "Jumping to the first image slot" in ok(device, "log", "show", "console", link=link)
+    assert facts(device, "log", "levels", link=link)["levels"]
+    assert facts(device, "log", "modules", link=link)["modules"]
+    assert facts(device, "log", "clear", link=link) == {"cleared": True}
+    assert ok(device, "log", "show", link=link) == "there is no entry\n"
+    assert "invalid" in refused(device, "log", "show", "nothing", link=link)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_crash_leaves_a_dump_to_fetch(device, tmp_path, link):
+    dump = tmp_path / "crash.core"
+    assert "no such thing" in refused(device, "core", "download", dump, link=link)
+    assert facts(device, "crash", "div0", link=link) == {"crashes": True}
+    device.wait_for("app: blinky 1.2.3+0 running", count=2)
+    got = facts(device, "-q", "core", "download", dump, link=link)
+    assert got["bytes"] == dump.stat().st_size and b"cause=div0" in dump.read_bytes()
+    assert facts(device, "core", "erase", link=link) == {"erased": True}
+    refused(device, "core", "download", dump, link=link)
+    assert b"cause=div0" in dump.read_bytes(), "the file there is was left alone"
+    assert "div0, jump0, ref0, assert, wdog" in refused(device, "crash", "hard", code=2)
+
+
 def test_a_reset_with_force_and_a_boot_mode(device):
     assert facts(device, "reset", "--force", "--boot-mode", "0") == {"reset": True}
     device.wait_for("app: blinky 1.2.3+0 running", count=2)

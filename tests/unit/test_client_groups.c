@@ -88,6 +88,17 @@ static void requests_are_those_of_the_field(void **state)
     REQUEST(dfu_client_group_details, 0x78, "08 00 00 01 00 0a 78 03 a0", NULL, 0, );
     REQUEST(dfu_client_group_details, 0x78,
             "08 00 00 0d 00 0a 78 03 a1 66 67 72 6f 75 70 73 82 00 19 01 2c", groups, 2, );
+    REQUEST(dfu_client_log_list, 0x11, "08 00 00 01 00 04 11 05 a0", );
+    REQUEST(dfu_client_log_modules, 0x11, "08 00 00 01 00 04 11 03 a0", );
+    REQUEST(dfu_client_log_levels, 0x11, "08 00 00 01 00 04 11 04 a0", );
+    REQUEST(dfu_client_log_clear, 0x11, "0a 00 00 01 00 04 11 01 a0", NULL, );
+    REQUEST(
+        dfu_client_log_show, 0x11,
+        "08 00 00 17 00 04 11 00 a3 68 6c 6f 67 5f 6e 61 6d 65 61 63 62 74 73 00 65 69 6e 64 65 "
+        "78 07",
+        "c", 7, );
+    REQUEST(dfu_client_crash, 0x11, "0a 00 00 08 00 05 11 00 a1 61 74 64 64 69 76 30", "div0", );
+    REQUEST(dfu_client_core_erase, 0x11, "0a 00 00 01 00 01 11 04 a0", );
     REQUEST(dfu_client_erase_storage, 0x79, "0a 00 00 01 00 3f 79 00 a0", );
 }
 
@@ -298,6 +309,44 @@ static void groups_are_read_as_list_and_as_details(void **state)
     assert_int_equal(dfu_client_groups_next(&walk, &group), DFU_ERR_FORMAT);
 }
 
+static void the_entries_of_all_logs_are_walked(void **state)
+{
+    /* {"next_index": 9, "logs": [{"name": "a", "entries": []}, {"name": "b", "type": 1, "entries":
+     * [{"type": "str", "ts": -1, "level": 2, "index": 8, "module": 3, "msg": h'6869'}]}]} */
+    struct dfu_answer answer = said(
+        "a2 6a 6e 65 78 74 5f 69 6e 64 65 78 09 64 6c 6f 67 73 82 a2 64 6e 61 6d 65 61 61 67 65 "
+        "6e 74 72 69 65 73 80 a3 64 6e 61 6d 65 61 62 64 74 79 70 65 01 67 65 6e 74 72 69 65 73 "
+        "81 a6 64 74 79 70 65 63 73 74 72 62 74 73 20 65 6c 65 76 65 6c 02 65 69 6e 64 65 78 08 "
+        "66 6d 6f 64 75 6c 65 03 63 6d 73 67 42 68 69");
+    struct dfu_client_log_entry entry;
+    struct dfu_client_log_walk logs;
+    struct dfu_client_text name;
+    struct dfu_cbor_walk walk;
+    uint64_t value;
+
+    (void)state;
+    assert_int_equal(dfu_client_log_entries_open(&answer, &logs), 0);
+    assert_int_equal(dfu_client_log_entries_next(&logs, &entry), 1);
+    assert_text(entry.log, "b");
+    assert_text(entry.type, "str");
+    assert_int_equal(entry.index, 8);
+    assert_int_equal(entry.timestamp, -1);
+    assert_int_equal(entry.level, 2);
+    assert_int_equal(entry.module, 3);
+    assert_int_equal(entry.message.len, 2);
+    assert_int_equal(dfu_client_log_entries_next(&logs, &entry), 0);
+    answer = said("a2 62 72 63 00 68 6c 6f 67 5f 6c 69 73 74 81 61 61");
+    assert_int_equal(dfu_client_logs_open(&answer, &walk), 0);
+    assert_int_equal(dfu_client_stats_next(&walk, &name), 1);
+    answer = said("a1 69 6c 65 76 65 6c 5f 6d 61 70 a1 61 61 02");
+    assert_int_equal(dfu_client_log_numbers_open(&answer, &walk), 0);
+    assert_int_equal(dfu_client_fields_next(&walk, &name, &value), 1);
+    assert_int_equal(value, 2);
+    answer = said("a1 64 6c 6f 67 73 81 a1 67 65 6e 74 72 69 65 73 81 a1 63 6d 73 67 40");
+    assert_int_equal(dfu_client_log_entries_open(&answer, &logs), 0);
+    assert_int_equal(dfu_client_log_entries_next(&logs, &entry), DFU_ERR_FORMAT); /* no index */
+}
+
 static void every_code_of_every_group_has_words(void **state)
 {
     static const struct {
@@ -355,6 +404,7 @@ int main(void)
         cmocka_unit_test(what_is_known_of_files_is_read),
         cmocka_unit_test(the_shell_answers_in_both_ways),
         cmocka_unit_test(groups_are_read_as_list_and_as_details),
+        cmocka_unit_test(the_entries_of_all_logs_are_walked),
         cmocka_unit_test(every_code_of_every_group_has_words),
         cmocka_unit_test(statistics_refuse_under_their_own_group),
     };

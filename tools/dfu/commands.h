@@ -18,7 +18,8 @@ extern const struct cli_command cmd_settings_read, cmd_settings_write, cmd_setti
     cmd_settings_commit, cmd_settings_load, cmd_settings_save;
 extern const struct cli_command cmd_fs_upload, cmd_fs_download, cmd_fs_stat, cmd_fs_hash,
     cmd_fs_hash_types, cmd_fs_close;
-extern const struct cli_command cmd_replay;
+extern const struct cli_command cmd_replay, cmd_log_list, cmd_log_show, cmd_log_clear,
+    cmd_log_levels, cmd_log_modules, cmd_crash, cmd_core_download, cmd_core_erase;
 extern const struct cli_command cmd_sim, cmd_explain, cmd_history;
 extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_delete;
 extern const struct cli_command cmd_usb_list, cmd_usb_upload, cmd_usb_download, cmd_usb_detach;

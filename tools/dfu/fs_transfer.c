@@ -154,7 +154,7 @@ static int run(struct transfer *t, struct dfu_file_config *config, const char *w
     dev->version = t->engine.config.version;
     dev->seq = t->engine.config.seq;
     t->took_ms = dfu_link_now_ms() - start_ms;
-    code = t->engine.result ? fail(t, what, config->name) : CLI_DONE;
+    code = t->engine.result ? fail(t, what, config->name ? config->name : "the dump") : CLI_DONE;
     free(config->frame);
     return code;
 }
@@ -271,12 +271,12 @@ int fs_download(struct device *dev, const char *name, const char *path, bool che
 {
     struct transfer t = { .dev = dev, .what = "download" };
     struct dfu_file_config config = { .name = name, .sink = keep, .sink_ctx = &t };
-    int code = let_go(dev);
+    int code = name ? let_go(dev) : CLI_DONE;
 
     if (!code) {
-        code = run(&t, &config, "give the file");
+        code = run(&t, &config, name ? "give the file" : "give a core dump");
     }
-    if (!code && check) {
+    if (!code && name && check) {
         code = compare(&t, name);
     }
     if (!code) {

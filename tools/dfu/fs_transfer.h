@@ -7,7 +7,8 @@
 
 #include "device.h"
 
-/* name is the device's; check: compare its hash afterwards. */
+/* name is the device's, NULL for the core dump of a crash (download only); check: compare its hash
+ * afterwards. */
 int fs_upload(struct device *dev, const char *path, const char *name, bool check);
 int fs_download(struct device *dev, const char *name, const char *path, bool check);
 
