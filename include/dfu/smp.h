@@ -220,7 +220,8 @@ void dfu_smp_header_decode(const uint8_t in[DFU_SMP_HEADER_SIZE], struct dfu_smp
 struct dfu_smp_link {
     int (*send)(void *ctx, const uint8_t *frame, size_t len); /* 0 or a negative enum dfu_err */
     void *ctx;
-    size_t max_frame; /* the largest packet it carries; 0: whatever the server's buffer holds */
+    size_t max_frame;  /* the largest packet it carries; 0: whatever the server's buffer holds */
+    bool is_bluetooth; /* chunks of an image over it submit transfer events (smp_update.h) */
 };
 
 struct dfu_smp_server;

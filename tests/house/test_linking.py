@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 """What a configuration does not point at is not linked: a bootloader for plain images has nothing of
-encryption in it, and one that is like MCUboot nothing that goes beyond it."""
+encryption in it, one that is like MCUboot nothing that goes beyond it, an application without a
+transport nothing of SMP."""
 
 import os
 import subprocess
@@ -32,10 +33,28 @@ int main(void)
 """
 
 
-def symbols(tmp_path, name, *parts):
+SERVER = """
+#include "dfu/smp_img.h"
+#include "dfu/smp_os.h"
+#include "dfu/smp_update.h"
+int main(void)
+{
+    static uint8_t response[512];
+    static struct dfu_smp_os os;
+    static struct dfu_smp_binding bindings[2] = { { &dfu_smp_group_os, &os } };
+    struct dfu_smp_server server = { .bindings = bindings, .binding_count = 1,
+                                     .response = response, .response_cap = sizeof response };
+    struct dfu_smp_link link = { 0 };
+    %s
+    return dfu_smp_receive(&server, response, 8, &link) == 0;
+}
+"""
+
+
+def symbols(tmp_path, name, *parts, template=PROGRAM):
     """Names of what is in a program that was linked with the library."""
     source, program = tmp_path / f"{name}.c", tmp_path / name
-    source.write_text(PROGRAM % parts)
+    source.write_text(template % parts)
     subprocess.run(["cc", "-fsanitize=address,undefined", f"-I{SOURCE / 'include'}", source, "-o",
                     program, BUILD / "libdfukit.a", "-lcrypto"], check=True)
     listed = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
@@ -70,3 +89,21 @@ def test_what_goes_beyond_mcuboot_is_linked_only_where_it_is_named(tmp_path):
         assert rules & named == {f"{kind}_rules"}
     assert rules & symbols(tmp_path, "skip", "", "", ".skip = &dfu_boot_skip_equal") == {
         "dfu_boot_skip_equal"}
+
+
+def test_smp_is_linked_only_where_a_transport_names_it_and_groups_only_where_bound(tmp_path):
+    def smp(name, *parts, template):
+        found = symbols(tmp_path, name, *parts, template=template)
+        return {symbol for symbol in found if symbol.startswith("dfu_smp_")}
+
+    assert not smp("boot", "", "", "", template=PROGRAM)
+    lean = smp("lean", "", template=SERVER)
+    assert "dfu_smp_receive" in lean and "dfu_smp_group_os" in lean
+    assert not lean & {"dfu_smp_group_img", "dfu_smp_update_start", "dfu_smp_lock_init"}
+    full = smp("full", """
+        static struct dfu_smp_img img;
+        static struct dfu_smp_update update;
+        bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &img };
+        server.binding_count = 2;
+        (void)dfu_smp_update_start(&update, 0);""", template=SERVER)
+    assert {"dfu_smp_group_img", "dfu_smp_update_start", "dfu_smp_lock_init"} <= full

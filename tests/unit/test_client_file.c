@@ -124,7 +124,7 @@ static void world_init(struct world *w, uint32_t size)
                                          .binding_count = 1,
                                          .response = w->response,
                                          .response_cap = sizeof(w->response) };
-    w->to_client = (struct dfu_smp_link){ send_to_client, w, 0 };
+    w->to_client = (struct dfu_smp_link){ .send = send_to_client, .ctx = w };
     w->now_ms = 1;
     for (uint32_t i = 0; i < size; i++) {
         w->content[i] = (uint8_t)(i * 7 + i / 251);
