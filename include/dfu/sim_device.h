@@ -40,12 +40,12 @@
 #include "dfu/smp_crash.h"
 #include "dfu/smp_fs.h"
 #include "dfu/smp_img.h"
-#include "dfu/smp_lock.h"
 #include "dfu/smp_log.h"
 #include "dfu/smp_os.h"
 #include "dfu/smp_settings.h"
 #include "dfu/smp_shell.h"
 #include "dfu/smp_stat.h"
+#include "dfu/smp_update.h"
 #include "dfu/stream.h"
 
 #ifdef __cplusplus
@@ -113,6 +113,7 @@ struct dfu_sim_device_config {
     /* How long the bootloader waits for a download over USB before it starts what is there (a
      * struct dfu_sim_usb does the waiting); 0: not at all, UINT32_MAX: until somebody comes. */
     uint32_t usb_wait_ms;
+    bool confirms_at_start;  /* the application's update module, by the mode; false: never */
     bool has_config_channel; /* where dfu_sim_device_config_check() allows it */
 
     /* One line of the console, without its newline. */
@@ -198,7 +199,9 @@ struct dfu_sim_server {
     struct dfu_smp_server smp;
     struct dfu_smp_binding bindings[DFU_SIM_GROUPS_MAX];
     struct dfu_smp_hook hooks[2];
-    struct dfu_smp_lock guard;
+    struct dfu_smp_update update;
+    struct dfu_update_path others[1];
+    const struct dfu_smp_link *links[1];
     struct dfu_smp_os os;
     struct dfu_smp_img img;
     struct dfu_sim_groups groups;

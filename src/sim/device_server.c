@@ -4,6 +4,7 @@
  * gone after every reset. */
 #include <string.h>
 
+#include "base/text.h"
 #include "dfu/err.h"
 #include "dfu/sim_device.h"
 #include "dfu/smp_history.h"
@@ -187,22 +188,89 @@ static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
     };
 }
 
+static struct dfu_smp_img img_group(const struct dfu_sim_device *dev)
+{
+    const struct dfu_sim_device_config *cfg = dev->cfg;
+    struct dfu_smp_img img = {
+        .map = cfg->map,
+        .active_slot = dev->boot.places[0].slot,
+        .hash_size = image_hash_size(&cfg->policy),
+        .sha256 = hash_of_type(&cfg->policy, DFU_TLV_SHA256),
+        .erase_progressively = true,
+        .confirm_other_images = true, /* its application speaks for all */
+    };
+
+    for (uint8_t i = 1; i < cfg->map->image_count; i++) {
+        img.active_slots = (uint8_t)(img.active_slots | dev->boot.places[i].slot << i);
+    }
+    return img;
+}
+
+static void say_update(void *ctx, enum dfu_smp_update_event event)
+{
+    char buf[96];
+    struct text line = text_in(buf, sizeof buf);
+
+    text_add(&line, "app: ");
+    text_add(&line, dfu_smp_update_event_text(event));
+    sim_say(ctx, buf);
+}
+
+/* One lock for all ways of updating; USB takes the same from the device. */
+static void start_updates(struct dfu_sim_device *dev)
+{
+    struct dfu_sim_server *s = &dev->server;
+    const char *why = NULL;
+
+    sim_config_start(dev);
+    s->links[0] = &s->link;
+    s->others[0] = (struct dfu_update_path){ "Config Channel", s->config.dfu.lock };
+    s->update = (struct dfu_smp_update){
+        .server = &s->smp,
+        .img = &s->img,
+        .links = s->links,
+        .link_count = 1,
+        .confirm = dev->cfg->confirms_at_start ? DFU_SMP_UPDATE_CONFIRM_BY_MODE
+                                               : DFU_SMP_UPDATE_CONFIRM_NEVER,
+        .lock = &dev->lock,
+        .others = s->others,
+        .other_count = s->config.is_served ? 1 : 0,
+        .event = say_update,
+        .ctx = dev,
+    };
+    if (dfu_smp_update_start(&s->update, &why)) {
+        sim_say(dev, why);
+        return;
+    }
+    dfu_smp_update_ready(&s->update);
+}
+
+static size_t bind_groups(struct dfu_sim_device *dev)
+{
+    const struct dfu_boot_config *beyond = dev->cfg->beyond;
+    struct dfu_sim_server *s = &dev->server;
+    size_t count;
+
+    s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
+    s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
+    count = 2 + sim_groups_start(dev, s->bindings + 2);
+    s->bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_pages, &s->img };
+    if (beyond && beyond->history) {
+        s->bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_history,
+                                                         (void *)(uintptr_t)beyond->history->area };
+    }
+    return count;
+}
+
 void sim_server_start(struct dfu_sim_device *dev)
 {
     const struct dfu_sim_device_config *cfg = dev->cfg;
     struct dfu_sim_server *s = &dev->server;
-    size_t binding_count;
 
     dfu_smp_fs_close(&s->groups.fs);
     memset(s, 0, sizeof *s);
     s->os = os_group(dev);
-    s->img.map = cfg->map;
-    s->img.active_slot = dev->boot.places[0].slot;
-    for (uint8_t i = 1; i < cfg->map->image_count; i++) {
-        s->img.active_slots = (uint8_t)(s->img.active_slots | dev->boot.places[i].slot << i);
-    }
-    s->img.hash_size = image_hash_size(&cfg->policy);
-    s->img.sha256 = hash_of_type(&cfg->policy, DFU_TLV_SHA256);
+    s->img = img_group(dev);
     if (cfg->storage && !dfu_record_open(&s->progress, cfg->storage)) {
         s->store = dfu_record_store(&s->progress);
         s->img.store = &s->store;
@@ -210,25 +278,12 @@ void sim_server_start(struct dfu_sim_device *dev)
     }
     s->img.core = &sim_core_ops;
     s->img.core_ctx = &dev->core;
-    s->img.erase_progressively = true;
-    s->img.confirm_other_images = true; /* its application speaks for all */
-    s->bindings[0] = (struct dfu_smp_binding){ &dfu_smp_group_os, &s->os };
-    s->bindings[1] = (struct dfu_smp_binding){ &dfu_smp_group_img, &s->img };
-    binding_count = 2 + sim_groups_start(dev, s->bindings + 2);
-    s->bindings[binding_count++] = (struct dfu_smp_binding){ &dfu_smp_group_pages, &s->img };
-    if (cfg->beyond && cfg->beyond->history) {
-        s->bindings[binding_count++] =
-            (struct dfu_smp_binding){ &dfu_smp_group_history,
-                                      (void *)(uintptr_t)cfg->beyond->history->area };
-    }
-    dfu_smp_lock_init(&s->guard, &dev->lock, &s->img);
     s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
-    s->hooks[1] = dfu_smp_lock_hook(&s->guard);
-    sim_config_start(dev);
+    s->hooks[1] = dfu_smp_update_hook(&s->update);
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,
-        .binding_count = binding_count,
+        .binding_count = bind_groups(dev),
         .hooks = s->hooks,
         .hook_count = sizeof s->hooks / sizeof s->hooks[0],
         .response = s->response,
@@ -239,6 +294,7 @@ void sim_server_start(struct dfu_sim_device *dev)
     if (s->smp.response_cap > s->smp.buf_size) {
         s->smp.response_cap = s->smp.buf_size;
     }
+    start_updates(dev);
 }
 
 void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
@@ -259,14 +315,14 @@ void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t
 
 void sim_server_poll(struct dfu_sim_device *dev, uint64_t now_ms)
 {
-    dfu_smp_lock_poll(&dev->server.guard, now_ms);
+    dfu_smp_update_poll(&dev->server.update, now_ms);
     dfu_smp_fs_poll(&dev->server.groups.fs, now_ms);
     sim_config_poll(dev, now_ms);
 }
 
 uint64_t sim_server_due_ms(const struct dfu_sim_device *dev)
 {
-    uint64_t lock_ms = dfu_smp_lock_due_ms(&dev->server.guard);
+    uint64_t lock_ms = dfu_smp_update_due_ms(&dev->server.update);
     uint64_t fs_ms = dfu_smp_fs_due_ms(&dev->server.groups.fs);
 
     uint64_t config_ms = sim_config_due_ms(dev);

@@ -191,3 +191,24 @@ def test_what_the_channel_stored_is_tried_and_the_slot_kept_until_it_is_confirme
     pair.let_pass(SILENCE_MS)
     assert pair.channel.upload(images[2]).returncode == 0
     assert pair.smp.versions() == ["2.0.0", "3.0.0"]
+
+
+@pytest.mark.parametrize("mode", ["move", "swap-offset"])
+def test_the_application_confirms_itself_once_it_is_up(tmp_path, images, mode):
+    pair = Pair(tmp_path, images[0], "--confirm-at-start", "--mode", mode)
+    assert pair.channel.upload(images[1], "--reboot").returncode == 0
+    pair.let_pass(250)
+    pair.device.wait_for("app: The running image is confirmed")
+    assert pair.channel.upload(images[2]).returncode == 0
+    assert pair.smp.versions() == ["2.0.0", "3.0.0"]
+    pair.close()
+
+
+def test_with_direct_xip_it_does_not_and_the_newer_image_runs(tmp_path, images):
+    pair = Pair(tmp_path, images[0], "--confirm-at-start", "--mode", "direct-xip-revert")
+    assert pair.channel.upload(images[1], "--reboot").returncode == 0
+    pair.let_pass(250)
+    pair.device.wait_for("app: channel 2.0.0+0 running from slot 1 (not confirmed)")
+    assert "The running image is confirmed" not in pair.device.console()
+    assert "MCUBOOT+XIP" in pair.channel.run("config", "fwinfo").stdout
+    pair.close()

@@ -223,13 +223,13 @@ class Smp:
 class Pair:
     """The device, its clock and both clients."""
 
-    def __init__(self, folder: Path, first_image):
+    def __init__(self, folder: Path, first_image, *options):
         self.device = Device(folder)
-        self.first_image = first_image
+        self.options = ["--init", first_image, "--config-channel", 0, "--clock", 0, *options]
         self.start()
 
     def start(self):
-        ready = self.device.start("--init", self.first_image, "--config-channel", 0, "--clock", 0)
+        ready = self.device.start(*self.options)
         self.clock = Clock(ready["clock"])
         self.channel = Channel((self.device.address, ready["config_channel"]), self.clock)
         self.smp = Smp(self.device.address)

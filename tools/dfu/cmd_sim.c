@@ -24,6 +24,7 @@ enum {
     OPT_DECRYPT_KEY,
     OPT_MODE,
     OPT_NO_DOWNGRADE,
+    OPT_CONFIRM_AT_START,
     OPT_INIT,
     OPT_POWER_CUT,
     OPT_STAY_OFF,
@@ -85,6 +86,9 @@ static const struct cli_option options[] = {
       NULL, OPT_SERIAL_RAW },
     { "mode", 'm', "MODE", 1, "how it upgrades, not what the board says", NULL, OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
+    { "confirm-at-start", 0, NULL, 0,
+      "the application confirms its image as soon as it is up, unless images run in place", NULL,
+      OPT_CONFIRM_AT_START },
     EXTRAS_OPTIONS,
     { "progress", 0, NULL, 0, "the bootloader tells how far an update is", NULL, EXTRAS_PROGRESS },
     { "power-cut", 0, "OP[:WHEN]", 1,
@@ -325,6 +329,7 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     config->address = cli_has(cli, OPT_ADDRESS) ? cli_value(cli, OPT_ADDRESS) : NULL;
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
     config->hash_only = cli_has(cli, OPT_HASH_ONLY);
+    config->confirms_at_start = cli_has(cli, OPT_CONFIRM_AT_START);
     config->prevent_downgrade = cli_has(cli, OPT_NO_DOWNGRADE);
     config->files = cli_value(cli, OPT_FILES);
     config->real_time = cli_has(cli, OPT_REAL_TIME);

@@ -379,6 +379,7 @@ static void set_up_device(struct host *host)
     host->device_config.smp_buf_size = config->smp_buf_size;
     host->device_config.smp_buf_count = config->smp_buf_count;
     host->device_config.recovery = config->has_recovery ? &config->recovery : NULL;
+    host->device_config.confirms_at_start = config->confirms_at_start;
     host->device_config.has_config_channel = config->has_channel;
     host->device_config.usb_wait_ms = config->usb.wait_ms;
     host->device_config.line = print_line;

@@ -34,6 +34,7 @@ struct sim_host_config {
     bool has_recovery, is_pin_pressed;
     struct dfu_sim_recovery_config recovery;
 
+    bool confirms_at_start; /* its update module, by the mode */
     int mode_option; /* of the command line; not given: the board's mode */
     bool prevent_downgrade;
 
