@@ -80,7 +80,7 @@ struct dfu_config_host {
     bool is_rejected, has_newline, is_patient, is_sending;
     uint8_t module, module_count, strings, step;
     uint8_t options[DFU_CONFIG_DFU_DEVINFO + 1]; /* their nibbles; 0: not there */
-    uint16_t tries, starts, waits;
+    uint16_t tries, starts, waits, buf_size;
     const uint8_t *image;
     uint32_t len, checksum, at, seen;
 };

@@ -322,7 +322,8 @@ static void take_stored(struct dfu_config_host *host)
                                                                 : DFU_CONFIG_HOST_MISMATCH);
     } else if (sync->state == DFU_CONFIG_DFU_STORING) {
         host->waits = sync->offset != host->seen ? 0 : host->waits;
-        host->seen = host->stored = sync->offset;
+        host->seen = sync->offset;
+        host->stored = min_u32(sync->offset, host->len);
         again_later(host, STORE_MS, STORE_WAITS, DFU_CONFIG_HOST_INTERRUPTED);
     } else if (sync->state == DFU_CONFIG_DFU_INACTIVE && sync->offset == host->len) {
         host->stored = host->len;
@@ -341,19 +342,16 @@ static void take_stored(struct dfu_config_host *host)
 /* A whole buffer, counted from where it began, then sync. */
 static void send_next(struct dfu_config_host *host)
 {
-    uint32_t in_buffer = (host->at - host->resumed_at) % host->sync.buf_size;
-    uint32_t n = min_u32(DFU_CONFIG_DATA_MAX, host->sync.buf_size - in_buffer);
+    uint32_t at = host->at;
+    uint32_t in_buffer = (at - host->resumed_at) % host->buf_size;
+    uint32_t n = min_u32(DFU_CONFIG_DATA_MAX, host->buf_size - in_buffer);
+    bool is_full;
 
-    n = min_u32(n, host->len - host->at);
+    n = min_u32(n, host->len - at);
+    is_full = in_buffer + n == host->buf_size || at + n == host->len;
     host->at += n;
     host->seen = 0;
-    set(host, DFU_CONFIG_DFU_DATA, host->image + host->at - n, n,
-        NULL); /* what follows is decided by where it got to */
-    if (host->order == DFU_CONFIG_HOST_SET) {
-        bool is_full = in_buffer + n == host->sync.buf_size || host->at == host->len;
-
-        host->then = is_full ? ask_ready : send_next;
-    }
+    set(host, DFU_CONFIG_DFU_DATA, host->image + at, n, is_full ? ask_ready : send_next);
 }
 
 static void take_start(struct dfu_config_host *host)
@@ -364,10 +362,11 @@ static void take_start(struct dfu_config_host *host)
     switch (host->sync.state) {
     case DFU_CONFIG_DFU_ACTIVE:
     case DFU_CONFIG_DFU_STORING:
-        if (!is_ours(host) || host->sync.buf_size == 0) {
+        if (!is_ours(host) || host->sync.offset != host->resumed_at || host->sync.buf_size == 0) {
             refuse(host, DFU_CONFIG_HOST_MISMATCH);
             return;
         }
+        host->buf_size = host->sync.buf_size;
         host->at = host->stored = host->resumed_at;
         host->waits = 0;
         host->is_sending = true;
@@ -386,7 +385,7 @@ static void start(struct dfu_config_host *host)
 {
     uint8_t data[12];
 
-    host->resumed_at = is_ours(host) ? host->sync.offset : 0;
+    host->resumed_at = is_ours(host) && host->sync.offset <= host->len ? host->sync.offset : 0;
     if (is_ours(host) && host->sync.offset == host->len) {
         host->was_there = true;
         host->stored = host->len;

@@ -35,7 +35,7 @@ struct sim_host_config {
     struct dfu_sim_recovery_config recovery;
 
     bool confirms_at_start; /* its update module, by the mode */
-    int mode_option; /* of the command line; not given: the board's mode */
+    int mode_option;        /* of the command line; not given: the board's mode */
     bool prevent_downgrade;
 
     enum dfu_sim_cut_when cut_when;
