@@ -83,6 +83,7 @@ struct dfu_config_dfu {
     uint32_t length, checksum, offset, crc;
     uint16_t fill, stored;
     bool is_running, is_storing, is_clean, is_erasing, is_foreign, is_in_use, is_reboot_wanted;
+    bool is_suspect; /* flash failed: what reads erased need not be */
     uint32_t erase_at;
     uint64_t now_ms, timeout_ms, store_ms, erase_ms, reboot_ms;
 };

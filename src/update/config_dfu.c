@@ -213,14 +213,35 @@ static void drain(struct dfu_config_dfu *dfu)
     }
 }
 
+static bool is_blank(const struct dfu_area *slot, const uint8_t *unit)
+{
+    uint8_t i = 0;
+
+    while (i < slot->write_size && unit[i] == slot->erased) {
+        i++;
+    }
+    return i == slot->write_size;
+}
+
+/* Units of nothing but erased bytes at either end are left out: so a sector that reads erased was
+ * never programmed, and the next erase may pass over it. */
 static int write_piece(struct dfu_config_dfu *dfu, uint32_t len)
 {
-    uint8_t unit[DFU_CONFIG_DFU_PIECE];
-    uint32_t padded = round_up(len, dfu->slot->write_size);
+    const struct dfu_area *slot = dfu->slot;
+    uint8_t piece[DFU_CONFIG_DFU_PIECE];
+    uint32_t at = 0;
+    uint32_t end = round_up(len, slot->write_size);
 
-    memset(unit, dfu->slot->erased, sizeof unit);
-    memcpy(unit, dfu->buf + dfu->stored, len);
-    return dfu_area_write(dfu->slot, dfu->slot_off + dfu->offset, unit, padded);
+    memset(piece, slot->erased, sizeof piece);
+    memcpy(piece, dfu->buf + dfu->stored, len);
+    while (at < end && is_blank(slot, piece + at)) {
+        at += slot->write_size;
+    }
+    while (end > at && is_blank(slot, piece + end - slot->write_size)) {
+        end -= slot->write_size;
+    }
+    return at == end ? DFU_OK
+                     : dfu_area_write(slot, dfu->slot_off + dfu->offset + at, piece + at, end - at);
 }
 
 static void store_step(struct dfu_config_dfu *dfu)
@@ -235,6 +256,7 @@ static void store_step(struct dfu_config_dfu *dfu)
     }
     dfu->is_clean = false;
     if (write_piece(dfu, len)) {
+        dfu->is_suspect = true;
         tell(dfu, DFU_CONFIG_DFU_EVENT_FLASH_FAILED);
         forget(dfu);
         terminate(dfu);
@@ -269,11 +291,12 @@ static void erase_step(struct dfu_config_dfu *dfu)
         return;
     }
     if (dfu->erase_at == dfu->slot->size) {
+        dfu->is_suspect = false;
         end_erase(dfu, DFU_CONFIG_DFU_EVENT_CLEAN);
         return;
     }
     err = dfu_area_sector_at(dfu->slot, dfu->erase_at, &sector);
-    if (!err) {
+    if (!err && !dfu->is_suspect) {
         err = dfu_area_is_erased(dfu->slot, sector.off, sector.size);
     }
     if (err == 0) {

@@ -320,6 +320,41 @@ static void flash_that_fails_ends_the_update_and_the_next_start_tries_again(void
     assert_slot_holds(&config_world.img, 0, 1, &config_image);
 }
 
+/* A sector that reads erased is passed over by the next erase, so it must not be programmed. */
+static void erased_bytes_in_an_image_are_not_programmed(void **state)
+{
+    struct test_image other = image_make((struct dfu_image_version){ .major = 3 }, 10001);
+
+    (void)state;
+    memset(config_image.data + 2001, 0xff, 8000); /* its end, and all of a sector */
+    assert_true(config_transfer(&config_world, &config_image));
+    assert_slot_holds(&config_world.img, 0, 1, &config_image);
+    assert_true(config_transfer(&config_world, &other));
+    assert_slot_holds(&config_world.img, 0, 1, &other);
+    assert_int_equal(config_world.img.nor->flash.double_programs, 0);
+    image_free(&other);
+}
+
+static void after_flash_failed_everything_is_erased_whatever_it_reads_as(void **state)
+{
+    uint32_t offset, erases;
+
+    (void)state;
+    assert_true(config_begin(&config_world, &config_image, &offset));
+    erases = config_world.img.nor->flash.erases;
+    dfu_sim_flash_cut(&config_world.img.nor->flash, DFU_SIM_CUT_INSIDE,
+                      config_world.img.nor->flash.ops + 1, 0);
+    config_data(&config_world, config_image.data, 25);
+    config_sync(&config_world);
+    config_pass(&config_world, 10);
+    assert_int_equal(config_world.events[DFU_CONFIG_DFU_EVENT_FLASH_FAILED], 1);
+    dfu_sim_flash_power_on(&config_world.img.nor->flash);
+    assert_true(config_transfer(&config_world, &config_image));
+    assert_int_equal(config_world.img.nor->flash.erases, erases + CONFIG_SECTORS);
+    assert_slot_holds(&config_world.img, 0, 1, &config_image);
+    assert_int_equal(dfu_mcuboot_swap_type(&config_world.img.map, 0), DFU_SWAP_TEST);
+}
+
 static void the_device_restarts_a_quarter_second_after_it_said_so(void **state)
 {
     uint8_t out[DFU_CONFIG_DATA_MAX];
@@ -406,6 +441,8 @@ int main(void)
         test(empty_data_ends_the_update),
         test(work_waits_while_the_device_is_in_use),
         test(flash_that_fails_ends_the_update_and_the_next_start_tries_again),
+        test(erased_bytes_in_an_image_are_not_programmed),
+        test(after_flash_failed_everything_is_erased_whatever_it_reads_as),
         test(the_device_restarts_a_quarter_second_after_it_said_so),
         test(firmware_and_device_are_told),
         test(the_worked_examples_are_followed_to_the_byte),
