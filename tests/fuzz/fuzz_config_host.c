@@ -22,6 +22,8 @@ struct device {
     uint8_t image[IMAGE_SIZE];
     struct dfu_config_sync sync;
     uint8_t strings; /* described so far */
+    bool is_known;   /* the host has been told what there is */
+    bool has_lied;   /* before that: its options may be any */
     uint8_t answer[DFU_CONFIG_REPORT_SIZE];
     const uint8_t *in;
     size_t len;
@@ -79,6 +81,9 @@ static void tell_sync(struct device *d)
 
 static void take_start(struct device *d, const uint8_t *report)
 {
+    if (d->has_lied) {
+        return;
+    }
     require(report[4] == 12 && get_le32(report + 5) == IMAGE_SIZE);
     require(get_le32(report + 9) == dfu_crc32(1, d->image, IMAGE_SIZE));
     require(get_le32(report + 13) < IMAGE_SIZE);
@@ -88,7 +93,7 @@ static void take_start(struct device *d, const uint8_t *report)
 
 static void take_data(struct device *d, const uint8_t *report)
 {
-    require(report[4] > 0);
+    require(report[4] > 0 || d->has_lied);
     if (d->sync.length == IMAGE_SIZE && report[4] <= IMAGE_SIZE - d->sync.offset &&
         memcmp(report + 5, d->image + d->sync.offset, report[4]) == 0) {
         d->sync.offset += report[4];
@@ -134,7 +139,7 @@ static void take_report(struct device *d, const uint8_t *report)
         } else if ((report[2] & 15) == DFU_CONFIG_DFU_DATA + 1) {
             take_data(d, report);
         } else {
-            require(false);
+            require(d->has_lied);
         }
         break;
     default: require(false);
@@ -152,6 +157,7 @@ static int trouble(struct device *d)
     }
     if (what < 224) {
         d->answer[what % DFU_CONFIG_REPORT_SIZE] = take_byte(d);
+        d->has_lied = d->has_lied || !d->is_known;
         return 0;
     }
     if (what < 240) {
@@ -174,8 +180,11 @@ static void run(struct device *d, struct dfu_config_host *host)
         require(i < ORDERS_MAX && host->stored <= IMAGE_SIZE);
         switch (host->order) {
         case DFU_CONFIG_HOST_SET:
-            take_report(d, host->report);
-            dfu_config_host_answer(host, trouble(d) < 0 ? DFU_ERR_BUSY : 0, NULL);
+            err = trouble(d);
+            if (!err) {
+                take_report(d, host->report);
+            }
+            dfu_config_host_answer(host, err ? DFU_ERR_BUSY : 0, NULL);
             break;
         case DFU_CONFIG_HOST_GET:
             err = trouble(d);
@@ -211,6 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     d.sync.buf_size = bits & 1 ? 512 : (uint16_t)(take_byte(&d) * 8u);
     dfu_config_host_info(&host);
     run(&d, &host);
+    d.is_known = true;
     if (host.order == DFU_CONFIG_HOST_DONE) {
         dfu_config_host_upload(&host, d.image, IMAGE_SIZE, bits & 2);
         run(&d, &host);
