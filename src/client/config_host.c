@@ -509,7 +509,7 @@ void dfu_config_host_answer(struct dfu_config_host *host, int result, const uint
     if (host->order == DFU_CONFIG_HOST_WAIT) {
         host->order = host->after_wait;
     } else if (result == DFU_ERR_STATE || result == DFU_ERR_BUSY) {
-        try_again(host, DFU_CONFIG_HOST_SET, DFU_ERR_STATE);
+        try_again(host, host->order, DFU_ERR_STATE); /* what was set was taken: not that again */
     } else if (result < 0) {
         fail(host, result);
     } else if (host->order == DFU_CONFIG_HOST_SET) {

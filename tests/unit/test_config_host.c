@@ -24,6 +24,8 @@ static struct {
     unsigned spoiled_report; /* the n-th of them gets a wrong byte; 0: none */
     unsigned silent_after;   /* so many nothing comes for 6 s; 0: never */
     bool is_stalled;         /* no application takes reports */
+    unsigned gets;           /* so far; */
+    unsigned stalls_get;     /* each n-th of them is stalled; 0: none */
     void (*meanwhile)(void); /* at each wait */
 } way;
 
@@ -54,6 +56,9 @@ static int carry_out(uint8_t report[DFU_CONFIG_REPORT_SIZE])
         return dfu_config_channel_set_report(&config_world.channel, spoil(host.report, sent),
                                              sizeof sent, config_world.now_ms);
     case DFU_CONFIG_HOST_GET:
+        if (way.stalls_get && ++way.gets % way.stalls_get == 0) {
+            return DFU_ERR_STATE;
+        }
         dfu_config_channel_get_report(&config_world.channel, report);
         return 0;
     case DFU_CONFIG_HOST_WAIT:
@@ -210,6 +215,16 @@ static void a_byte_that_changed_on_the_way_is_noticed(void **state)
     expect_stored(0);
 }
 
+static void an_answer_that_stalls_is_asked_for_again_and_its_request_not_repeated(void **state)
+{
+    (void)state;
+    way.stalls_get = 3;
+    upload(false);
+    expect_stored(0);
+    assert_int_equal(way.data_reports, config_image.size / CONFIG_BUF * 11 +
+                                           (config_image.size % CONFIG_BUF + 24) / 25);
+}
+
 static void one_that_does_not_fit_is_given_up(void **state)
 {
     (void)state;
@@ -279,6 +294,7 @@ int main(void)
         test(what_is_there_already_is_not_sent_again),
         test(an_update_that_the_device_ended_goes_on_where_it_was),
         test(a_byte_that_changed_on_the_way_is_noticed),
+        test(an_answer_that_stalls_is_asked_for_again_and_its_request_not_repeated),
         test(one_that_does_not_fit_is_given_up),
         test(while_another_transport_updates_it_is_refused_or_waits),
         test(another_host_on_the_channel_is_waited_for_as_long_as_one_that_broke_off),
