@@ -40,8 +40,8 @@ TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "uni
          "unit-boot_scratch", "unit-boot_lost_records", "unit-boot_defects", "unit-boot_offset",
          "unit-boot_outlook", "unit-boot_attempts", "unit-boot_history", "unit-boot_revoke",
          "unit-boot_progress", "unit-boot_logical",
-         "unit-update", "power-move:pair", "power-overwrite:pair", "power-scratch:pair",
-         "power-offset:pair", "swap-vectors"]
+         "unit-update", "power-single", "power-pick", "power-move:pair", "power-overwrite:pair",
+         "power-scratch:pair", "power-offset:pair", "swap-vectors"]
 
 
 class Rule:
