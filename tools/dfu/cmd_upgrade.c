@@ -331,9 +331,9 @@ const struct cli_command cmd_upgrade = {
     .args = "FILE",
     .summary = "Update a device: upload, test, reset, wait, compare, confirm",
     .details =
-        "Checks first that FILE is whole, fits and is not running already. May be run again\n"
-        "at any time: it goes on where it stopped. Exit code 5: the device came back with\n"
-        "its old image.",
+        "FILE is a binary or Intel HEX (.hex). Checks first that it is whole, fits and is not\n"
+        "running already. May be run again at any time: it goes on where it stopped. Exit\n"
+        "code 5: the device came back with its old image.",
     .options = upgrade_options,
     .examples = upgrade_examples,
     .needs_target = true,

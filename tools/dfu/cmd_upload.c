@@ -238,9 +238,9 @@ const struct cli_command cmd_image_upload = {
     .args = "FILE",
     .summary = "Write a signed image to the slot that is not running",
     .details =
-        "A transfer that broke off is taken up where it stopped: run the command again. Pages\n"
-        "that are in the slot already, or in the running one, are not sent to a device that\n"
-        "tells their hashes.",
+        "FILE is a binary or Intel HEX (.hex). A transfer that broke off is taken up where it\n"
+        "stopped: run the command again. Pages that are in the slot already, or in the running\n"
+        "one, are not sent to a device that tells their hashes.",
     .options = upload_options,
     .examples = upload_examples,
     .needs_target = true,

@@ -112,8 +112,8 @@ struct device_file {
     struct dfu_firmware firmware;
 };
 
-/* Read and inspect; what is no whole image is refused. Exit codes. device_file_release is safe
- * in either case. */
+/* Read a binary or Intel HEX, and inspect it; what is no whole image is refused. Exit codes.
+ * device_file_release is safe in either case. */
 int device_file_read(struct cli *cli, const char *path, struct device_file *file);
 void device_file_release(struct device_file *file);
 

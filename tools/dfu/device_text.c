@@ -7,8 +7,7 @@
 
 #include "device.h"
 #include "dfu/err.h"
-
-#define FILE_MAX (256u << 20)
+#include "imagefile.h"
 
 char *device_text(struct dfu_client_text text, char *buf, size_t cap)
 {
@@ -151,7 +150,7 @@ int device_file_read(struct cli *cli, const char *path, struct device_file *file
     int code, err;
 
     *file = (struct device_file){ 0 };
-    code = cli_read_file(cli, path, FILE_MAX, &file->data, &len);
+    code = imagefile_read(cli, path, &file->data, &len, NULL);
     if (code) {
         return code;
     }
