@@ -14,7 +14,10 @@
 /* Patterns: of magics and flags, of recorded types, of facts. */
 enum { ANY = 0, GOOD = 1, SET = 1, BAD = 2, UNSET = 3, NOT_GOOD = 8, NOT_SET = 8 };
 enum { NO_TYPE = 1, A_TYPE = 20, PERM_OR_REVERT = 21, NOT_TEST = 22 };
-enum { NO = 1, YES = 2 };
+enum { NO = 1, YES = 2, ALL = 3, SOME = 23 };
+enum { NOT_BAD = 24, FROM_SCRATCH = 25 };
+/* What a scratch area says: nothing that counts, that a swap has begun, or that a trial has ended. */
+enum { SILENT = 1, BEGUN_THERE = 2, ENDED_THERE = 3 };
 
 struct rule {
     int pri_magic, sec_magic, pri_ok, sec_ok, pri_done, sec_done, pri_type, sec_type;
@@ -22,6 +25,12 @@ struct rule {
     enum boot_action action;
     int type; /* ANY: the one that the primary's trailer records */
     bool is_recorded;
+};
+
+/* The same of swap using scratch. */
+struct scratch_rule {
+    int scratch, scr_type;
+    struct rule rule;
 };
 
 /* In the order of the specification; the two marked rows are where we are right and MCUboot is
@@ -69,6 +78,68 @@ static const struct rule overwrite_rules[] = {
     { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_KEEP, DFU_SWAP_NONE, false },
 };
 
+/* 3.2, the rows of scratch mode; then 3.1. A torn permanent request cannot be: there the request
+ * goes when the records of the swap stand. */
+static const struct scratch_rule scratch_rules[] = {
+    /* a trial whose copy_done its own unit refused: as if it stood there */
+    { ENDED_THERE,
+      ANY,
+      { ANY, GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_TEST, false } },
+    { ENDED_THERE,
+      ANY,
+      { ANY, GOOD, ANY, SET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_PERM, false } },
+    { ENDED_THERE,
+      ANY,
+      { GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
+        false } },
+    { ENDED_THERE,
+      ANY,
+      { NOT_GOOD, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
+        false } },
+    { ENDED_THERE,
+      ANY,
+      { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_KEEP, DFU_SWAP_NONE, false } },
+    /* row 3: scratch tells of the swap; without a record the request still counts, if it stands */
+    { BEGUN_THERE,
+      ANY,
+      { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, SOME, ANY, BOOT_RESUME, FROM_SCRATCH, true } },
+    { BEGUN_THERE,
+      ANY,
+      { GOOD, NOT_GOOD, ANY, ANY, ANY, ANY, DFU_SWAP_REVERT, ANY, NO, ANY, BOOT_UPGRADE,
+        DFU_SWAP_REVERT, true } },
+    { BEGUN_THERE,
+      A_TYPE,
+      { ANY, NOT_GOOD, ANY, ANY, ANY, ANY, ANY, ANY, NO, ANY, BOOT_UPGRADE, FROM_SCRATCH, true } },
+    /* rows 2 and 4: the primary does; all its records and a new request: only a flag was missing */
+    { SILENT,
+      ANY,
+      { NOT_BAD, NOT_GOOD, ANY, ANY, UNSET, ANY, ANY, ANY, ALL, ANY, BOOT_RESUME, ANY, true } },
+    { SILENT,
+      ANY,
+      { NOT_BAD, ANY, ANY, ANY, UNSET, ANY, ANY, ANY, YES, ANY, BOOT_RESUME, ANY, true } },
+    { SILENT,
+      ANY,
+      { NOT_BAD, NOT_GOOD, ANY, ANY, UNSET, ANY, A_TYPE, ANY, NO, ANY, BOOT_UPGRADE, ANY, true } },
+    /* 3.1 */
+    { ANY,
+      ANY,
+      { ANY, GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_TEST, false } },
+    { ANY,
+      ANY,
+      { ANY, GOOD, ANY, SET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_PERM, false } },
+    { ANY,
+      ANY,
+      { GOOD, ANY, UNSET, ANY, SET, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
+        false } },
+    { ANY,
+      ANY,
+      { GOOD, ANY, UNSET, ANY, BAD, ANY, A_TYPE, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
+        false } },
+    { ANY,
+      ANY,
+      { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_KEEP, DFU_SWAP_NONE, false } },
+};
+
 static bool fits(int pattern, int value)
 {
     switch (pattern) {
@@ -77,8 +148,31 @@ static bool fits(int pattern, int value)
     case A_TYPE: return value != NO_TYPE;
     case PERM_OR_REVERT: return value == DFU_SWAP_PERM || value == DFU_SWAP_REVERT;
     case NOT_TEST: return value != DFU_SWAP_TEST;
+    case NOT_BAD: return value != BAD;
+    case SOME: return value != NO;
     default: return pattern == value;
     }
+}
+
+static int records_of(const struct boot_facts *facts)
+{
+    if (facts->done == 0) {
+        return NO;
+    }
+    return facts->done == facts->steps ? ALL : YES;
+}
+
+static int scratch_of(const struct boot_facts *facts)
+{
+    const struct dfu_slot_state *pri = &facts->primary, *scr = &facts->scratch;
+    /* B2: its first operation is recorded in the primary, what else scratch says is left over */
+    bool is_over = pri->magic == DFU_MAGIC_GOOD && pri->copy_done == DFU_FLAG_UNSET &&
+                   pri->swap_type != DFU_SWAP_NONE && facts->own_done == 3;
+
+    if (scr->magic == DFU_MAGIC_GOOD && scr->copy_done == DFU_FLAG_SET) {
+        return ENDED_THERE;
+    }
+    return scr->magic == DFU_MAGIC_GOOD && !is_over ? BEGUN_THERE : SILENT;
 }
 
 static bool applies(const struct rule *rule, const struct boot_facts *facts)
@@ -89,22 +183,38 @@ static bool applies(const struct rule *rule, const struct boot_facts *facts)
            fits(rule->pri_ok, (int)pri->image_ok) && fits(rule->sec_ok, (int)sec->image_ok) &&
            fits(rule->pri_done, (int)pri->copy_done) && fits(rule->sec_done, (int)sec->copy_done) &&
            fits(rule->pri_type, (int)pri->swap_type) && fits(rule->sec_type, (int)sec->swap_type) &&
-           fits(rule->records, facts->done > 0 ? YES : NO) &&
+           fits(rule->records, records_of(facts)) &&
            fits(rule->same_size, facts->is_size_known ? YES : NO);
+}
+
+static void expect_rule(const struct rule *rule, const struct boot_facts *facts)
+{
+    struct boot_decision got = boot_decide(facts);
+
+    assert_int_equal(got.action, rule->action);
+    switch (rule->type) {
+    case ANY: assert_int_equal(got.type, facts->primary.swap_type); break;
+    case FROM_SCRATCH: assert_int_equal(got.type, facts->scratch.swap_type); break;
+    default: assert_int_equal(got.type, rule->type); break;
+    }
+    assert_int_equal(got.is_recorded, rule->is_recorded);
 }
 
 static void expect(const struct rule *rules, const struct boot_facts *facts)
 {
-    struct boot_decision got = boot_decide(facts);
-    const struct rule *rule = rules;
-
-    while (!applies(rule, facts)) {
-        rule++;
+    while (!applies(rules, facts)) {
+        rules++;
     }
-    assert_int_equal(got.action, rule->action);
-    assert_int_equal(got.type,
-                     rule->type == ANY ? facts->primary.swap_type : (enum dfu_swap_type)rule->type);
-    assert_int_equal(got.is_recorded, rule->is_recorded);
+    expect_rule(rules, facts);
+}
+
+static void expect_with_scratch(const struct scratch_rule *rules, const struct boot_facts *facts)
+{
+    while (!fits(rules->scratch, scratch_of(facts)) ||
+           !fits(rules->scr_type, (int)facts->scratch.swap_type) || !applies(&rules->rule, facts)) {
+        rules++;
+    }
+    expect_rule(&rules->rule, facts);
 }
 
 /* The n-th state of a trailer: 3 magics, 3 image_ok, 3 copy_done, 4 types. */
@@ -160,6 +270,54 @@ static void overwrite_decides_by_the_table_whatever_the_trailers_hold(void **sta
 {
     (void)state;
     assert_int_equal(try_all(DFU_MODE_OVERWRITE, overwrite_rules), STATES * STATES * 4);
+}
+
+static void scratch_decides_by_the_table_whatever_three_trailers_hold(void **state)
+{
+    unsigned tried = 0;
+
+    (void)state;
+    for (unsigned n = 0; n < STATES * STATES * STATES; n++) {
+        /* Two values of the fields that nobody reads will do. */
+        struct boot_facts facts = {
+            .mode = DFU_MODE_SWAP_SCRATCH,
+            .can_upgrade = true,
+            .steps = 9,
+            .primary = nth_state(n % STATES),
+            .secondary = nth_state(n / STATES % STATES),
+            .scratch = nth_state(n / STATES / STATES),
+        };
+
+        if (facts.scratch.image_ok == DFU_FLAG_BAD || facts.secondary.swap_type > DFU_SWAP_TEST) {
+            continue;
+        }
+        for (unsigned rest = 0; rest < 6; rest++) {
+            facts.done = rest % 3 == 0 ? 0 : rest % 3 == 1 ? 4 : 9;
+            facts.own_done = rest < 3 ? 0 : 3;
+            expect_with_scratch(scratch_rules, &facts);
+            tried++;
+        }
+    }
+    assert_int_equal(tried, STATES * (STATES / 2) * (STATES / 3 * 2) * 6);
+}
+
+static void what_scratch_says_of_another_image_starts_nothing(void **state)
+{
+    struct boot_facts facts = {
+        .mode = DFU_MODE_SWAP_SCRATCH,
+        .can_upgrade = true,
+        .image = 1,
+        .done = 4,
+        .steps = 9,
+        .scratch = { DFU_MAGIC_GOOD, DFU_FLAG_UNSET, DFU_FLAG_UNSET, DFU_SWAP_TEST, 0 },
+        .primary = { DFU_MAGIC_UNSET, DFU_FLAG_UNSET, DFU_FLAG_UNSET, DFU_SWAP_NONE, 0 },
+        .secondary = { DFU_MAGIC_UNSET, DFU_FLAG_UNSET, DFU_FLAG_UNSET, DFU_SWAP_NONE, 0 },
+    };
+
+    (void)state;
+    assert_int_equal(boot_decide(&facts).action, BOOT_KEEP);
+    facts.image = 0;
+    assert_int_equal(boot_decide(&facts).action, BOOT_RESUME);
 }
 
 static void nothing_is_decided_for_slots_that_can_not_be_upgraded(void **state)
@@ -258,6 +416,8 @@ int main(void)
         cmocka_unit_test(move_decides_by_the_table_whatever_the_trailers_hold),
         cmocka_unit_test(offset_decides_by_the_table_whatever_the_trailers_hold),
         cmocka_unit_test(overwrite_decides_by_the_table_whatever_the_trailers_hold),
+        cmocka_unit_test(scratch_decides_by_the_table_whatever_three_trailers_hold),
+        cmocka_unit_test(what_scratch_says_of_another_image_starts_nothing),
         cmocka_unit_test(nothing_is_decided_for_slots_that_can_not_be_upgraded),
         cmocka_unit_test(a_refused_image_costs_exactly_what_the_specification_says),
     };
