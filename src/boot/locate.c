@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 #include "boot/locate.h"
 
+#include "base/bytes.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 
@@ -25,10 +26,18 @@ void locate_announce(const struct boot_pair *pair)
     }
 }
 
+/* The magic alone, as MCUboot: what else a header holds is judged where it is verified. */
+static int find_magic(const struct dfu_area *area, uint32_t off)
+{
+    uint8_t raw[4];
+    int err = dfu_area_read(area, off, raw, sizeof raw);
+
+    return err || get_le32(raw) == DFU_IMAGE_MAGIC ? err : DFU_ERR_FORMAT;
+}
+
 int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded, enum dfu_swap_type decided)
 {
     uint32_t staged = dfu_slot_upload_offset(pair->cfg->map, pair->image);
-    struct dfu_image_header header;
     bool is_back;
     int err;
 
@@ -42,13 +51,13 @@ int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded, enum dfu_
     }
     is_back = decided == DFU_SWAP_REVERT || asked_for(pair) == DFU_SWAP_REVERT;
     pair->update_off = is_back ? 0 : staged;
-    err = slot_header_read(pair->secondary, pair->update_off, &header);
+    err = find_magic(pair->secondary, pair->update_off);
     if (err != DFU_ERR_FORMAT) {
         return err;
     }
     locate_announce(pair);
     pair->update_off = staged - pair->update_off;
-    err = slot_header_read(pair->secondary, pair->update_off, &header);
+    err = find_magic(pair->secondary, pair->update_off);
     pair->is_misplaced = err == DFU_OK && is_back;
     return err == DFU_ERR_FORMAT ? DFU_OK : err;
 }

@@ -108,10 +108,20 @@ void device_free(struct device *device)
     free(device);
 }
 
+static bool is_secondary(enum world_place place)
+{
+    for (uint8_t i = 0; i < WORLD_PAIRS; i++) {
+        if (place == boot_world_secondary(i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void put_recipe(struct device *device, enum world_place place, struct test_recipe *recipe,
                 uint32_t size)
 {
-    uint32_t at = place == WORLD_SEC ? dfu_slot_upload_offset(&device->world.map, 0) : 0;
+    uint32_t at = is_secondary(place) ? dfu_slot_upload_offset(&device->world.map, 0) : 0;
     uint8_t *image = malloc(size);
 
     must(image != NULL, "out of memory");
