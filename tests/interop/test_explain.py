@@ -337,3 +337,86 @@ def test_a_file_that_is_no_image_is_refused(tmp_path):
     (tmp_path / "app.bin").write_bytes(bytes(1000))
     done = run(DFU, "explain", tmp_path / "app.bin", "-b", BOARD)
     assert done.returncode == 1 and "is not a firmware image" in done.stderr
+
+
+# ---- Encrypted, compressed, several ----
+
+@pytest.fixture
+def keys(tmp_path):
+    for name, kind in (("sign", "ed25519"), ("device", "x25519")):
+        assert run(DFU, "keygen", "-k", tmp_path / f"{name}.pem", "-t", kind).returncode == 0
+    public = run(DFU, "getpub", "-k", tmp_path / "device.pem", "-e", "pem", "-o",
+                 tmp_path / "device-pub.pem")
+    assert public.returncode == 0, public.stderr
+    return {name: tmp_path / f"{name}.pem" for name in ("sign", "device", "device-pub")}
+
+
+def signed(folder, keys, version, *options):
+    """30 KB that compress well."""
+    payload, out = folder / "payload", folder / f"{version}.bin"
+    payload.write_bytes(bytes(range(256)) * 120)
+    done = run(DFU, "sign", "-k", keys["sign"], "-v", version, "--board", BOARD, "-H", "512",
+               "--pad-header", *options, payload, out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_an_encrypted_image_is_explained_with_the_devices_key(tmp_path, keys, device):
+    old = signed(tmp_path, keys, "1.0.0")
+    new = signed(tmp_path, keys, "2.0.0", "-E", keys["device-pub"])
+    words = (new, "-r", old, "-b", BOARD, "-k", keys["sign"])
+    told = explain(*words)
+    assert told["images"][0]["slots"][1]["state"] == "invalid"
+    assert versions(told, "test") == []
+    told = explain(*words, "--decrypt-key", keys["device"])
+    slot = told["images"][0]["slots"][1]
+    assert slot["state"] == "valid" and slot["key"] == str(keys["sign"])
+    assert versions(told, "test") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
+    cost = next(s for s in told["scenarios"] if s["name"] == "test")["boots"][0]
+
+    trust = ("--key", keys["sign"], "--decrypt-key", keys["device"])
+    device.start("--init", old, trust=trust)
+    dfu(device, "image", "upload", new)
+    live = json.loads(dfu(device, "--json", "explain", new, "-b", BOARD, "-k", keys["sign"],
+                          "--decrypt-key", keys["device"]))
+    assert versions(live, "test") == versions(told, "test") and live["fit"]["fits"]
+    dump = explain("-f", device.flash, "-b", BOARD, "-k", keys["sign"], "--decrypt-key",
+                   keys["device"])
+    assert dump["images"][0]["slots"][1]["state"] == "valid"
+    assert versions(dump, "test") == versions(told, "test")
+    dfu(device, "image", "test", new)
+    dfu(device, "reset")
+    device.wait_for("2.0.0+0 running from slot 0 (not confirmed)")
+    assert f"this start took {cost['erases']} erases" in device.console()
+
+
+def test_a_compressed_image_is_explained_where_it_is_installed_by_a_copy(tmp_path, keys):
+    old, new = signed(tmp_path, keys, "1.0.0"), signed(tmp_path, keys, "2.0.0", "--compression",
+                                                       "lzma2")
+    for mode in ("overwrite", "overwrite-fast"):
+        told = explain(new, "-r", old, "-b", BOARD, "-k", keys["sign"], "-m", mode)
+        slot = told["images"][0]["slots"][1]
+        assert slot["state"] == "valid" and slot["key"] == str(keys["sign"])
+        assert versions(told, "test") == ["2.0.0+0", "2.0.0+0"]
+        boot = next(s for s in told["scenarios"] if s["name"] == "test")["boots"][0]
+        assert boot["bytes_written"] > 30000 > slot["size"]
+    told = explain(new, "-r", old, "-b", BOARD, "-k", keys["sign"], "-m", "move")
+    assert told["images"][0]["slots"][1]["state"] == "invalid"
+
+
+def test_an_image_for_ram_is_explained(tmp_path, keys):
+    load = ("-L", "0x20000000")
+    old, new = signed(tmp_path, keys, "1.0.0", *load), signed(tmp_path, keys, "2.0.0", *load)
+    words = (new, "-r", old, "-b", BOARD, "-k", keys["sign"], "-m")
+    assert versions(explain(*words, "ram-load"), "as-is") == ["2.0.0+0"]
+    told = explain(*words, "ram-load-revert")
+    assert versions(told, "test") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
+    assert versions(told, "test-confirm") == ["2.0.0+0", "2.0.0+0"]
+
+
+def test_an_update_of_one_of_several_images_is_explained(images):
+    told = explain(images["v2"], "-b", "two-images", "-r", images["v1"])
+    assert len(told["images"]) == 2
+    assert versions(told, "test") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
+    swap = next(s for s in told["scenarios"] if s["name"] == "test")["boots"][0]["swap"]
+    assert swap == ["test", "none"]

@@ -176,7 +176,7 @@ static void put_magic(struct device *d, enum world_place place)
     put_bytes(d, place, d->world.area[place].size - 16, "77c295f360d2ef7f3552500f2cb67980");
 }
 
-/* Noise in one or both trailers, with and without a magic that vouches for it. Whatever it asks for,
+/* Noise in one or both trailers, with and without a magic that vouches for it. Whatever it asks,
  * what runs is one of the two images, whole. */
 static void noise_in_trailers_runs_nothing_but_a_whole_image(void **state)
 {

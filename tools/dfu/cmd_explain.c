@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "dfu/decompress.h"
 #include "dfu/update.h"
 #include "explain.h"
 #include "imagefile.h"
@@ -100,6 +101,17 @@ static int take_keys(struct explain *e)
     return code;
 }
 
+/* As the virtual device: where a copy is made, it may decompress. One explanation in one process. */
+static void take_decoder(struct explain *e)
+{
+    static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, 1u << 20) / 8];
+    static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work };
+
+    if (e->board->map.mode == DFU_MODE_OVERWRITE) {
+        e->policy.unpacker = &unpacker;
+    }
+}
+
 static int set_up(struct explain *e, const char *board, const struct boot_mode *mode)
 {
     char why[256];
@@ -123,9 +135,11 @@ static int set_up(struct explain *e, const char *board, const struct boot_mode *
     if (!e->mode) {
         return CLI_USAGE;
     }
+    take_decoder(e);
     if (!rehearsal_init(&e->rehearsal, e->board, e->mode, &e->policy)) {
         return cli_fail(e->cli, CLI_INTERNAL, "out of memory");
     }
+    e->rehearsal.cfg.decompression = e->policy.unpacker ? &dfu_boot_decompressed : NULL;
     e->rehearsal.cfg.prevent_downgrade = cli_has(e->cli, OPT_NO_DOWNGRADE);
     return extras_take(e->cli, e->board, &e->extras, &e->rehearsal.cfg);
 }
@@ -219,14 +233,16 @@ static int explain_image(struct explain *e)
                         e->board->name);
     }
     code = put_file(e, e->path, pair->secondary, &size);
-    if (!code) {
-        code = put_file(e, running ? running : e->path, pair->primary, &running_size);
+    for (uint8_t i = 0; !code && i < e->board->map.image_count; i++) { /* all of them must run */
+        const struct dfu_area *primary = e->board->map.images[i].primary;
+
+        code = put_file(e, running ? running : e->path, primary, &running_size);
+        if (!code && strstr(e->mode->name, "revert")) { /* without a trailer it would not run */
+            (void)dfu_boot_set_next(&e->board->map, primary, true, true);
+        }
     }
     if (code) {
         return code;
-    }
-    if (strstr(e->mode->name, "revert")) { /* there an image without a trailer doesn't run */
-        (void)dfu_boot_set_next(&e->board->map, pair->primary, true, true);
     }
     e->is_stand_in = !running;
     explain_measure(e, size);
