@@ -8,11 +8,14 @@ counts from 1 in each direction. It returns what arrives: a list of (seconds of 
 
 import heapq
 import itertools
+import os
+import pty
 import random
 import selectors
 import socket
 import threading
 import time
+import tty
 
 TO_DEVICE, TO_CLIENT = ">", "<"
 
@@ -118,3 +121,33 @@ class UdpProxy(_Proxy):
     def close(self):
         self.front.close()
         self.back.close()
+
+
+class LineProxy(_Proxy):
+    """A serial line: a pseudo terminal of its own before the device's; packets are lines."""
+
+    def __init__(self, device, fate=untouched):
+        super().__init__(fate)
+        self.front, self.kept = pty.openpty()  # kept: or the line hangs up between two clients
+        self.back = os.open(os.path.realpath(device.link), os.O_RDWR | os.O_NOCTTY)
+        for terminal in (self.kept, self.back):
+            tty.setraw(terminal)
+        self.target = f"serial:{os.ttyname(self.kept)}"
+        self.parts = {TO_DEVICE: b"", TO_CLIENT: b""}
+        self.selector.register(self.front, selectors.EVENT_READ,
+                               lambda: self._read(self.front, TO_DEVICE))
+        self.selector.register(self.back, selectors.EVENT_READ,
+                               lambda: self._read(self.back, TO_CLIENT))
+
+    def _read(self, terminal, direction):
+        *lines, self.parts[direction] = (self.parts[direction] +
+                                         os.read(terminal, 65536)).split(b"\n")
+        for line in lines:
+            self.came(direction, line + b"\n")
+
+    def deliver(self, direction, packet):
+        os.write(self.back if direction == TO_DEVICE else self.front, packet)
+
+    def close(self):
+        for terminal in (self.front, self.kept, self.back):
+            os.close(terminal)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from link_proxy import TO_CLIENT, TO_DEVICE, Faults, UdpProxy
+from link_proxy import TO_CLIENT, TO_DEVICE, Faults, LineProxy, UdpProxy
 from virtual_device import DFU, Device, make_image, run
 
 
@@ -67,6 +67,15 @@ def test_damaged_packets_never_leave_an_image_that_verifies(device, images):
         else:
             raise AssertionError("never whole")
     assert run(DFU, "-d", f"udp:{device.address}", "-q", "upgrade", images[1]).returncode == 0
+
+
+@pytest.mark.parametrize("name, faults", [
+    ("nothing", {}), ("lines lost", {"loss": 0.01}), ("lines damaged", {"corrupt": 0.01})])
+def test_a_serial_line_that_loses_and_damages_is_survived(device, images, name, faults):
+    """Each packet is many lines under one checksum: a damaged one is a lost one."""
+    with LineProxy(device, Faults(name, **faults)) as proxy:
+        sent = through(proxy, "image", "upload", images[1])
+    assert sent["match"] and (sent["repeated"] > 0) == bool(faults)
 
 
 @pytest.mark.parametrize("way", [TO_DEVICE, TO_CLIENT])
