@@ -11,16 +11,17 @@
 /* Whether pages, laid from 0 on, have a border there. */
 static bool is_page_border(const struct dfu_area *area, uint32_t off)
 {
-    uint64_t start = 0;
-
     for (uint32_t i = 0; i < area->page_run_count; i++) {
         const struct dfu_sector_run *run = &area->pages[i];
-        uint64_t end = start + (uint64_t)run->size * run->count;
+        uint32_t pages = run->size > 0 ? off / run->size : 0;
 
-        if (run->size > 0 && off <= end) {
-            return (off - start) % run->size == 0;
+        if (run->size == 0) {
+            continue;
         }
-        start = end;
+        if (pages < run->count || off == run->size * run->count) {
+            return off % run->size == 0;
+        }
+        off -= run->size * run->count; /* cannot wrap: so many pages lie before off */
     }
     return false;
 }
