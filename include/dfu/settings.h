@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "dfu/flash.h"
+#include "dfu/stream.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,8 +42,9 @@ struct dfu_settings {
     uint32_t sequence;              /* of the live bank; 0: there is none */
 };
 
-/* Take an area: at least two sectors, of which both halves are whole sectors. Then load.
- * DFU_ERR_INVAL for an area that can't be cut so, or whose half is too small for the table. */
+/* Take an area, cut at the border in its middle; of an odd number of sectors the last stays unused.
+ * Then load. DFU_ERR_INVAL for fewer than two sectors, halves that differ more, or one that is too
+ * small for the table. */
 int dfu_settings_open(struct dfu_settings *settings, const struct dfu_area *area);
 
 /* Make the table what flash holds; values that were never saved are gone. Without an area nothing
@@ -63,6 +65,13 @@ int dfu_settings_set(struct dfu_settings *settings, const char *name, size_t nam
 
 /* Forget a value, on flash with the next save. DFU_ERR_NOENT if there is none. */
 int dfu_settings_delete(struct dfu_settings *settings, const char *name, size_t name_len);
+
+/* How far an upload got, as a value among the others: the progress store of a stream, for devices
+ * whose storage is small. It takes one place of the table, is saved at once and alone, and names
+ * that begin so are not for operators. */
+#define DFU_SETTINGS_OWN    "dfu/"
+#define DFU_SETTINGS_UPLOAD "dfu/upload"
+struct dfu_stream_store dfu_settings_stream_store(struct dfu_settings *settings);
 
 #ifdef __cplusplus
 }

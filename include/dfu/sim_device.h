@@ -31,7 +31,6 @@
 
 #include "dfu/boot.h"
 #include "dfu/config_dfu.h"
-#include "dfu/record.h"
 #include "dfu/recovery.h"
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
@@ -104,9 +103,9 @@ struct dfu_sim_device_config {
     const char *version;                  /* of this software, for the banner; or NULL */
     struct dfu_sim_flash *const *flashes; /* their on_op belongs to the device */
     uint8_t flash_count;
-    const struct dfu_area *storage;  /* keeps an upload over a reset; NULL: it is lost */
-    const struct dfu_area *settings; /* keeps settings over a reset; NULL: they are lost */
-    const struct dfu_fs_ops *fs;     /* the files it serves over SMP; NULL: none */
+    /* Keeps settings and how far an upload got over a reset; NULL: they are lost. */
+    const struct dfu_area *storage;
+    const struct dfu_fs_ops *fs; /* the files it serves over SMP; NULL: none */
     void *fs_ctx;
     uint32_t smp_buf_size, smp_buf_count;           /* as told to clients; 0: DFU_SIM_SMP_BUF_* */
     const struct dfu_sim_recovery_config *recovery; /* NULL: there is none */
@@ -158,7 +157,7 @@ struct dfu_sim_groups {
     struct dfu_smp_shell shell;
     char line[256], output[1024];
     struct dfu_smp_basic basic;
-    const struct dfu_area *erased[2];
+    const struct dfu_area *erased[1];
     struct dfu_log logs[1];
     struct dfu_smp_log log;
     struct dfu_smp_crash crash;
@@ -198,7 +197,7 @@ struct dfu_sim_config {
 struct dfu_sim_server {
     struct dfu_smp_server smp;
     struct dfu_smp_binding bindings[DFU_SIM_GROUPS_MAX];
-    struct dfu_smp_hook hooks[2];
+    struct dfu_smp_hook hooks[3];
     struct dfu_smp_update update;
     struct dfu_update_path others[1];
     const struct dfu_smp_link *links[1];
@@ -207,7 +206,6 @@ struct dfu_sim_server {
     struct dfu_sim_groups groups;
     struct dfu_sim_config config;
     struct dfu_smp_link link;
-    struct dfu_record progress;
     struct dfu_stream_store store;
     uint32_t asker;
     uint64_t now_ms;
@@ -243,7 +241,7 @@ struct dfu_sim_device {
     struct dfu_sim_log *log; /* log_memory */
     struct dfu_recovery recovery;
     struct dfu_recovery_config recovery_config;
-    const struct dfu_area *recovery_storage[2];
+    const struct dfu_area *recovery_storage[1];
     struct dfu_sim_server server;
     uint8_t buf[4096];
 };

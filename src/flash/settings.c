@@ -249,28 +249,30 @@ int dfu_settings_load(struct dfu_settings *settings)
     return err;
 }
 
-static int check_area(const struct dfu_area *area, size_t capacity)
+/* Where the second half begins; 0: the area can't be cut so. */
+static uint32_t bank_size_of(const struct dfu_area *area)
 {
-    struct dfu_sector sector;
-    uint32_t half = area->size / 2;
+    uint32_t sectors = dfu_area_sector_count(area);
+    struct dfu_sector middle, last;
 
-    if (dfu_area_sector_count(area) < 2 || half % HEAD_SIZE != 0 ||
-        dfu_area_sector_at(area, half, &sector) != DFU_OK || sector.off != half ||
-        capacity > (half - HEAD_SIZE) / ENTRY_SIZE) {
-        return DFU_ERR_INVAL;
+    if (sectors < 2 || dfu_area_sector(area, sectors / 2, &middle) != DFU_OK ||
+        middle.off % HEAD_SIZE != 0 || middle.off > area->size - middle.off ||
+        dfu_area_sector_at(area, 2 * middle.off - 1, &last) != DFU_OK ||
+        last.off + last.size != 2 * middle.off) {
+        return 0;
     }
-    return DFU_OK;
+    return middle.off;
 }
 
 int dfu_settings_open(struct dfu_settings *settings, const struct dfu_area *area)
 {
-    int err = check_area(area, settings->capacity);
+    uint32_t bank_size = bank_size_of(area);
 
-    if (err) {
-        return err;
+    if (bank_size < HEAD_SIZE || settings->capacity > (bank_size - HEAD_SIZE) / ENTRY_SIZE) {
+        return DFU_ERR_INVAL;
     }
     settings->area = area;
-    settings->bank_size = area->size / 2;
+    settings->bank_size = bank_size;
     return dfu_settings_load(settings);
 }
 
@@ -403,4 +405,33 @@ int dfu_settings_save(struct dfu_settings *settings, const char *prefix, size_t 
     }
     drop_deleted(settings);
     return err;
+}
+
+/* ---- Progress of an upload ---- */
+
+static int upload_save(void *ctx, const void *data, size_t len)
+{
+    int err = dfu_settings_set(ctx, DFU_SETTINGS_UPLOAD, sizeof DFU_SETTINGS_UPLOAD - 1, data, len);
+
+    return err ? err : dfu_settings_save(ctx, DFU_SETTINGS_UPLOAD, sizeof DFU_SETTINGS_UPLOAD - 1);
+}
+
+static int upload_load(void *ctx, void *data, size_t cap)
+{
+    return dfu_settings_get(ctx, DFU_SETTINGS_UPLOAD, sizeof DFU_SETTINGS_UPLOAD - 1, data, cap);
+}
+
+static int upload_clear(void *ctx)
+{
+    int err = dfu_settings_delete(ctx, DFU_SETTINGS_UPLOAD, sizeof DFU_SETTINGS_UPLOAD - 1);
+
+    if (err) {
+        return err == DFU_ERR_NOENT ? DFU_OK : err;
+    }
+    return dfu_settings_save(ctx, DFU_SETTINGS_UPLOAD, sizeof DFU_SETTINGS_UPLOAD - 1);
+}
+
+struct dfu_stream_store dfu_settings_stream_store(struct dfu_settings *settings)
+{
+    return (struct dfu_stream_store){ upload_save, upload_load, upload_clear, settings };
 }

@@ -8,6 +8,8 @@
 #include "dfu/smp_enum.h"
 #include "sim/device_parts.h"
 
+#define STORE_INTERVAL 8192u /* bytes an upload may lose by a reset; each save wears the storage */
+
 /* ---- Shell ---- */
 
 static int show_version(void *ctx, struct dfu_shell_output *out, int count,
@@ -64,14 +66,48 @@ static void start_stat(struct dfu_sim_device *dev, struct dfu_sim_groups *g)
     g->stat = (struct dfu_smp_stat){ g->sets, 1 };
 }
 
-/* Settings that can't be read are lost; the device starts all the same. */
-static void start_settings(const struct dfu_sim_device *dev, struct dfu_sim_groups *g)
+/* Settings that can't be read are lost; the device starts all the same. A storage of small sectors
+ * holds fewer. */
+static void start_settings(struct dfu_sim_device *dev, struct dfu_sim_groups *g)
 {
+    struct dfu_sim_server *s = &dev->server;
+    int err = dev->cfg->storage ? DFU_ERR_INVAL : DFU_ERR_NOENT;
+
     g->store = (struct dfu_settings){ .table = g->values, .capacity = DFU_SIM_SETTINGS_MAX };
-    if (dev->cfg->settings && dfu_settings_open(&g->store, dev->cfg->settings)) {
+    for (; err == DFU_ERR_INVAL && g->store.capacity > 0; g->store.capacity /= 2) {
+        err = dfu_settings_open(&g->store, dev->cfg->storage);
+        if (!err) {
+            break;
+        }
+    }
+    if (err) {
         memset(g->values, 0, sizeof g->values);
+        g->store = (struct dfu_settings){ .table = g->values, .capacity = DFU_SIM_SETTINGS_MAX };
+    } else {
+        s->store = dfu_settings_stream_store(&g->store);
+        s->img.store = &s->store;
+        s->img.store_interval = STORE_INTERVAL;
     }
     g->settings = (struct dfu_smp_settings){ &dfu_settings_table_ops, &g->store };
+}
+
+/* What the device keeps for itself is no operator's. */
+static enum dfu_smp_hook_result guard_own_settings(void *ctx, struct dfu_smp_event *event)
+{
+    const struct dfu_smp_settings_event *access = event->data;
+    size_t len = sizeof DFU_SETTINGS_OWN - 1;
+
+    (void)ctx;
+    if (access->name.len < len || memcmp(access->name.data, DFU_SETTINGS_OWN, len) != 0) {
+        return DFU_SMP_HOOK_OK;
+    }
+    event->rc = DFU_SMP_EACCESSDENIED;
+    return DFU_SMP_HOOK_RC;
+}
+
+struct dfu_smp_hook sim_settings_hook(void)
+{
+    return (struct dfu_smp_hook){ DFU_SMP_EV_SETTINGS_ACCESS, guard_own_settings, NULL };
 }
 
 static void storage_is_erased(void *ctx)
@@ -79,22 +115,12 @@ static void storage_is_erased(void *ctx)
     struct dfu_sim_device *dev = ctx;
 
     (void)dfu_settings_load(&dev->server.groups.store);
-    if (dev->cfg->storage) {
-        (void)dfu_record_open(&dev->server.progress, dev->cfg->storage);
-    }
 }
 
 static void start_basic(struct dfu_sim_device *dev, struct dfu_sim_groups *g)
 {
-    size_t count = 0;
-
-    if (dev->cfg->storage) {
-        g->erased[count++] = dev->cfg->storage;
-    }
-    if (dev->cfg->settings) {
-        g->erased[count++] = dev->cfg->settings;
-    }
-    g->basic = (struct dfu_smp_basic){ g->erased, count, storage_is_erased, dev };
+    g->erased[0] = dev->cfg->storage;
+    g->basic = (struct dfu_smp_basic){ g->erased, g->erased[0] ? 1 : 0, storage_is_erased, dev };
 }
 
 static const struct dfu_hash_alg *sha256_of(const struct dfu_sim_device *dev)

@@ -21,6 +21,7 @@ uint64_t sim_server_due_ms(const struct dfu_sim_device *dev);
 
 /* Set them up and fill in their bindings; how many those are. */
 size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bindings);
+struct dfu_smp_hook sim_settings_hook(void);
 
 /* ---- The configuration channel: device_config.c ---- */
 

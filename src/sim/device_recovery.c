@@ -14,15 +14,14 @@ static void enter(struct dfu_sim_device *dev, enum dfu_recovery_reason reason, u
     const struct dfu_sim_device_config *cfg = dev->cfg;
     uint32_t buf_size = cfg->smp_buf_size ? cfg->smp_buf_size : DFU_SIM_SMP_BUF_SIZE;
 
-    dev->recovery_storage[0] = cfg->storage ? cfg->storage : cfg->settings;
-    dev->recovery_storage[1] = cfg->settings;
+    dev->recovery_storage[0] = cfg->storage;
     dev->recovery_config = (struct dfu_recovery_config){
         .map = cfg->map,
         .policy = cfg->policy,
         .direct_upload = cfg->recovery->direct_upload,
         .erase_progressively = cfg->recovery->erase_progressively,
         .storage = dev->recovery_storage,
-        .storage_count = (cfg->storage != NULL) + (size_t)(cfg->settings != NULL),
+        .storage_count = cfg->storage != NULL ? 1 : 0,
         .idle_ms = cfg->recovery->idle_ms,
         .buf = dev->buf,
         .buf_len = sizeof dev->buf,

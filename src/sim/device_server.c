@@ -11,8 +11,7 @@
 #include "dfu/smp_pages.h"
 #include "sim/device_parts.h"
 
-#define MS_A_DAY       86400000
-#define STORE_INTERVAL 8192u /* bytes an upload may lose by a reset; each save wears the storage */
+#define MS_A_DAY 86400000
 
 /* ---- Clock: proleptic Gregorian days since 1970-01-01 ---- */
 
@@ -271,15 +270,11 @@ void sim_server_start(struct dfu_sim_device *dev)
     memset(s, 0, sizeof *s);
     s->os = os_group(dev);
     s->img = img_group(dev);
-    if (cfg->storage && !dfu_record_open(&s->progress, cfg->storage)) {
-        s->store = dfu_record_store(&s->progress);
-        s->img.store = &s->store;
-        s->img.store_interval = STORE_INTERVAL;
-    }
     s->img.core = &sim_core_ops;
     s->img.core_ctx = &dev->core;
     s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
     s->hooks[1] = dfu_smp_update_hook(&s->update);
+    s->hooks[2] = sim_settings_hook();
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,

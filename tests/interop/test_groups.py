@@ -128,6 +128,38 @@ def test_settings_are_kept_until_they_are_deleted(device):
     talk(device, work)
 
 
+@pytest.mark.parametrize("board, options", [("nrf52840dk", ()), ("pinetime", ()),
+                                            ("nrf52840dk", ("--history", "--revocation"))])
+def test_saved_settings_survive_a_device_that_is_killed(tmp_path, tmp_path_factory, board,
+                                                        options):
+    small = make_image(tmp_path_factory.mktemp("images") / "small.bin", "1.0.0", "name=small\n",
+                       more=("--slot-size", "0x32000") if board == "pinetime" else ())
+    device = Device(tmp_path)
+    device.start("--init", small, *options, board=board)
+
+    async def write(client):
+        await ask(client, WriteSetting(name="app/id", val=b"kept"))
+        await ask(client, SaveSettings())
+        await ask(client, WriteSetting(name="app/id", val=b"lost"))
+        assert (await client.request(WriteSetting(name="dfu/upload", val=b"x"))).rc == 11
+    talk(device, write)
+    device.kill()
+    device.start(*options, board=board)
+
+    async def read(client):
+        assert (await ask(client, ReadSetting(name="app/id"))).val == b"kept"
+        await ask(client, EraseStorage())
+        assert await refused(client, ReadSetting(name="app/id")) == 3
+    talk(device, read)
+    device.kill()
+    device.start(*options, board=board)
+
+    async def read_again(client):
+        assert await refused(client, ReadSetting(name="app/id")) == 3
+    talk(device, read_again)
+    assert device.stop() == 0
+
+
 def test_the_shell_runs_commands(device):
     async def work(client):
         assert (await ask(client, Execute(argv=["version"]))).o == "blinky 1.2.3+0\n"

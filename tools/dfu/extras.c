@@ -36,7 +36,7 @@ int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras 
                         "which board %s does not have; leave out the options that keep records",
                         (KINDS + 1) * KEPT_SECTORS, board->name);
     }
-    cut_out(storage, 0, at, &out->runs[0], "progress", &out->progress);
+    cut_out(storage, 0, at, &out->runs[0], "settings", &out->settings);
     cut_out(storage, at, KEPT_SECTORS, &out->runs[1], "revoked", &out->revoked_area);
     cut_out(storage, at + KEPT_SECTORS, KEPT_SECTORS, &out->runs[2], "attempts",
             &out->attempts_area);

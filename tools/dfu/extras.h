@@ -2,8 +2,9 @@
 /* Copyright the dfukit authors */
 
 /* extras.h - what a bootloader does beyond MCUboot, as options of the commands that run one; and
- * the storage partition, divided: how far an upload got, and at its end two sectors for each kind
- * of record that the bootloader keeps. Always the same places, whatever is used. */
+ * the storage partition, divided: the application's settings, how far an upload got among them, and
+ * at its end two sectors for each kind of record that the bootloader keeps. Always the same places,
+ * whatever is used. */
 #ifndef DFU_DFU_EXTRAS_H
 #define DFU_DFU_EXTRAS_H
 
@@ -31,7 +32,7 @@ enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS, EXTRAS_HISTORY, EXTRAS_REVOCATION, EX
 
 struct extras {
     bool is_divided; /* the storage partition, because something is kept in it */
-    struct dfu_area progress, revoked_area, attempts_area, history_area;
+    struct dfu_area settings, revoked_area, attempts_area, history_area;
     struct dfu_sector_run runs[4];
     struct dfu_boot_attempts attempts;
     struct dfu_boot_history history;

@@ -375,7 +375,7 @@ static void set_up_device(struct host *host)
     host->device_config.flashes = host->flashes;
     host->device_config.flash_count = host->file.flash_count;
     host->device_config.storage =
-        host->extras.is_divided ? &host->extras.progress : host->board.storage;
+        host->extras.is_divided ? &host->extras.settings : host->board.storage;
     host->device_config.smp_buf_size = config->smp_buf_size;
     host->device_config.smp_buf_count = config->smp_buf_count;
     host->device_config.recovery = config->has_recovery ? &config->recovery : NULL;
