@@ -5,9 +5,9 @@ slot info, the history of updates."""
 
 import smp.error
 import smp.message
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-OS, IMG, LOG, CRASH, HISTORY = 0, 1, 4, 5, 64
+OS, IMG, LOG, CRASH, HISTORY, PAGES = 0, 1, 4, 5, 64, 65
 
 
 class Strict(BaseModel):
@@ -69,6 +69,17 @@ class Update(Strict):
     fault: str | None = None
 
 
+class Hashes(smp.message.ReadResponse):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    _GROUP_ID = PAGES
+    _COMMAND_ID = 0
+    off: int
+    len: int
+    size: int
+    most: int = Field(alias="copy")
+    hashes: bytes
+
+
 class AnyErrorV2(smp.error.ErrorV2[int]):
     """Whatever the group and code are."""
 
@@ -94,3 +105,9 @@ LogList = command("LogList", False, LOG, 5, [], [("log_list", tuple[str, ...])])
 Crash = command("Crash", True, CRASH, 0, [("t", str)])
 History = command("History", False, HISTORY, 0, [("skip", int | None, MAYBE)],
                   [("history", tuple[Update, ...]), ("more", bool)])
+PageHashes = command("PageHashes", False, PAGES, 0,
+                     [("off", int), ("running", bool | None, MAYBE)])
+PageHashes._Response = Hashes
+TakePages = command("TakePages", True, PAGES, 1,
+                    [("off", int), ("len", int), ("running", bool | None, MAYBE)],
+                    [("off", int), ("match", bool | None, MAYBE)])

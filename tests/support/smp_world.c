@@ -366,6 +366,7 @@ void smp_world_init(struct smp_world *w)
         { &dfu_smp_group_enum, NULL },
         { &dfu_smp_group_basic, &w->basic },
         { &dfu_smp_group_history, (void *)(uintptr_t)w->history },
+        { &dfu_smp_group_pages, &w->img },
     };
     memcpy(w->bindings, bindings, sizeof bindings);
     smp_peer_init(&w->peer, w->bindings, SMP_WORLD_GROUPS);

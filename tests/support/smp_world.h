@@ -18,13 +18,14 @@
 #include "dfu/smp_img.h"
 #include "dfu/smp_log.h"
 #include "dfu/smp_os.h"
+#include "dfu/smp_pages.h"
 #include "dfu/smp_settings.h"
 #include "dfu/smp_shell.h"
 #include "dfu/smp_stat.h"
 #include "nor.h"
 #include "smp_peer.h"
 
-#define SMP_WORLD_GROUPS   11u
+#define SMP_WORLD_GROUPS   12u
 #define SMP_WORLD_SETTINGS 6u
 #define SMP_WORLD_FILE_MAX 600u
 

@@ -75,7 +75,7 @@ static const struct row
               "bf 66 69 6d 61 67 65 73 9f bf 64 73 6c 6f 74 00 67 76 65 72 73 69 6f 6e 65 31 2e 32 2e 33 64 68 61 73 68 58 20 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 68 62 6f 6f 74 61 62 6c 65 f5 67 70 65 6e 64 69 6e 67 f4 69 63 6f 6e 66 69 72 6d 65 64 f5 66 61 63 74 69 76 65 f5 69 70 65 72 6d 61 6e 65 6e 74 f4 ff bf 64 73 6c 6f 74 01 67 76 65 72 73 69 6f 6e 67 31 2e 32 2e 34 2e 37 64 68 61 73 68 58 20 20 21 22 23 24 25 26 27 28 29 2a 2b 2c 2d 2e 2f 30 31 32 33 34 35 36 37 38 39 3a 3b 3c 3d 3e 3f 68 62 6f 6f 74 61 62 6c 65 f5 67 70 65 6e 64 69 6e 67 f4 69 63 6f 6e 66 69 72 6d 65 64 f4 66 61 63 74 69 76 65 f4 69 70 65 72 6d 61 6e 65 6e 74 f4 ff ff 6b 73 70 6c 69 74 53 74 61 74 75 73 00 ff",
               NULL },
             { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_UPLOAD, DFU_SMP_WRITE,
-              "a6 63 6f 66 66 00 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 20 00 00 00 00 0c 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00 65 69 6d 61 67 65 00 63 6c 65 6e 19 10 00 63 73 68 61 58 20 95 a8 2c f4 e6 4c 03 da 57 bb 60 2a b7 e9 da 4b 4c 68 c0 a0 84 e9 51 74 b0 a3 7e 82 88 1f e6 99 67 75 70 67 72 61 64 65 f4",
+              "a6 63 6f 66 66 00 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 00 02 00 00 00 0c 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00 65 69 6d 61 67 65 00 63 6c 65 6e 19 10 00 63 73 68 61 58 20 95 a8 2c f4 e6 4c 03 da 57 bb 60 2a b7 e9 da 4b 4c 68 c0 a0 84 e9 51 74 b0 a3 7e 82 88 1f e6 99 67 75 70 67 72 61 64 65 f4",
               "bf 63 6f 66 66 18 20 ff", NULL },
             { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_CORE_LIST, DFU_SMP_READ, "a0", "bf 62 72 63 00 ff",
               "bf ff" },
@@ -154,20 +154,27 @@ static const struct row
               "bf 61 6f 76 5a 65 70 68 79 72 20 76 65 72 73 69 6f 6e 20 34 2e 33 2e 30 0d 0a 63 72 65 74 00 ff",
               NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_COUNT, DFU_SMP_READ, "a0",
-              "bf 65 63 6f 75 6e 74 0b ff", NULL },
+              "bf 65 63 6f 75 6e 74 0c ff", NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_LIST, DFU_SMP_READ, "a0",
-              "bf 66 67 72 6f 75 70 73 9f 00 01 02 03 04 05 08 09 0a 18 3f 18 40 ff ff", NULL },
+              "bf 66 67 72 6f 75 70 73 9f 00 01 02 03 04 05 08 09 0a 18 3f 18 40 18 41 ff ff",
+              NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 08",
               "bf 65 67 72 6f 75 70 0a ff", NULL },
-            { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0a",
-              "bf 65 67 72 6f 75 70 18 40 63 65 6e 64 f5 ff", NULL },
+            { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0b",
+              "bf 65 67 72 6f 75 70 18 41 63 65 6e 64 f5 ff", NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_DETAILS, DFU_SMP_READ, "a0",
-              "bf 66 67 72 6f 75 70 73 9f bf 65 67 72 6f 75 70 00 64 6e 61 6d 65 67 6f 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 09 ff bf 65 67 72 6f 75 70 01 64 6e 61 6d 65 68 69 6d 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 07 ff bf 65 67 72 6f 75 70 02 64 6e 61 6d 65 69 73 74 61 74 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 02 ff bf 65 67 72 6f 75 70 03 64 6e 61 6d 65 6d 73 65 74 74 69 6e 67 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 04 64 6e 61 6d 65 68 6c 6f 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 06 ff bf 65 67 72 6f 75 70 05 64 6e 61 6d 65 6a 63 72 61 73 68 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 08 64 6e 61 6d 65 67 66 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 05 ff bf 65 67 72 6f 75 70 09 64 6e 61 6d 65 6a 73 68 65 6c 6c 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 0a 64 6e 61 6d 65 69 65 6e 75 6d 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 18 3f 64 6e 61 6d 65 71 7a 65 70 68 79 72 20 62 61 73 69 63 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 40 64 6e 61 6d 65 67 68 69 73 74 6f 72 79 68 68 61 6e 64 6c 65 72 73 01 ff ff ff",
+              "bf 66 67 72 6f 75 70 73 9f bf 65 67 72 6f 75 70 00 64 6e 61 6d 65 67 6f 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 09 ff bf 65 67 72 6f 75 70 01 64 6e 61 6d 65 68 69 6d 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 07 ff bf 65 67 72 6f 75 70 02 64 6e 61 6d 65 69 73 74 61 74 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 02 ff bf 65 67 72 6f 75 70 03 64 6e 61 6d 65 6d 73 65 74 74 69 6e 67 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 04 64 6e 61 6d 65 68 6c 6f 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 06 ff bf 65 67 72 6f 75 70 05 64 6e 61 6d 65 6a 63 72 61 73 68 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 08 64 6e 61 6d 65 67 66 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 05 ff bf 65 67 72 6f 75 70 09 64 6e 61 6d 65 6a 73 68 65 6c 6c 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 0a 64 6e 61 6d 65 69 65 6e 75 6d 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 18 3f 64 6e 61 6d 65 71 7a 65 70 68 79 72 20 62 61 73 69 63 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 40 64 6e 61 6d 65 67 68 69 73 74 6f 72 79 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 41 64 6e 61 6d 65 65 70 61 67 65 73 68 68 61 6e 64 6c 65 72 73 02 ff ff ff",
               NULL },
             { DFU_SMP_GROUP_BASIC, DFU_SMP_BASIC_ERASE_STORAGE, DFU_SMP_WRITE, "a0", "bf ff",
               NULL },
             { DFU_SMP_GROUP_HISTORY, DFU_SMP_HISTORY_READ, DFU_SMP_READ, "a0",
               "bf 67 68 69 73 74 6f 72 79 9f ff 64 6d 6f 72 65 f4 ff", NULL },
+            { DFU_SMP_GROUP_PAGES, DFU_SMP_PAGES_HASHES, DFU_SMP_READ, "a1 63 6f 66 66 01",
+              "bf 63 6f 66 66 19 04 00 63 6c 65 6e 19 0c 00 64 73 69 7a 65 19 04 00 64 63 6f 70 79 19 20 00 66 68 61 73 68 65 73 58 18 5f 4e cd b7 b7 1c 3e 40 5f 4e cd b7 b7 1c 3e 40 5f 4e cd b7 b7 1c 3e 40 ff",
+              NULL },
+            { DFU_SMP_GROUP_PAGES, DFU_SMP_PAGES_TAKE, DFU_SMP_WRITE,
+              "a2 63 6f 66 66 19 04 00 63 6c 65 6e 19 0c 00",
+              "bf 63 6f 66 66 19 10 00 65 6d 61 74 63 68 f5 ff", NULL },
         };
 
 static const struct row refusals[] = {
@@ -196,10 +203,10 @@ static const struct row refusals[] = {
       "a3 63 6f 66 66 00 64 64 61 74 61 58 20 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 63 6c 65 6e 19 10 00",
       "bf 62 72 63 01 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 01 62 72 63 17 ff ff" },
     { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_UPLOAD, DFU_SMP_WRITE,
-      "a1 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 20 00 00 00 00 0c 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00",
+      "a1 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 00 02 00 00 00 0c 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00",
       "bf 62 72 63 03 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 01 62 72 63 14 ff ff" },
     { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_UPLOAD, DFU_SMP_WRITE,
-      "a3 63 6f 66 66 00 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 20 00 00 00 00 0c 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00 63 6c 65 6e 1a 00 01 86 a0",
+      "a3 63 6f 66 66 00 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 00 02 00 00 00 0c 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00 63 6c 65 6e 1a 00 01 86 a0",
       "bf 62 72 63 01 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 01 62 72 63 18 1e ff ff" },
     { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_CORE_LOAD, DFU_SMP_READ, "a0", "bf 62 72 63 03 ff", NULL },
     { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_CORE_LOAD, DFU_SMP_READ, "a1 63 6f 66 66 05",
@@ -241,13 +248,15 @@ static const struct row refusals[] = {
     { DFU_SMP_GROUP_SHELL, DFU_SMP_SHELL_EXEC, DFU_SMP_WRITE,
       "a1 64 61 72 67 76 81 78 40 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78",
       "bf 62 72 63 03 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 09 62 72 63 02 ff ff" },
-    { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0b",
-      "bf 62 72 63 03 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 0a 62 72 63 04 ff ff" },
+    { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0c",
+      "bf 62 72 63 01 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 0a 62 72 63 04 ff ff" },
     { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_DETAILS, DFU_SMP_READ,
       "a1 66 67 72 6f 75 70 73 91 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10",
       "bf 62 72 63 03 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 0a 62 72 63 02 ff ff" },
     { DFU_SMP_GROUP_HISTORY, DFU_SMP_HISTORY_READ, DFU_SMP_READ, "a1 64 73 6b 69 70 61 78",
       "bf 62 72 63 03 ff", NULL },
+    { DFU_SMP_GROUP_PAGES, DFU_SMP_PAGES_HASHES, DFU_SMP_READ, "a1 63 6f 66 66 00",
+      "bf 62 72 63 06 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 41 62 72 63 02 ff ff" },
 };
 
 static struct smp_world world;
@@ -302,13 +311,55 @@ static void expect_answer(unsigned index, const struct row *row, unsigned versio
     }
 }
 
+/* A header and ff, as in the worked example of the protocol. */
+static void send_first_page(void)
+{
+    static const uint8_t header[32] = {
+        0x3d, 0xb8, 0xf3, 0x96, [9] = 0x02, [13] = 0x0c, [20] = 1, 2, 3
+    };
+    static const char sha[] =
+        "95 a8 2c f4 e6 4c 03 da 57 bb 60 2a b7 e9 da 4b 4c 68 c0 a0 84 e9 51 "
+        "74 b0 a3 7e 82 88 1f e6 99";
+    uint8_t packet[1200] = { 0x0a, [5] = DFU_SMP_GROUP_IMG, [7] = DFU_SMP_IMG_UPLOAD };
+    uint8_t page[1024], digest[32];
+    struct dfu_cbor_encoder enc;
+
+    memset(page, 0xff, sizeof page);
+    memcpy(page, header, sizeof header);
+    assert_int_equal(hex_bytes(sha, digest, sizeof digest), sizeof digest);
+    dfu_cbor_encoder_init(&enc, packet + 8, sizeof packet - 8, true);
+    dfu_cbor_begin_map(&enc);
+    dfu_cbor_pair_uint(&enc, "off", 0);
+    dfu_cbor_pair_uint(&enc, "len", 4096);
+    dfu_cbor_pair_bytes(&enc, "sha", digest, sizeof digest);
+    dfu_cbor_pair_bytes(&enc, "data", page, sizeof page);
+    dfu_cbor_end(&enc);
+    packet[2] = (uint8_t)(enc.len >> 8);
+    packet[3] = (uint8_t)enc.len;
+    smp_peer_receive(&world.peer, packet, 8 + enc.len);
+}
+
+/* The page group serves a running upload; what it refuses here is that there is none. */
+static bool needs_upload(const struct row *row)
+{
+    return row->group == DFU_SMP_GROUP_PAGES && !row->v2;
+}
+
+static void start_for(const struct row *row)
+{
+    smp_world_init(&world);
+    if (needs_upload(row)) {
+        send_first_page();
+    }
+}
+
 static void expect_rows(const struct row *table, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         for (unsigned version = DFU_SMP_V1; version <= DFU_SMP_V2; version++) {
             struct packet request = request_of(&table[i], version);
 
-            smp_world_init(&world);
+            start_for(&table[i]);
             smp_peer_receive(&world.peer, request.data, request.len);
             assert_int_equal(world.peer.count, 1);
             expect_answer(0, &table[i], version);
@@ -374,7 +425,7 @@ static void append(struct packet *to, const struct packet *more)
 /* Only rows that leave the next one a device as it was at its start. */
 static bool changes_nothing(const struct row *row)
 {
-    return row->op == DFU_SMP_READ && row->group != DFU_SMP_GROUP_SETTINGS;
+    return row->op == DFU_SMP_READ && row->group != DFU_SMP_GROUP_SETTINGS && !needs_upload(row);
 }
 
 static void every_two_requests_of_a_packet_are_answered_in_order(void **state)
@@ -386,6 +437,9 @@ static void every_two_requests_of_a_packet_are_answered_in_order(void **state)
             struct packet both = request_of(&rows[i], DFU_SMP_V2);
             struct packet more = request_of(&rows[j], second);
 
+            if (needs_upload(&rows[j])) {
+                continue; /* the first answer would tell of the upload */
+            }
             append(&both, &more);
             smp_world_init(&world);
             smp_peer_receive(&world.peer, both.data, both.len);
@@ -432,7 +486,7 @@ static const struct {
     { &dfu_smp_group_settings, 7, { 3, 5, 5, 1, 1, 1, 1 } },
     { &dfu_smp_group_fs, 15, { 3, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 5, 1, 1 } },
     { &dfu_smp_group_shell, 2, { 3, 3 } },
-    { &dfu_smp_group_enum, 3, { 3, 1, 3 } },
+    { &dfu_smp_group_enum, 3, { 3, 1, 1 } },
     { &dfu_smp_group_basic, 3, { 5, 1, 1 } }, /* Zephyr: 5, 0, 0, and 0 reads as success */
 };
 
