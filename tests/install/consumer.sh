@@ -88,6 +88,20 @@ reads_verifies_and_writes() { # images PROGRAM, as $program
     is_refused "$program" make "$work/app.bin" "$work/app.bin" "$image" 1.2.3
 }
 
+# Packets of SMP: read, write too much in versions 2 and 1, write, read again.
+serves_a_lamp() { # user-group PROGRAM, as $program
+    local expected
+    expected="0900000a00460700bf656c6576656c181eff
+0b00001400460800bf63657272bf6567726f7570184662726302ffff
+0300000600460900bf62726303ff
+0b00000200460a00bfff
+0900000a00460b00bf656c6576656c1832ff"
+    [ "$("$program" 0800000100460700a0 0a00000900460800a1656c6576656c18c8 \
+        0200000900460900a1656c6576656c18c8 0a00000900460a00a1656c6576656c1832 \
+        0800000100460b00a0)" = "$expected" ]
+    [ "$(wc -l <"$source/examples/user-group/lamp.c")" -lt 40 ]
+}
+
 shows_only_dfu_names() {
     local library others
     library=$(find "$root" -name libdfukit.so)
@@ -107,9 +121,13 @@ install_and_move
 brings_its_documentation
 make_keys
 for style in shared static; do
-    for example in consumer images; do
+    for example in consumer images user-group; do
         with_cmake $example $style "-DSTATIC=$([ $style = static ] && echo ON || echo OFF)"
-        if [ $example = images ]; then reads_verifies_and_writes; else "$program"; fi
+        case $example in
+            consumer) "$program" ;;
+            images) reads_verifies_and_writes ;;
+            user-group) serves_a_lamp ;;
+        esac
     done
 done
 with_pkg_config consumer
