@@ -27,11 +27,14 @@ sizes_of() { # TITLE OBJECTS_DIR FOLDER...
     done
 }
 
+flags_for_mcu() {
+    flags=(--target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -Os -std=c11 -ffreestanding
+        -ffunction-sections -fdata-sections -fno-unwind-tables -fstack-usage -w
+        -nostdlibinc -isystem ports/mcu/libc -isystem "$zcbor/include" -Iinclude -Isrc)
+}
+
 compile_for_mcu() { # FOLDER: false if a file of it does not compile
     local source object
-    local -a flags=(--target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -Os -std=c11 -ffreestanding
-        -ffunction-sections -fdata-sections -fno-unwind-tables -w
-        -nostdlibinc -isystem ports/mcu/libc -isystem "$zcbor/include" -Iinclude -Isrc)
     while read -r source; do
         object=$bare/$source.o
         mkdir -p "$(dirname "$object")"
@@ -40,6 +43,7 @@ compile_for_mcu() { # FOLDER: false if a file of it does not compile
 }
 
 zcbor=$(echo build/venv/lib/python3*/site-packages/zcbor)
+flags_for_mcu
 rm -rf "$bare"
 mapfile -t folders < <(cd src && find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
 sizes_of "host ($(uname -m), as built in $build)" "$build/CMakeFiles/dfukit_objects.dir" \
@@ -69,4 +73,15 @@ usb_class() {
     echo "USB DFU class alone, Cortex-M0: $code bytes of code and tables, $ram bytes of RAM"
 }
 [ ! -f "$bare/src/usb/dfu_class.c.o" ] || usb_class
+
+# zcbor is called by every handler, so its stack counts.
+smp_server() {
+    local source
+    mkdir -p "$bare/zcbor"
+    for source in "$zcbor"/src/*.c; do
+        clang-14 "${flags[@]}" -c "$source" -o "$bare/zcbor/$(basename "$source").o"
+    done
+    build/venv/bin/python tools/dev/server_size.py "$bare"
+}
+[ $status -ne 0 ] || smp_server
 exit $status
