@@ -211,7 +211,7 @@ static void reasons_are_the_ones_tools_print(void **state)
     }
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, upload_begin, upload_end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, upload_begin, upload_end)
 
 int main(void)
 {

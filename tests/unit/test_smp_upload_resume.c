@@ -250,7 +250,7 @@ static void an_upload_survives_a_power_cut_at_any_operation(void **state)
     }
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, upload_begin, upload_end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, upload_begin, upload_end)
 
 int main(void)
 {
