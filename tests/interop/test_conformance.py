@@ -137,9 +137,10 @@ def image(tmp_path_factory):
     return make_image(tmp_path_factory.mktemp("images") / "v1.bin", "1.0.0", "name=blinky\n")
 
 
-def conformance(target, *options):
-    """What is said, and the exit code."""
-    done = run(DFU, "--json", "-d", target, "conformance", *options, timeout=300)
+def conformance(target, *options, timeout_s=6):
+    """What is said, and the exit code. A busy machine answers late."""
+    done = run(DFU, "--json", "--timeout", timeout_s, "-d", target, "conformance", *options,
+               timeout=300)
     assert "Sanitizer" not in done.stderr, done.stderr
     return json.loads(done.stdout), done.returncode
 
@@ -168,7 +169,7 @@ def test_the_virtual_device_keeps_every_rule(device, image, tmp_path, link):
     files.mkdir()
     device.start("--init", image, "--files", files)
     target = f"udp:{device.address}" if link == "udp" else f"serial:{device.link}"
-    report, code = conformance(target, "--destructive")
+    report, code = conformance(target, "--destructive", timeout_s=20)
     assert (code, broken(report)) == (0, [])
     assert report["kind"] == "application"
     assert report["passed"] == len(report["rules"]) > 80, "nothing is left out or not offered"
@@ -181,7 +182,7 @@ def test_the_virtual_device_keeps_every_rule(device, image, tmp_path, link):
 def test_serial_recovery_keeps_its_rules(device, image, link):
     device.start("--recovery-pin", "--recovery-idle", 0, "--init", image)
     target = f"udp:{device.address}" if link == "udp" else f"serial:{device.link}"
-    report, code = conformance(target, "--destructive")
+    report, code = conformance(target, "--destructive", timeout_s=20)
     assert (code, broken(report)) == (0, [])
     assert report["kind"] == "recovery" and report["passed"] == len(report["rules"]) > 40
 
@@ -189,7 +190,7 @@ def test_serial_recovery_keeps_its_rules(device, image, link):
 def test_nothing_is_written_unless_that_is_allowed(device, image):
     device.start("--init", image)
     before = device.flash.read_bytes()
-    done = run(DFU, "-d", f"udp:{device.address}", "conformance")
+    done = run(DFU, "--timeout", 20, "-d", f"udp:{device.address}", "conformance")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " left out, which write to the device or reset it (--destructive)" in done.stdout
     assert device.flash.read_bytes() == before
@@ -234,7 +235,7 @@ def test_what_is_wrong_with_every_answer_is_told_by_most_rules(fault):
 def test_a_broken_rule_is_told_with_what_was_expected_and_seen():
     server = Server(["no magic"])
     try:
-        done = run(DFU, "-q", "-d", f"udp:127.0.0.1:{server.port}", "conformance", "--destructive",
+        done = run(DFU, "-q", "--timeout", 6, "-d", f"udp:127.0.0.1:{server.port}", "conformance", "--destructive",
                    "--boot-time", "2")
     finally:
         server.close()
@@ -249,7 +250,7 @@ def test_a_broken_rule_is_told_with_what_was_expected_and_seen():
 def test_a_server_that_falls_silent_is_left():
     server = Server(["dies of nesting"])
     try:
-        report, code = conformance(f"udp:127.0.0.1:{server.port}", "--timeout", "1")
+        report, code = conformance(f"udp:127.0.0.1:{server.port}")
         again = run(DFU, "--timeout", "1", "-d", f"udp:127.0.0.1:{server.port}", "conformance")
     finally:
         server.close()
