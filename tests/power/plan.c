@@ -367,6 +367,8 @@ void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t 
         plan_special(plan, strategies[i]);
         plan_encrypted(plan, strategies[i]);
         plan_encrypted_pairs(plan, strategies[i]);
-        plan_beyond(plan, strategies[i]);
+        if (strategies[i] != STORY_UNPACK && strategies[i] != STORY_UNPACK_FAST) {
+            plan_beyond(plan, strategies[i]);
+        }
     }
 }

@@ -310,6 +310,8 @@ static void add_devices(struct campaign *campaign, struct device device)
 {
     unsigned kinds = device.mode == DFU_MODE_SWAP_MOVE && !device.twice ? 8 : 4;
 
+    kinds = device.twice && !campaign->options.is_full ? 2 : kinds;
+
     for (unsigned n = 0; n < kinds; n++) {
         device.is_permanent = (n & 1) != 0;
         device.depends = (n & 2) != 0;
