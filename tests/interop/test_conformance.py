@@ -235,8 +235,8 @@ def test_what_is_wrong_with_every_answer_is_told_by_most_rules(fault):
 def test_a_broken_rule_is_told_with_what_was_expected_and_seen():
     server = Server(["no magic"])
     try:
-        done = run(DFU, "-q", "--timeout", 6, "-d", f"udp:127.0.0.1:{server.port}", "conformance", "--destructive",
-                   "--boot-time", "2")
+        done = run(DFU, "-q", "--timeout", 6, "-d", f"udp:127.0.0.1:{server.port}", "conformance",
+                   "--destructive", "--boot-time", "2")
     finally:
         server.close()
     assert done.returncode == 1
