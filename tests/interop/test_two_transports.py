@@ -13,6 +13,7 @@ from two_transports import BUFFER, CHUNK, PIECE, Pair
 from virtual_device import make_image
 
 SILENCE_MS = 5000
+STORED = 8192  # the device stores an upload's progress that often
 ACCESS_DENIED = {"rc": 11}
 BUSY = "busy: another transport (SMP or USB) owns the update of this device; try again 5 s after"
 
@@ -41,6 +42,13 @@ def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
     return [make_image(folder / f"{version}.bin", version, f"name={name}\n", size=1500)
             for version, name in (("1.0.0", "first"), ("2.0.0", "channel"), ("3.0.0", "smp"))]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """One for SMP whose progress is stored on the way."""
+    return make_image(tmp_path_factory.mktemp("large") / "4.0.0.bin", "4.0.0", "name=large\n",
+                      size=12000)
 
 
 @pytest.fixture
@@ -166,16 +174,26 @@ def test_a_host_that_waits_gets_its_turn(pair, images):
 
 
 @pytest.mark.parametrize("point", CHANNEL_POINTS)
-def test_no_power_cut_leaves_half_an_image_to_be_started(pair, images, point):
-    data = images[2].read_bytes()
-    at = pair.smp.upload(data, end=upload_end(data, -1))
+def test_no_power_cut_leaves_half_an_image_to_be_started(pair, large, point):
+    data = large.read_bytes()
+    pair.smp.upload(data, end=upload_end(data, -1))
     pair.lose_power()
-    pair.channel.begin(images[1], reports(images[1], CHANNEL_POINTS[point]))
+    pair.channel.begin(large, reports(large, CHANNEL_POINTS[point]))  # the same image
     pair.lose_power()
     assert "Swap type: none" in pair.device.console()
     assert pair.smp.versions()[0] == "1.0.0"
-    assert pair.smp.chunk(data, at) == 0  # the channel wrote in between
-    assert pair.smp.upload(data) == len(data)
+    assert pair.smp.chunk(data, 0) == CHUNK  # the channel wrote in between
+    assert pair.smp.upload(data, CHUNK) == len(data)
+    assert pair.slot(len(data)) == data
+
+
+def test_over_a_power_cut_alone_smp_goes_on_where_it_was_stored(pair, large):
+    data = large.read_bytes()
+    pair.smp.upload(data, end=upload_end(data, -1))
+    pair.lose_power()
+    at = pair.smp.chunk(data, 0)
+    assert at >= STORED
+    assert pair.smp.upload(data, at) == len(data)
     assert pair.slot(len(data)) == data
 
 

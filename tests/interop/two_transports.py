@@ -4,6 +4,7 @@
 are led step by step: smpclient over UDP, and `dfu config` behind a relay that holds its reports."""
 
 import asyncio
+import hashlib
 import socket
 import subprocess
 import threading
@@ -195,7 +196,8 @@ class Smp:
 
     def chunk(self, data, off):
         """Of an upload: the offset that the device wants next, or the code it refuses with."""
-        first = {"len": len(data), "image": 0} if off == 0 else {}
+        first = {"len": len(data), "image": 0, "sha": hashlib.sha256(data).digest()}
+        first = first if off == 0 else {}
         answer = self.ask(ImageUploadWrite(off=off, data=data[off:off + CHUNK], **first))
         return {"rc": int(answer.rc)} if getattr(answer, "rc", None) else answer.off
 
