@@ -24,6 +24,7 @@ int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_W
         const char *prefix;
         const struct dfu_link_kind *kind;
     } kinds[] = { { "udp:", &dfu_link_udp },
+                  { "dtls:", &dfu_link_dtls },
                   { "serial:", &dfu_link_serial },
                   { "tcp:", &dfu_link_tcp } };
     int err;
@@ -47,7 +48,7 @@ int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_W
     } else {
         snprintf(why, DFU_LINK_WHY_LEN,
                  "target %s is none of serial:PORT[,baud=N][,raw], udp:HOST[:PORT], "
-                 "tcp:HOST:PORT[,raw]",
+                 "dtls:HOST[:PORT], tcp:HOST:PORT[,raw]",
                  target);
     }
     return DFU_ERR_INVAL;

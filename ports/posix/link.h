@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* link.h - a client's way to a device: whole SMP packets over UDP, a serial port, or one that TCP
- * carries.
+/* link.h - a client's way to a device: whole SMP packets over UDP, DTLS, a serial port, or one
+ * that TCP carries.
  *
  * One struct is one link; it is the caller's, and large (a packet lies in it). A link that fails
  * is closed and may be opened again by its target. Nothing here repeats or waits beyond what the
@@ -19,6 +19,7 @@
 #define DFU_LINK_PACKET_MAX 65543u /* an SMP header and the longest payload */
 #define DFU_LINK_WHY_LEN    512u
 
+struct dfu_link_dtls;
 struct sp_port;
 struct dfu_link;
 
@@ -36,6 +37,8 @@ struct dfu_link {
     uint32_t answer_ms; /* a first guess of how long an answer takes */
     bool is_refused;    /* the host says that nothing listens there; cleared by any packet */
 
+    struct dfu_link_dtls *dtls; /* NULL: another kind */
+
     /* streams: serial and TCP */
     struct sp_port *port; /* NULL: a terminal without a port behind it, or a connection */
     bool is_socket;
@@ -46,7 +49,8 @@ struct dfu_link {
 };
 
 /* target: "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PATH[,baud=N][,raw]",
- * "tcp:HOST:PORT[,raw]". On failure why holds a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no such target can be),
+ * "tcp:HOST:PORT[,raw]",
+ * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]". On failure why holds a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no such target can be),
  * DFU_ERR_NOENT, DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_IO. */
 int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN]);
 
@@ -60,7 +64,7 @@ int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_
 void dfu_link_close(struct dfu_link *link);
 
 /* For the kinds. */
-extern const struct dfu_link_kind dfu_link_udp, dfu_link_serial, dfu_link_tcp;
+extern const struct dfu_link_kind dfu_link_udp, dfu_link_dtls, dfu_link_serial, dfu_link_tcp;
 uint64_t dfu_link_now_ms(void);
 
 /* For the kinds that are streams; fd is open and does not block. */
@@ -82,5 +86,9 @@ struct addrinfo;
 /* Look a host up; freeaddrinfo is the caller's. On failure why holds a sentence: DFU_ERR_NOENT. */
 int dfu_link_address_find(const struct dfu_link_address *at, int socket_type, struct addrinfo **out,
                           char why[DFU_LINK_WHY_LEN]);
+
+/* A socket to there in link->fd, and the link's mtu. */
+int dfu_link_udp_connect(struct dfu_link *link, const struct dfu_link_address *at,
+                         char why[DFU_LINK_WHY_LEN]);
 
 #endif

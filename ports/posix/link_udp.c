@@ -56,11 +56,28 @@ static int connect_any(struct dfu_link *link, const struct addrinfo *found)
     return DFU_ERR_IO;
 }
 
-static int udp_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
+int dfu_link_udp_connect(struct dfu_link *link, const struct dfu_link_address *at,
+                         char why[DFU_LINK_WHY_LEN])
 {
     struct addrinfo *found = NULL;
+    int err = dfu_link_address_find(at, SOCK_DGRAM, &found, why);
+
+    if (err) {
+        return err;
+    }
+    err = connect_any(link, found);
+    freeaddrinfo(found);
+    if (err) {
+        snprintf(why, DFU_LINK_WHY_LEN, "cannot reach %s port %s: %s; check the network", at->host,
+                 at->port, strerror(errno));
+        return DFU_ERR_NOENT;
+    }
+    return 0;
+}
+
+static int udp_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
+{
     struct dfu_link_address at;
-    int err;
 
     if (!dfu_link_address_split(address, strlen(address), DEFAULT_PORT, &at)) {
         snprintf(why, DFU_LINK_WHY_LEN,
@@ -68,19 +85,8 @@ static int udp_open(struct dfu_link *link, const char *address, char why[DFU_LIN
                  address);
         return DFU_ERR_INVAL;
     }
-    err = dfu_link_address_find(&at, SOCK_DGRAM, &found, why);
-    if (err) {
-        return err;
-    }
-    err = connect_any(link, found);
-    freeaddrinfo(found);
-    if (err) {
-        snprintf(why, DFU_LINK_WHY_LEN, "cannot reach %s port %s: %s; check the network", at.host,
-                 at.port, strerror(errno));
-        return DFU_ERR_NOENT;
-    }
     link->answer_ms = ANSWER_MS;
-    return 0;
+    return dfu_link_udp_connect(link, &at, why);
 }
 
 /* A network that is down for a moment loses packets; only a broken socket is a lost link. */

@@ -17,8 +17,8 @@
 
 const struct cli_option cli_globals[] = {
     { "device", 'd', "TARGET", 1,
-      "serial:PORT[,baud=N][,raw], udp:HOST[:PORT], tcp:HOST:PORT[,raw], usbip:HOST[:PORT] or "
-      "config:HOST[:PORT] (or set DFU_TARGET)",
+      "serial:PORT[,baud=N][,raw], udp:HOST[:PORT], dtls:HOST[:PORT][,ca=FILE]..., "
+      "tcp:HOST:PORT[,raw], usbip:HOST[:PORT] or config:HOST[:PORT] (or set DFU_TARGET)",
       NULL, CLI_G_DEVICE },
     { "json", 0, NULL, 0, "print facts and errors as JSON on standard output", NULL, CLI_G_JSON },
     { "quiet", 'q', NULL, 0, "no progress and no notes", NULL, CLI_G_QUIET },

@@ -19,6 +19,11 @@ enum {
     OPT_CONSOLE_ON_SERIAL,
     OPT_SERIAL_RAW,
     OPT_TCP,
+    OPT_DTLS,
+    OPT_DTLS_CERT,
+    OPT_DTLS_KEY,
+    OPT_DTLS_CA,
+    OPT_DTLS_PSK,
     OPT_KEY,
     OPT_HASH_ONLY,
     OPT_DECRYPT_KEY,
@@ -81,6 +86,15 @@ static const struct cli_option options[] = {
     { "tcp", 0, "PORT", 1,
       "serve SMP on a serial line that this TCP port carries, as ser2net does; 0 finds a free one",
       NULL, OPT_TCP },
+    { "dtls", 0, "PORT", 1, "serve SMP over DTLS 1.2 on this UDP port; 0 finds a free one", NULL,
+      OPT_DTLS },
+    { "dtls-cert", 0, "FILE", 1, "the device's certificate, PEM", NULL, OPT_DTLS_CERT },
+    { "dtls-key", 0, "FILE", 1, "its private key, PEM", NULL, OPT_DTLS_KEY },
+    { "dtls-ca", 0, "FILE", 1, "admit only clients with a certificate that this CA signed", NULL,
+      OPT_DTLS_CA },
+    { "dtls-psk", 0, "FILE", 1,
+      "pre-shared keys for DTLS, a line 'identity:key' each, the key in hexadecimal", NULL,
+      OPT_DTLS_PSK },
     { "serial-raw", 0, NULL, 0,
       "packets on --serial and --tcp have no console framing: one behind the other, as they are",
       NULL, OPT_SERIAL_RAW },
@@ -158,6 +172,8 @@ static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --key root-pub.pem --decrypt-key device.pem --udp 1337",
     "# One behind a serial server, reached as tcp:localhost:4000",
     "dfu sim -b sim -f flash.bin --hash-only --tcp 4000",
+    "# One that proves who it is, reached as dtls:localhost:1338,ca=ca.pem",
+    "dfu sim -b sim -f flash.bin --hash-only --dtls 1338 --dtls-cert cert.pem --dtls-key key.pem",
     "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
     "# One that two may want to update: over SMP and over the configuration channel",
@@ -220,6 +236,7 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
 {
     uint64_t udp = 0;
     uint64_t tcp = 0;
+    uint64_t dtls = 0;
     uint64_t baud = 0;
     uint64_t buf_size = 0;
     uint64_t buf_count = 0;
@@ -232,6 +249,9 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
     }
     if (!err) {
         err = cli_number(cli, OPT_TCP, 0, UINT16_MAX, &tcp);
+    }
+    if (!err) {
+        err = cli_number(cli, OPT_DTLS, 0, UINT16_MAX, &dtls);
     }
     if (!err) {
         err = cli_number(cli, OPT_BAUD, 0, 100000000, &baud);
@@ -256,6 +276,8 @@ static int take_numbers(struct cli *cli, struct sim_host_config *config)
     config->udp_port = (uint16_t)udp;
     config->has_tcp = cli_has(cli, OPT_TCP);
     config->tcp_port = (uint16_t)tcp;
+    config->has_dtls = cli_has(cli, OPT_DTLS);
+    config->dtls_port = (uint16_t)dtls;
     config->is_serial_raw = cli_has(cli, OPT_SERIAL_RAW);
     config->baud = (uint32_t)baud;
     config->smp_buf_size = (uint32_t)buf_size;
@@ -325,6 +347,10 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     }
     config->mode_option = OPT_MODE;
     config->decrypt_key_option = OPT_DECRYPT_KEY;
+    config->dtls = (struct dfu_dtls_files){ .ca = cli_value(cli, OPT_DTLS_CA),
+                                            .cert = cli_value(cli, OPT_DTLS_CERT),
+                                            .key = cli_value(cli, OPT_DTLS_KEY),
+                                            .psk = cli_value(cli, OPT_DTLS_PSK) };
     config->ready_file = cli_value(cli, OPT_READY_FILE);
     config->address = cli_has(cli, OPT_ADDRESS) ? cli_value(cli, OPT_ADDRESS) : NULL;
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
@@ -341,6 +367,22 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
         err = take_recovery(cli, config);
     }
     return err ? err : take_power_cut(cli, config);
+}
+
+static int check_dtls(struct cli *cli, const struct sim_host_config *config)
+{
+    const struct dfu_dtls_files *files = &config->dtls;
+
+    if (config->has_dtls && !files->cert && !files->key && !files->psk) {
+        return cli_fail(cli, CLI_USAGE,
+                        "DTLS needs something that the device can show; give --dtls-cert and "
+                        "--dtls-key, or --dtls-psk");
+    }
+    if (!config->has_dtls && (files->cert || files->key || files->ca || files->psk)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "this says how DTLS is served, but it is not; give --dtls PORT");
+    }
+    return 0;
 }
 
 static int check_options(struct cli *cli, const struct sim_host_config *config)
@@ -376,6 +418,9 @@ static int check_options(struct cli *cli, const struct sim_host_config *config)
     if (config->usb.wait_ms > 0 && !config->usb.is_wanted) {
         return cli_fail(cli, CLI_USAGE,
                         "--usb-wait needs a USB port to wait at; give --usbip PORT");
+    }
+    if (check_dtls(cli, config)) {
+        return CLI_USAGE;
     }
     if (!config->has_recovery &&
         (cli_has(cli, OPT_RECOVERY_IDLE) || config->recovery.direct_upload ||

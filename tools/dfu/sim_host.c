@@ -309,12 +309,12 @@ static void poll_all(void *ctx)
 {
     struct host *host = ctx;
 
-    sim_links_poll(&host->links);
     dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
     if (host->config->usb.is_wanted) {
         sim_usb_poll(&host->usb);
     }
     sim_channel_poll(&host->channel);
+    sim_links_poll(&host->links); /* last: a reset ends sessions before new ones can begin */
 }
 
 static int serve_clock(struct host *host)
@@ -339,6 +339,7 @@ static void live(struct host *host)
             }
             print_line(host, "sim: power is back");
             dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
+            sim_links_poll(&host->links);
             continue;
         }
         event = dfu_loop_wait(&host->loop, due_ms(host));
@@ -399,8 +400,8 @@ static void give_hints(const struct host *host)
     if (host->device.state == DFU_SIM_UNBOOTABLE && dfu_area_is_erased(slot, 0, slot->size) == 1) {
         cli_note(host->cli, "slot 0 is empty; --init IMAGE programs it, as a factory does");
     }
-    if (!config->has_udp && !config->serial && !config->has_tcp && !config->usb.is_wanted &&
-        !config->has_channel) {
+    if (!config->has_udp && !config->serial && !config->has_tcp && !config->has_dtls &&
+        !config->usb.is_wanted && !config->has_channel) {
         cli_note(host->cli, "nobody can talk to this device; give --udp PORT, --serial LINK, "
                             "--tcp PORT, --usbip PORT or --config-channel PORT");
     }
@@ -443,6 +444,7 @@ static int serve(struct host *host)
     }
     if (!err) {
         dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
+        sim_links_poll(&host->links);
         give_hints(host);
         err = tell_ready(host);
     }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* sim_host.h - a virtual device on this machine: its flash a file, its links UDP and TCP ports
- * and a pseudo terminal, its console standard output. */
+/* sim_host.h - a virtual device on this machine: its flash a file, its links UDP, DTLS and
+ * TCP ports and a pseudo terminal, its console standard output. */
 #ifndef DFU_DFU_SIM_HOST_H
 #define DFU_DFU_SIM_HOST_H
 
 #include "cli.h"
 #include "dfu/sim_device.h"
+#include "dtls.h"
 #include "sim_usb.h"
 
 struct sim_host_config {
@@ -23,8 +24,9 @@ struct sim_host_config {
     uint16_t udp_port;
     const char *serial; /* or NULL */
     uint32_t baud;
-    bool has_tcp, is_serial_raw;
-    uint16_t tcp_port;
+    bool has_tcp, has_dtls, is_serial_raw;
+    uint16_t tcp_port, dtls_port;
+    struct dfu_dtls_files dtls;
     bool console_on_serial;
     struct sim_usb_options usb;
     bool has_channel, has_clock; /* the configuration channel; a clock that stands still */

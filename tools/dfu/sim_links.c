@@ -30,12 +30,24 @@ static void receive_tcp(void *ctx, const uint8_t *packet, size_t len)
     receive(ctx, SIM_LINK_TCP, packet, len);
 }
 
+static void receive_dtls(void *ctx, const uint8_t *packet, size_t len)
+{
+    receive(ctx, SIM_LINK_DTLS, packet, len);
+}
+
+static void say(void *ctx, const char *text)
+{
+    (void)ctx;
+    puts(text);
+}
+
 void sim_links_send(struct sim_links *links, uint32_t link, const uint8_t *packet, size_t len)
 {
     switch (link) {
     case SIM_LINK_UDP: dfu_server_udp_send(&links->udp, packet, len); break;
     case SIM_LINK_SERIAL: dfu_server_pty_send(&links->serial, packet, len); break;
     case SIM_LINK_TCP: dfu_server_tcp_send(&links->tcp, packet, len); break;
+    case SIM_LINK_DTLS: dfu_server_dtls_send(&links->dtls, packet, len); break;
     default: break;
     }
 }
@@ -143,6 +155,29 @@ static int serve_serial(struct sim_links *links)
     return 0;
 }
 
+static int serve_dtls(struct sim_links *links)
+{
+    const struct sim_host_config *config = links->config;
+    char why[256] = "";
+
+    if (!config->has_dtls) {
+        return 0;
+    }
+    links->dtls.packet = receive_dtls;
+    links->dtls.line = say;
+    links->dtls.ctx = links;
+    links->dtls_port = dfu_server_dtls_open(&links->dtls, links->loop, &config->dtls,
+                                            config->address, config->dtls_port, why, sizeof why);
+    if (why[0]) {
+        return cli_fail(links->cli, CLI_USAGE, "DTLS cannot be served: %s", why);
+    }
+    if (links->dtls_port < 0) {
+        return port_failed(links, "UDP", "--dtls", config->dtls_port, -links->dtls_port);
+    }
+    printf("sim: serving dtls:%s:%d\n", shown_address(links), links->dtls_port);
+    return 0;
+}
+
 int sim_links_open(struct cli *cli, struct sim_links *links, const struct sim_host_config *config,
                    struct dfu_sim_device *device, struct dfu_loop *loop)
 {
@@ -156,7 +191,10 @@ int sim_links_open(struct cli *cli, struct sim_links *links, const struct sim_ho
     if (!err) {
         err = serve_serial(links);
     }
-    return err ? err : serve_tcp(links);
+    if (!err) {
+        err = serve_tcp(links);
+    }
+    return err ? err : serve_dtls(links);
 }
 
 void sim_links_tell(const struct sim_links *links, cJSON *json)
@@ -167,6 +205,9 @@ void sim_links_tell(const struct sim_links *links, cJSON *json)
     if (links->config->has_tcp) {
         cJSON_AddNumberToObject(json, "tcp", links->tcp_port);
     }
+    if (links->config->has_dtls) {
+        cJSON_AddNumberToObject(json, "dtls", links->dtls_port);
+    }
     if (links->config->serial) {
         cJSON_AddStringToObject(json, "serial", links->config->serial);
     }
@@ -176,11 +217,19 @@ void sim_links_tell(const struct sim_links *links, cJSON *json)
 
 uint64_t sim_links_due_ms(const struct sim_links *links)
 {
-    return links->is_serial_open ? dfu_server_pty_due_ms(&links->serial) : UINT64_MAX;
+    uint64_t serial = links->is_serial_open ? dfu_server_pty_due_ms(&links->serial) : UINT64_MAX;
+    uint64_t dtls = dfu_server_dtls_due_ms(&links->dtls);
+
+    return serial < dtls ? serial : dtls;
 }
 
 void sim_links_poll(struct sim_links *links)
 {
+    if (links->starts != links->device->starts) { /* its RAM is gone */
+        links->starts = links->device->starts;
+        dfu_server_dtls_forget(&links->dtls);
+    }
+    dfu_server_dtls_poll(&links->dtls);
     if (links->is_serial_open) {
         dfu_server_pty_poll(&links->serial);
     }
@@ -191,6 +240,7 @@ void sim_links_close(struct sim_links *links)
     if (links->is_serial_open) {
         dfu_server_pty_close(&links->serial);
     }
+    dfu_server_dtls_close(&links->dtls);
     dfu_server_tcp_close(&links->tcp);
     dfu_server_udp_close(&links->udp);
 }

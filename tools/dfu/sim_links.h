@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* sim_links.h - the links of the virtual device that carry SMP packets: UDP, a pseudo terminal and
- * TCP. USB stands in sim_usb.h. */
+/* sim_links.h - the links of the virtual device that carry SMP packets: UDP, DTLS, a pseudo
+ * terminal and TCP. USB stands in sim_usb.h. */
 #ifndef DFU_DFU_SIM_LINKS_H
 #define DFU_DFU_SIM_LINKS_H
 
 #include "cli.h"
 #include "dfu/sim_device.h"
 #include "event_loop.h"
+#include "server_dtls.h"
 #include "server_pty.h"
 #include "server_tcp.h"
 #include "server_udp.h"
@@ -16,7 +17,7 @@
 struct sim_host_config;
 
 /* Numbers of links, for the device. */
-enum sim_link { SIM_LINK_UDP, SIM_LINK_SERIAL, SIM_LINK_USB, SIM_LINK_TCP };
+enum sim_link { SIM_LINK_UDP, SIM_LINK_SERIAL, SIM_LINK_USB, SIM_LINK_TCP, SIM_LINK_DTLS };
 
 /* Zeroed, nothing is open. It must stay where it is. */
 struct sim_links {
@@ -27,8 +28,10 @@ struct sim_links {
     struct dfu_server_udp udp;
     struct dfu_server_pty serial;
     struct dfu_server_tcp tcp;
+    struct dfu_server_dtls dtls;
     bool is_serial_open;
-    int udp_port, tcp_port;
+    int udp_port, tcp_port, dtls_port;
+    uint32_t starts; /* of the device, when its DTLS sessions began */
 };
 
 /* All that the configuration asks for. An exit code; close in either case. */

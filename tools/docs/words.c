@@ -7,7 +7,9 @@
 #include "boot_modes.h"
 #include "docs.h"
 
-const char *const docs_targets[] = { "serial:", "udp:", "tcp:", "usbip:", "config:", NULL };
+const char *const docs_targets[] = {
+    "serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:", NULL
+};
 
 static enum docs_kind kind_of(const char *name)
 {
