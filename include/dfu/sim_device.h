@@ -35,6 +35,7 @@
 #include "dfu/sim_flash.h"
 #include "dfu/slots.h"
 #include "dfu/lock.h"
+#include "dfu/smp_auth.h"
 #include "dfu/smp_basic.h"
 #include "dfu/smp_crash.h"
 #include "dfu/smp_fs.h"
@@ -91,6 +92,14 @@ struct dfu_sim_recovery_config {
     bool direct_upload, erase_progressively;
 };
 
+/* Roles over SMP (smp_auth.h). */
+struct dfu_sim_auth_config {
+    struct dfu_smp_auth_config rules; /* without random, clock and ctx */
+    const struct dfu_area *boots;     /* counts starts, and belongs to that alone */
+    int (*random)(void *ctx, uint8_t *buf, size_t len);
+    void *ctx;
+};
+
 struct dfu_sim_device_config {
     const struct dfu_slot_map *map; /* its areas lie on the flashes below */
     const struct dfu_boot_strategy *strategy;
@@ -114,6 +123,8 @@ struct dfu_sim_device_config {
     uint32_t usb_wait_ms;
     bool confirms_at_start;  /* the application's update module, by the mode; false: never */
     bool has_config_channel; /* where dfu_sim_device_config_check() allows it */
+
+    const struct dfu_sim_auth_config *auth; /* NULL: everybody may do everything */
 
     /* One line of the console, without its newline. */
     void (*line)(void *ctx, const char *text);
@@ -193,11 +204,23 @@ struct dfu_sim_config {
     uint8_t buf[512];
 };
 
+#define DFU_SIM_AUTH_PLACES 4u
+#define DFU_SIM_PEER_MAX    28u /* an IPv6 address with all that belongs to it */
+
+struct dfu_sim_auth {
+    struct dfu_smp_auth_config config;
+    struct dfu_smp_auth auth;
+    struct dfu_smp_auth_place places[DFU_SIM_AUTH_PLACES];
+    struct dfu_record boots;
+};
+
 /* The application's server. Its pointers lead into the device, which must stay where it is. */
 struct dfu_sim_server {
     struct dfu_smp_server smp;
     struct dfu_smp_binding bindings[DFU_SIM_GROUPS_MAX];
-    struct dfu_smp_hook hooks[3];
+    struct dfu_smp_hook hooks[4];
+    struct dfu_sim_auth auth;
+    uint8_t peer[sizeof(uint32_t) + DFU_SIM_PEER_MAX]; /* link, and who on it */
     struct dfu_smp_update update;
     struct dfu_update_path others[1];
     const struct dfu_smp_link *links[1];
@@ -215,6 +238,10 @@ struct dfu_sim_server {
 struct dfu_sim_device {
     const struct dfu_sim_device_config *cfg;
     enum dfu_sim_device_state state;
+    /* Who sends the next packet, where its link has several ends; set it before each receive. Up to
+     * DFU_SIM_PEER_MAX bytes. */
+    const void *peer;
+    size_t peer_len;
     bool is_pin_pressed;  /* set it before a start, which then is one into recovery */
     uint32_t starts;      /* so far */
     struct dfu_lock lock; /* of the upload slot: SMP, USB, configuration channel */

@@ -222,6 +222,10 @@ struct dfu_smp_link {
     void *ctx;
     size_t max_frame;  /* the largest packet it carries; 0: whatever the server's buffer holds */
     bool is_bluetooth; /* chunks of an image over it submit transfer events (smp_update.h) */
+    /* Who is at the other end now, where there may be several: bytes that the transport tells them
+     * apart by, such as address and port. NULL and 0: always the same one. */
+    const void *peer;
+    size_t peer_len;
 };
 
 struct dfu_smp_server;

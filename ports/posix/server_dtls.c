@@ -221,6 +221,7 @@ static void meet(struct dfu_server_dtls *server, const uint8_t *data, size_t len
     session = make_room(server, &server->asker);
     session->ssl = server->stranger;
     session->peer = server->asker;
+    session->number = ++server->begun;
     session->heard_ms = dfu_loop_now_ms();
     session->give_up_ms = session->heard_ms + DFU_SERVER_DTLS_HANDSHAKE_MS;
     server->stranger = NULL;

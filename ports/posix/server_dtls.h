@@ -33,7 +33,8 @@ struct dfu_server_dtls_peer {
 };
 
 struct dfu_server_dtls_session {
-    SSL *ssl; /* NULL: free */
+    SSL *ssl;        /* NULL: free */
+    uint32_t number; /* which one this is, counted from 1 */
     struct dfu_server_dtls_peer peer;
     uint64_t heard_ms, give_up_ms; /* give_up_ms: of the handshake */
 };
@@ -52,6 +53,7 @@ struct dfu_server_dtls {
     SSL *stranger;      /* answers those without a cookie, one at a time */
     struct dfu_server_dtls_peer asker;
     struct dfu_server_dtls_session sessions[DFU_SERVER_DTLS_SESSIONS];
+    uint32_t begun;                           /* sessions so far */
     struct dfu_server_dtls_session *answered; /* whose packet is in hand */
     uint8_t buf[DFU_SERVER_DTLS_PACKET_MAX + 1024];
 };

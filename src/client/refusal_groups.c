@@ -3,6 +3,7 @@
 /* What a no of the groups beside OS and image means, and what to do about it. */
 #include "client/refusal.h"
 #include "dfu/smp.h"
+#include "dfu/smp_auth.h"
 
 static const char unknown[] = "the device reports an unknown error";
 static const char own_log[] = "look at the device's own log";
@@ -116,6 +117,19 @@ static const struct refusal_words basic_group[] = {
                                            "try again; if it stays so, its flash is broken" },
 };
 
+static const struct refusal_words auth_group[] = {
+    [DFU_SMP_AUTH_UNKNOWN] = { unknown, own_log },
+    [DFU_SMP_AUTH_NEEDS_ROLE] = { "the device does this only for a key with a higher role",
+                                  "log in with --auth-key PEM" },
+    [DFU_SMP_AUTH_NO_CHALLENGE] = { "the challenge is too old or was used", "try again" },
+    [DFU_SMP_AUTH_REFUSED] = { "the device does not know this key",
+                               "log in with a key that it was built with" },
+    [DFU_SMP_AUTH_UNAVAILABLE] = { "nobody can log in: the device has no randomness, or cannot "
+                                   "count its starts",
+                                   "look at the device's own log" },
+    [DFU_SMP_AUTH_BUSY] = { "too many are logged in already", "try again in a minute" },
+};
+
 #define TRANSPORT_GROUP 11u
 
 #define TABLE(id, table)                              \
@@ -135,7 +149,7 @@ struct refusal_table refusal_table_of_group(uint16_t group)
         TABLE(DFU_SMP_GROUP_STAT, stat_group),   TABLE(DFU_SMP_GROUP_SETTINGS, settings_group),
         TABLE(DFU_SMP_GROUP_FS, fs_group),       TABLE(DFU_SMP_GROUP_SHELL, shell_group),
         TABLE(DFU_SMP_GROUP_ENUM, enum_group),   TABLE(TRANSPORT_GROUP, transport_group),
-        TABLE(DFU_SMP_GROUP_BASIC, basic_group),
+        TABLE(DFU_SMP_GROUP_BASIC, basic_group), TABLE(DFU_SMP_GROUP_AUTH, auth_group),
     };
 
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {

@@ -38,6 +38,14 @@ void sim_log_start(struct dfu_sim_device *dev, struct dfu_sim_groups *g);
 void sim_crash_start(struct dfu_sim_device *dev, struct dfu_sim_groups *g);
 void sim_core_take(struct dfu_sim_device *dev, const char *cause);
 
+/* ---- Roles: device_auth.c ---- */
+
+/* Whether there are any. */
+bool sim_auth_start(struct dfu_sim_device *dev);
+
+/* The packet that has come in on this link: say whose it is, for its answers' link. */
+void sim_auth_take_peer(struct dfu_sim_device *dev, uint32_t link);
+
 /* ---- Serial recovery: device_recovery.c ---- */
 
 /* True: the device is in it now. */

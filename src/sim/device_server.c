@@ -258,6 +258,9 @@ static size_t bind_groups(struct dfu_sim_device *dev)
         s->bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_history,
                                                          (void *)(uintptr_t)beyond->history->area };
     }
+    if (dev->cfg->auth) {
+        s->bindings[count++] = (struct dfu_smp_binding){ &dfu_smp_group_auth, &s->auth.auth };
+    }
     return count;
 }
 
@@ -265,6 +268,7 @@ void sim_server_start(struct dfu_sim_device *dev)
 {
     const struct dfu_sim_device_config *cfg = dev->cfg;
     struct dfu_sim_server *s = &dev->server;
+    size_t hook_count = 0;
 
     dfu_smp_fs_close(&s->groups.fs);
     memset(s, 0, sizeof *s);
@@ -272,15 +276,18 @@ void sim_server_start(struct dfu_sim_device *dev)
     s->img = img_group(dev);
     s->img.core = &sim_core_ops;
     s->img.core_ctx = &dev->core;
-    s->hooks[0] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
-    s->hooks[1] = dfu_smp_update_hook(&s->update);
-    s->hooks[2] = sim_settings_hook();
+    if (sim_auth_start(dev)) {
+        s->hooks[hook_count++] = dfu_smp_auth_hook(&s->auth.auth);
+    }
+    s->hooks[hook_count++] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
+    s->hooks[hook_count++] = dfu_smp_update_hook(&s->update);
+    s->hooks[hook_count++] = sim_settings_hook();
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,
         .binding_count = bind_groups(dev),
         .hooks = s->hooks,
-        .hook_count = sizeof s->hooks / sizeof s->hooks[0],
+        .hook_count = hook_count,
         .response = s->response,
         .response_cap = sizeof s->response,
         .buf_size = cfg->smp_buf_size ? cfg->smp_buf_size : DFU_SIM_SMP_BUF_SIZE,
@@ -302,6 +309,7 @@ void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t
     }
     s->asker = link;
     s->now_ms = now_ms;
+    sim_auth_take_peer(dev, link);
     s->groups.packets++;
     s->groups.packet_bytes += (uint32_t)len;
     dfu_smp_receive(&s->smp, packet, len, &s->link);

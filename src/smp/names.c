@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* Apart from the server, so that only what prints codes links their names. */
 #include "dfu/smp.h"
+#include "dfu/smp_auth.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -132,6 +133,12 @@ static const char *const basic_names[] = {
     [DFU_SMP_BASIC_FLASH_ERASE_FAILED] = "FLASH_ERASE_FAILED",
 };
 
+static const char *const auth_names[] = {
+    [DFU_SMP_AUTH_UNKNOWN] = "UNKNOWN",           [DFU_SMP_AUTH_NEEDS_ROLE] = "NEEDS_ROLE",
+    [DFU_SMP_AUTH_NO_CHALLENGE] = "NO_CHALLENGE", [DFU_SMP_AUTH_REFUSED] = "REFUSED",
+    [DFU_SMP_AUTH_UNAVAILABLE] = "UNAVAILABLE",   [DFU_SMP_AUTH_BUSY] = "BUSY",
+};
+
 const char *dfu_smp_err_name(uint32_t group, uint32_t rc)
 {
     static const struct {
@@ -147,6 +154,7 @@ const char *dfu_smp_err_name(uint32_t group, uint32_t rc)
         { DFU_SMP_GROUP_SHELL, shell_names, COUNT(shell_names) },
         { DFU_SMP_GROUP_ENUM, enum_names, COUNT(enum_names) },
         { DFU_SMP_GROUP_BASIC, basic_names, COUNT(basic_names) },
+        { DFU_SMP_GROUP_AUTH, auth_names, COUNT(auth_names) },
     };
 
     for (size_t i = 0; i < COUNT(groups); i++) {

@@ -27,6 +27,9 @@ const struct cli_option cli_globals[] = {
     { "latency", 0, "SECONDS", 1, "how long a device that sleeps may take to hear a request", NULL,
       CLI_G_LATENCY },
     { "record", 0, "FILE", 1, "append every frame to it; see dfu replay", NULL, CLI_G_RECORD },
+    { "auth-key", 0, "PEM", 1,
+      "the Ed25519 key to log in with if the device asks for it (or set DFU_AUTH_KEY)", NULL,
+      CLI_G_AUTH_KEY },
     { "help", 'h', NULL, 0, "this text", NULL, CLI_G_HELP },
     { "version", 0, NULL, 0, "print the version", NULL, CLI_G_VERSION },
     { 0 },
@@ -148,6 +151,7 @@ static int take_global(struct cli *cli, const struct cli_option *option, bool *w
     case CLI_G_TIMEOUT: return set_seconds(cli, option->name, optarg, &cli->timeout_ms);
     case CLI_G_LATENCY: return set_seconds(cli, option->name, optarg, &cli->latency_ms);
     case CLI_G_RECORD: cli->record = optarg; break;
+    case CLI_G_AUTH_KEY: cli->auth_key = optarg; break;
     case CLI_G_HELP: *wants_help = true; break;
     default: *wants_version = true; break;
     }
@@ -378,7 +382,9 @@ int cli_rehearse(int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
-    struct cli cli = { .target = getenv("DFU_TARGET"), .json = asks_for_json(argc, argv) };
+    struct cli cli = { .target = getenv("DFU_TARGET"),
+                       .auth_key = getenv("DFU_AUTH_KEY"),
+                       .json = asks_for_json(argc, argv) };
     int exit_code;
 
     cli.is_imgtool = argc > 0 && strcmp(basename(argv[0]), "imgtool") == 0;

@@ -63,7 +63,8 @@ struct cli_given {
 
 /* Global options, then what belongs to the command. Read freely, change nothing. */
 struct cli {
-    const char *target; /* -d or DFU_TARGET; never NULL where needs_target */
+    const char *target;   /* -d or DFU_TARGET; never NULL where needs_target */
+    const char *auth_key; /* --auth-key or DFU_AUTH_KEY, or NULL */
     bool json;
     bool quiet;
     int verbose;         /* how often -v was said */
@@ -181,7 +182,8 @@ enum cli_global {
     CLI_G_HELP = -6,
     CLI_G_VERSION = -7,
     CLI_G_LATENCY = -8,
-    CLI_G_RECORD = -9
+    CLI_G_RECORD = -9,
+    CLI_G_AUTH_KEY = -10
 };
 int cli_main(int argc, char **argv);
 /* Judge a command line without doing what it says: 0 or the exit code it would end with. */

@@ -57,7 +57,8 @@ size_t cli_spellings(const struct cli_command *command, struct cli_spelling *out
     }
     for (const struct cli_option *o = cli_globals; o->id; o++) {
         bool is_for_devices = o->id == CLI_G_DEVICE || o->id == CLI_G_TIMEOUT ||
-                              o->id == CLI_G_LATENCY || o->id == CLI_G_RECORD;
+                              o->id == CLI_G_LATENCY || o->id == CLI_G_RECORD ||
+                              o->id == CLI_G_AUTH_KEY;
 
         if (!command) {
             add(&s, o, true);

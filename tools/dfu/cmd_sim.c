@@ -27,6 +27,8 @@ enum {
     OPT_KEY,
     OPT_HASH_ONLY,
     OPT_DECRYPT_KEY,
+    OPT_AUTH,
+    OPT_AUTH_OPEN,
     OPT_MODE,
     OPT_NO_DOWNGRADE,
     OPT_CONFIRM_AT_START,
@@ -98,6 +100,12 @@ static const struct cli_option options[] = {
     { "serial-raw", 0, NULL, 0,
       "packets on --serial and --tcp have no console framing: one behind the other, as they are",
       NULL, OPT_SERIAL_RAW },
+    { "auth", 0, "ROLE:PEM", 1,
+      "who logs in with this Ed25519 key may observe, operate or update; what is left open to the "
+      "rest says --auth-open; may be given more than once",
+      NULL, OPT_AUTH },
+    { "auth-open", 0, "none|observe|operate|update", 1, "with --auth: what everybody may",
+      "observe", OPT_AUTH_OPEN },
     { "mode", 'm', "MODE", 1, "how it upgrades, not what the board says", NULL, OPT_MODE },
     { "no-downgrade", 0, NULL, 0, "the bootloader refuses lower versions", NULL, OPT_NO_DOWNGRADE },
     { "confirm-at-start", 0, NULL, 0,
@@ -174,6 +182,8 @@ static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --hash-only --tcp 4000",
     "# One that proves who it is, reached as dtls:localhost:1338,ca=ca.pem",
     "dfu sim -b sim -f flash.bin --hash-only --dtls 1338 --dtls-cert cert.pem --dtls-key key.pem",
+    "# One that only who has a key may update; everybody may look",
+    "dfu sim -b sim -f flash.bin --hash-only --udp 1337 --auth update:operator.pem",
     "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
     "# One that two may want to update: over SMP and over the configuration channel",
@@ -345,6 +355,7 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
     for (size_t i = 0; i < DFU_IMAGES_MAX; i++) {
         config->init[i] = i < cli_count(cli, OPT_INIT) ? cli_value_n(cli, OPT_INIT, i) : NULL;
     }
+    config->auth = (struct sim_auth_options){ OPT_AUTH, OPT_AUTH_OPEN };
     config->mode_option = OPT_MODE;
     config->decrypt_key_option = OPT_DECRYPT_KEY;
     config->dtls = (struct dfu_dtls_files){ .ca = cli_value(cli, OPT_DTLS_CA),

@@ -40,7 +40,10 @@ struct device *device_open(struct cli *cli, int *exit_code)
     dev->cli = cli;
     dev->version = DFU_SMP_V2;
     dev->seq = (uint8_t)((unsigned)getpid() * 37u + (unsigned)time(NULL));
-    *exit_code = record_open(cli, &dev->record);
+    *exit_code = login_open(cli, &dev->login);
+    if (!*exit_code) {
+        *exit_code = record_open(cli, &dev->record);
+    }
     err = *exit_code ? 0 : dfu_link_open(&dev->link, cli->target, why);
     if (err) {
         *exit_code = cli_fail(cli, exit_code_of(err), "%s", why);
@@ -58,6 +61,7 @@ void device_close(struct device *dev)
     if (dev->record) {
         fclose(dev->record);
     }
+    login_close(dev->login);
     free(dev);
 }
 
@@ -130,6 +134,7 @@ static void send_all(struct device *dev, const struct device_job *job)
 
     while ((len = job->next(job->ctx, dfu_link_now_ms(), dev->out, sizeof(dev->out))) > 0) {
         trace(dev, '>', dev->out, len);
+        login_note(dev->login, dev->out, len);
         if (dev->link.kind && dfu_link_send(&dev->link, dev->out, len)) {
             lose_link(dev, dfu_link_now_ms());
         }
@@ -142,7 +147,9 @@ static void receive_some(struct device *dev, const struct device_job *job, uint3
 
     while (len > 0 && !job->is_over(job->ctx)) {
         trace(dev, '<', dev->in, (size_t)len);
-        job->answer(job->ctx, dfu_link_now_ms(), dev->in, (size_t)len);
+        if (!login_take(dev->login, dev, dev->in, (size_t)len)) {
+            job->answer(job->ctx, dfu_link_now_ms(), dev->in, (size_t)len);
+        }
         send_all(dev, job);
         if (job->show) {
             job->show(job->ctx, dfu_link_now_ms());
@@ -219,13 +226,25 @@ static bool exchange_is_over(void *ctx)
     return ((struct dfu_exchange *)ctx)->result != DFU_CLIENT_RUNNING;
 }
 
+void device_exchange(struct device *dev, struct dfu_exchange *x)
+{
+    const struct device_job job = {
+        x, exchange_next, exchange_answer, exchange_deadline, exchange_is_over, NULL, NULL, NULL
+    };
+
+    device_run(dev, &job);
+}
+
+bool device_send_again(struct device *dev, const uint8_t *frame, size_t len)
+{
+    trace(dev, '>', frame, len);
+    return dev->link.kind && dfu_link_send(&dev->link, frame, len) == 0;
+}
+
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what)
 {
     struct dfu_exchange x;
-    const struct device_job job = {
-        &x, exchange_next, exchange_answer, exchange_deadline, exchange_is_over, NULL, NULL, NULL
-    };
     uint32_t wait_ms = dev->link.answer_ms ? dev->link.answer_ms : FIRST_ANSWER_MS;
     uint32_t limit_ms =
         (patience == DEVICE_ERASES || patience == DEVICE_SLOW ? ERASE_TIMEOUT_MS : TIMEOUT_MS) +
@@ -246,7 +265,7 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
         wait_ms = patience == DEVICE_ONCE ? limit_ms : limit_ms / 2;
     }
     dfu_exchange_start(&x, call, frame, len, wait_ms + dev->cli->latency_ms, limit_ms);
-    device_run(dev, &job);
+    device_exchange(dev, &x);
     free(frame);
     dev->version = x.call.version;
     dev->answer = x.answer;

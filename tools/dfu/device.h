@@ -12,6 +12,7 @@
 #include "dfu/client.h"
 #include "dfu/upgrade.h"
 #include "link.h"
+#include "login.h"
 
 enum device_patience {
     DEVICE_QUICK,  /* 5 s, unless --timeout says otherwise; repeated */
@@ -29,6 +30,7 @@ struct device {
     uint64_t reopen_ms; /* when a lost link is tried again */
     uint32_t reopen_wait_ms;
     bool was_lost;
+    struct login *login; /* NULL: no key to log in with */
     uint8_t out[DFU_LINK_PACKET_MAX], in[DFU_LINK_PACKET_MAX];
 };
 
@@ -67,6 +69,11 @@ struct device_job {
 /* Until it is over. A lost link is opened again, with growing pauses, as often as the job has
  * patience for. */
 void device_run(struct device *dev, const struct device_job *job);
+
+/* For logins: run one exchange whose frame the caller keeps; send a request once more. False: the
+ * link is gone. */
+void device_exchange(struct device *dev, struct dfu_exchange *x);
+bool device_send_again(struct device *dev, const uint8_t *frame, size_t len);
 
 /* Sentences. what: "take the image". */
 int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, const char *what);

@@ -46,6 +46,28 @@ int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras 
     return CLI_DONE;
 }
 
+int extras_take_boots(struct cli *cli, const struct dfu_board *board, struct extras *extras)
+{
+    const struct dfu_area *storage = extras->is_divided ? &extras->settings : board->storage;
+    uint32_t sectors = storage ? dfu_area_sector_count(storage) : 0;
+    struct dfu_area whole;
+
+    if (sectors < 2 * KEPT_SECTORS || storage->run_count != 1) {
+        return cli_fail(cli, CLI_USAGE,
+                        "roles need %u more sectors of storage_partition for the count of starts, "
+                        "which board %s does not have; leave out --auth, or options that keep "
+                        "records",
+                        KEPT_SECTORS, board->name);
+    }
+    whole = *storage;
+    whole.runs = &(const struct dfu_sector_run){ storage->runs[0].size, sectors };
+    cut_out(&whole, sectors - KEPT_SECTORS, KEPT_SECTORS, &extras->runs[4], "boots",
+            &extras->boots_area);
+    cut_out(&whole, 0, sectors - KEPT_SECTORS, &extras->runs[0], "settings", &extras->settings);
+    extras->is_divided = true;
+    return CLI_DONE;
+}
+
 /* ---- Progress ---- */
 
 static struct dfu_flash_times times_of(const struct dfu_area *area)

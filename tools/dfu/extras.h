@@ -32,8 +32,8 @@ enum { EXTRAS_SKIP = 100, EXTRAS_ATTEMPTS, EXTRAS_HISTORY, EXTRAS_REVOCATION, EX
 
 struct extras {
     bool is_divided; /* the storage partition, because something is kept in it */
-    struct dfu_area settings, revoked_area, attempts_area, history_area;
-    struct dfu_sector_run runs[4];
+    struct dfu_area settings, revoked_area, attempts_area, history_area, boots_area;
+    struct dfu_sector_run runs[5];
     struct dfu_boot_attempts attempts;
     struct dfu_boot_history history;
     struct dfu_boot_revocation revocation;
@@ -45,6 +45,10 @@ struct extras {
  * is, and the board's areas have their drivers. 0 or an exit code. */
 int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *extras,
                 struct dfu_boot_config *cfg);
+
+/* Cut two sectors out of what is left of the storage partition, for a count of starts; the
+ * rest is the settings'. After extras_take. 0 or an exit code. */
+int extras_take_boots(struct cli *cli, const struct dfu_board *board, struct extras *extras);
 
 /* Only divide the storage partition. */
 int extras_divide(struct cli *cli, const struct dfu_board *board, struct extras *out);

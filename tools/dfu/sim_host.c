@@ -49,6 +49,7 @@ struct host {
     struct dfu_sim_device_config device_config;
     struct dfu_sim_device device;
     struct dfu_loop loop;
+    struct sim_auth auth;
     struct sim_links links;
     struct sim_usb usb;
     struct sim_channel channel;
@@ -471,6 +472,11 @@ static int run(struct host *host)
     if (!err) {
         err = extras_take(host->cli, &host->board, &host->extras, &host->beyond);
     }
+    if (!err && host->auth.count > 0) {
+        err = extras_take_boots(host->cli, &host->board, &host->extras);
+        host->auth.config.boots = &host->extras.boots_area;
+        host->device_config.auth = &host->auth.config;
+    }
     if (!err) {
         set_up_device(host);
         err = serve(host);
@@ -503,12 +509,16 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
         err = sim_keys_load_own(cli, &host->keys, config->decrypt_key_option);
     }
     if (!err) {
+        err = sim_auth_load(cli, &host->auth, &config->auth, config->flash);
+    }
+    if (!err) {
         err = open_files(host);
     }
     if (!err) {
         err = run(host);
     }
     dfu_directory_close(&host->files);
+    sim_auth_free(&host->auth);
     sim_keys_free(&host->keys);
     free(host->ram.mem);
     free(host);

@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "dfu/sim_device.h"
 #include "dtls.h"
+#include "sim_auth.h"
 #include "sim_usb.h"
 
 struct sim_host_config {
@@ -37,7 +38,8 @@ struct sim_host_config {
     struct dfu_sim_recovery_config recovery;
 
     bool confirms_at_start; /* its update module, by the mode */
-    int mode_option;        /* of the command line; not given: the board's mode */
+    struct sim_auth_options auth;
+    int mode_option; /* of the command line; not given: the board's mode */
     bool prevent_downgrade;
 
     enum dfu_sim_cut_when cut_when;

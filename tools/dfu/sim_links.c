@@ -10,29 +10,39 @@
 
 /* ---- Packets ---- */
 
-static void receive(struct sim_links *links, enum sim_link link, const uint8_t *packet, size_t len)
+/* peer: who sent it, where the link has several ends. */
+static void receive(struct sim_links *links, enum sim_link link, const void *peer, size_t peer_len,
+                    const uint8_t *packet, size_t len)
 {
+    links->device->peer = peer;
+    links->device->peer_len = peer_len;
     dfu_sim_device_receive(links->device, link, packet, len, dfu_loop_now_ms());
 }
 
 static void receive_udp(void *ctx, const uint8_t *packet, size_t len)
 {
-    receive(ctx, SIM_LINK_UDP, packet, len);
+    const struct sim_links *links = ctx;
+
+    receive(ctx, SIM_LINK_UDP, &links->udp.asker_address, links->udp.asker_len, packet, len);
 }
 
 static void receive_serial(void *ctx, const uint8_t *packet, size_t len)
 {
-    receive(ctx, SIM_LINK_SERIAL, packet, len);
+    receive(ctx, SIM_LINK_SERIAL, NULL, 0, packet, len);
 }
 
 static void receive_tcp(void *ctx, const uint8_t *packet, size_t len)
 {
-    receive(ctx, SIM_LINK_TCP, packet, len);
+    const struct sim_links *links = ctx;
+
+    receive(ctx, SIM_LINK_TCP, &links->tcp.connection, sizeof links->tcp.connection, packet, len);
 }
 
 static void receive_dtls(void *ctx, const uint8_t *packet, size_t len)
 {
-    receive(ctx, SIM_LINK_DTLS, packet, len);
+    const uint32_t *number = &((const struct sim_links *)ctx)->dtls.answered->number;
+
+    receive(ctx, SIM_LINK_DTLS, number, sizeof *number, packet, len);
 }
 
 static void say(void *ctx, const char *text)

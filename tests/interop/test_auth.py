@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""Roles and logins (docs/AUTH.md) from outside: `dfu`, smpmgr, and somebody who recorded it all."""
+
+import os
+import re
+import socket
+
+import pytest
+
+from virtual_device import BIN, DFU, PORT, Device, make_image, run
+
+NEEDS_ROLE = bytes.fromhex("bf63657272bf6567726f75701842627263 02ffff".replace(" ", ""))
+
+
+@pytest.fixture
+def device(tmp_path):
+    one = Device(tmp_path)
+    yield one
+    code = one.stop()
+    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
+    assert "Sanitizer" not in one.console()
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    return {
+        "v1": make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
+        "v2": make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=30000),
+    }
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    made = {}
+    for name in ("observe", "operate", "update", "stranger"):
+        made[name] = folder / f"{name}.pem"
+        assert run(DFU, "keygen", "-k", made[name], "-t", "ed25519").returncode == 0
+        assert run(DFU, "getpub", "-k", made[name], "-e", "pem", "-o",
+                   folder / f"{name}-pub.pem").returncode == 0
+        made[f"{name}-pub"] = folder / f"{name}-pub.pem"
+    made["ecdsa"] = folder / "ecdsa.pem"
+    assert run(DFU, "keygen", "-k", made["ecdsa"], "-t", "ecdsa-p256").returncode == 0
+    return made
+
+
+def start(device, images, keys, *more):
+    """A device that knows a key of each role, by its public half."""
+    roles = [word for role in ("observe", "operate", "update")
+             for word in ("--auth", f"{role}:{keys[f'{role}-pub']}")]
+    return device.start("--init", images["v1"], *roles, *more)
+
+
+def dfu(where, *words, key=None, env=None):
+    options = ["--auth-key", key] if key else []
+    done = run(DFU, "-d", where, *words, *options, timeout=120, env=env)
+    assert "Sanitizer" not in done.stderr, done.stderr
+    return done
+
+
+def ok(where, *words, **more):
+    done = dfu(where, *words, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def refused(where, *words, why, **more):
+    done = dfu(where, *words, **more)
+    assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
+    assert done.stderr.count("dfu: ") == 1, done.stderr
+
+
+# ---- What a key opens ----
+
+@pytest.mark.parametrize("link", ["udp", "serial", "raw", "tcp"])
+def test_an_update_takes_the_key_and_nothing_else(device, images, keys, link):
+    ready = start(device, images, keys, "--tcp", "0", *(["--serial-raw"] if link == "raw" else []))
+    where = {"udp": f"udp:{device.address}", "serial": f"serial:{device.link}",
+             "raw": f"serial:{device.link},raw", "tcp": f"tcp:{device.address}:{ready['tcp']}"}[link]
+    assert "1.0.0" in ok(where, "image", "list")
+    refused(where, "upgrade", images["v2"], why="higher role")
+    refused(where, "upgrade", images["v2"], why="higher role", key=keys["stranger"])
+    refused(where, "upgrade", images["v2"], why="higher role", key=keys["operate"])
+    assert "2.0.0+0 runs and is confirmed" in ok(where, "upgrade", images["v2"],
+                                                 key=keys["update"])
+
+
+def test_single_commands_log_in_each_by_itself(device, images, keys):
+    start(device, images, keys)
+    where = f"udp:{device.address}"
+    for words in (("image", "upload", images["v2"]), ("image", "test", images["v2"])):
+        ok(where, *words, key=keys["update"])
+    refused(where, "reset", why="--auth-key")
+    ok(where, "reset", key=keys["operate"])
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0 (not confirmed)")
+    refused(where, "image", "confirm", key=keys["operate"], why="higher role")
+    ok(where, "image", "confirm", env=dict(os.environ, DFU_AUTH_KEY=str(keys["update"])))
+
+
+def test_what_is_closed_to_everybody_needs_a_key_to_look(device, images, keys):
+    start(device, images, keys, "--auth-open", "none")
+    where = f"udp:{device.address}"
+    refused(where, "image", "list", why="higher role")
+    assert "1.0.0" in ok(where, "image", "list", key=keys["observe"])
+    refused(where, "reset", key=keys["observe"], why="higher role")
+
+
+# ---- Standard clients ----
+
+def test_smpmgr_lists_but_does_not_change_a_device_with_roles(device, images, keys):
+    start(device, images, keys)
+    assert "1.0.0" in device.smpmgr("udp", "image", "state-read")
+    assert "hello" in device.smpmgr("serial", "os", "echo", "hello")
+    upload = run(BIN / "smpmgr", "--timeout", "5", "--ip", device.address, "image", "upload",
+                 images["v2"], env=dict(os.environ, TERM="dumb", COLUMNS="300"))
+    assert upload.returncode != 0
+    assert "2.0.0" not in device.smpmgr("udp", "image", "state-read")
+
+
+def test_smpmgr_upgrades_a_device_without_roles_as_ever(device, images):
+    device.start("--init", images["v1"])
+    device.smpmgr("udp", "upgrade", "--confirm", images["v2"])
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0 (confirmed)")
+
+
+# ---- Somebody who recorded it all ----
+
+def recorded(where, image, key):
+    """Every request of an upload with its login."""
+    done = dfu(where, "-vv", "image", "upload", image, key=key)
+    assert done.returncode == 0, done.stderr
+    return [bytes.fromhex(line[2:]) for line in done.stderr.splitlines()
+            if re.fullmatch(r"> [0-9a-f]+", line)]
+
+
+def play(address, packets, source=None):
+    """Send them; the answers."""
+    answers = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mallory:
+        if source:
+            mallory.bind(source)
+        mallory.settimeout(10)
+        for packet in packets:
+            mallory.sendto(packet, (address, PORT))
+            answers.append(mallory.recv(4096))
+    return answers
+
+
+def is_change(packet):
+    return packet[0] & 7 == 2 and packet[5] == 1
+
+
+def test_a_recorded_upload_changes_nothing_from_another_port(device, images, keys):
+    start(device, images, keys)
+    packets = recorded(f"udp:{device.address}", images["v2"], keys["update"])
+    assert any(packet[5] == 66 for packet in packets)
+    ok(f"udp:{device.address}", "image", "erase", key=keys["update"])
+    answers = play(device.address, packets)
+    for packet, answer in zip(packets, answers):
+        if is_change(packet):
+            assert answer[8:] == NEEDS_ROLE
+    assert "2.0.0" not in ok(f"udp:{device.address}", "image", "list")
+
+
+def test_a_recorded_upload_changes_nothing_from_the_same_port_after_a_restart(device, images, keys):
+    start(device, images, keys)
+    relay = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    relay.bind(("127.0.0.1", 0))
+    source = relay.getsockname()
+    relay.close()
+    packets = recorded(f"udp:{device.address}", images["v2"], keys["update"])
+    login = [packet for packet in packets if packet[5] == 66]
+    ok(f"udp:{device.address}", "image", "erase", key=keys["update"])
+    for _ in range(3):
+        device.kill()
+        start(device, images, keys)
+        # A fresh challenge for this very address, then what was signed for the old one.
+        answers = play(device.address, [login[0], login[1], packets[0]] + packets, source)
+        assert answers[1][8:].startswith(b"\xbf\x63err") and answers[1][-3] == 4
+        for packet, answer in zip([login[0], login[1], packets[0]] + packets, answers):
+            if is_change(packet):
+                assert answer[8:] == NEEDS_ROLE
+    assert "2.0.0" not in ok(f"udp:{device.address}", "image", "list")
+
+
+def test_challenges_differ_from_start_to_start(device, images, keys):
+    ask = bytes([8, 0, 0, 1, 0, 66, 1, 1, 0xa0])
+    counts = set()
+    for _ in range(4):
+        start(device, images, keys)
+        answer = play(device.address, [ask])[0]
+        challenge = answer[answer.index(b"challenge") + 11:][:32]
+        counts.add(challenge[:4])
+        device.kill()
+    assert len(counts) == 4
+
+
+# ---- Wrong words ----
+
+@pytest.mark.parametrize("option, word", [
+    ("update", "no role and key"), ("boss:x.pem", "no role and key"),
+    ("update:no-such-file.pem", "no-such-file.pem"),
+])
+def test_keys_that_make_no_sense_are_usage(tmp_path, option, word):
+    done = run(DFU, "sim", "-b", "sim", "-f", tmp_path / "f.bin", "--hash-only", "--udp", "0",
+               "--auth", option)
+    assert done.returncode == 2 and word in done.stderr, done.stderr
+
+
+def test_only_private_ed25519_keys_log_in(device, images, keys):
+    start(device, images, keys)
+    for key in (keys["ecdsa"], keys["update-pub"]):
+        done = dfu(f"udp:{device.address}", "reset", key=key)
+        assert done.returncode == 2 and "private Ed25519 key" in done.stderr
+    done = run(DFU, "sim", "-b", "sim", "-f", device.folder / "f.bin", "--hash-only", "--udp", "0",
+               "--auth", f"update:{keys['ecdsa']}")
+    assert done.returncode == 2 and "no Ed25519 key" in done.stderr
