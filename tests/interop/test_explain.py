@@ -368,6 +368,8 @@ def test_an_encrypted_image_is_explained_with_the_devices_key(tmp_path, keys, de
     told = explain(*words)
     assert told["images"][0]["slots"][1]["state"] == "invalid"
     assert versions(told, "test") == []
+    alone = explain(new, "-b", BOARD, "-k", keys["sign"], code=2)
+    assert "cannot stand in for the image that runs" in alone["error"]["message"]
     told = explain(*words, "--decrypt-key", keys["device"])
     slot = told["images"][0]["slots"][1]
     assert slot["state"] == "valid" and slot["key"] == str(keys["sign"])

@@ -215,6 +215,20 @@ static int put_file(struct explain *e, const char *path, const struct dfu_area *
     return code;
 }
 
+/* What runs is neither. */
+static bool is_packed(const struct explain *e, const struct dfu_area *area)
+{
+    const uint16_t flags = DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256 |
+                           DFU_IMAGE_F_COMPRESSED_LZMA1 | DFU_IMAGE_F_COMPRESSED_LZMA2 |
+                           DFU_IMAGE_F_COMPRESSED_ARM_THUMB;
+    struct dfu_image_header header;
+    uint8_t raw[DFU_IMAGE_HEADER_SIZE];
+    uint32_t off = dfu_boot_get_image_start_offset(&e->board->map, area);
+
+    return !dfu_area_read(area, off, raw, sizeof raw) &&
+           dfu_image_header_parse(raw, &header) == DFU_IMAGE_FINE && (header.flags & flags) != 0;
+}
+
 static int explain_image(struct explain *e)
 {
     const struct dfu_slot_pair *pair;
@@ -229,10 +243,18 @@ static int explain_image(struct explain *e)
     e->has_cost = true;
     pair = &e->board->map.images[0];
     if (!pair->secondary) {
-        return cli_fail(e->cli, CLI_USAGE, "board %s has no slot that takes updates",
+        return cli_fail(e->cli, CLI_USAGE,
+                        "board %s has no slot that takes updates; explain its flash as --flash "
+                        "FILE",
                         e->board->name);
     }
     code = put_file(e, e->path, pair->secondary, &size);
+    if (!code && !running && is_packed(e, pair->secondary)) {
+        code = cli_fail(e->cli, CLI_USAGE,
+                        "%s is encrypted or compressed, so it cannot stand in for the image that "
+                        "runs; name that one as --running IMAGE",
+                        e->path);
+    }
     for (uint8_t i = 0; !code && i < e->board->map.image_count; i++) { /* all of them must run */
         const struct dfu_area *primary = e->board->map.images[i].primary;
 
