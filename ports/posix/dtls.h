@@ -13,7 +13,7 @@
 
 #include <openssl/ssl.h>
 
-#define DFU_DTLS_MTU      1400u /* of handshakes; a packet of SMP is one record, as large as it is */
+#define DFU_DTLS_MTU      1400u /* of handshakes; a packet of SMP is always one record */
 #define DFU_DTLS_OVERHEAD 64u   /* that a record adds to its packet, at most */
 #define DFU_DTLS_PSK_MAX  64u
 

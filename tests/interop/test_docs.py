@@ -158,7 +158,7 @@ def test_bash_knows_what_a_value_may_be(tmp_path):
                    "dfu dumpinfo -f h", "dfu version ", "dfu sign --mode mov",
                    cwd=tmp_path)
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"384"},
-                       {"serial:", "udp:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"}, set(),
+                       {"serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"}, set(),
                        {"list", "upload", "test", "confirm", "erase", "slots"}, {"image"},
                        {"human"}, set(), {"move"}]
 
@@ -228,7 +228,7 @@ def test_zsh_knows_what_a_value_may_be(tmp_path):
                   "dfu sign -k ap", "dfu sign --custom-tlv-file 0xa0 ap", "dfu sign -v 1 ap",
                   "dfu -d udp:host image u", "dfu dumpinfo -f h")
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"384"},
-                       {"serial:", "udp:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"},
+                       {"serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"},
                        {"upload"}, {"human"}]
 
 
@@ -267,7 +267,7 @@ def test_fish_knows_what_a_value_may_be(tmp_path):
                    "dfu sign -k ap", "dfu sign -v 1 ap", "dfu -d udp:host image u",
                    "dfu dumpinfo -f h", "dfu version ap")
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"--sha=384"},
-                       {"serial:", "udp:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"upload"},
+                       {"serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"upload"},
                        {"human"}, set()]
 
 
