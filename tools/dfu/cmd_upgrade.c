@@ -3,12 +3,14 @@
 /* dfu upgrade: the whole story with one command. The steps are the library's; here is what a
  * user reads of them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
 #include "device.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
+#include "package.h"
 #include "progress.h"
 
 enum {
@@ -242,12 +244,12 @@ static int show_outcome(struct upgrade *u)
     }
 }
 
-static int carry_out(struct device *dev, const struct device_file *file,
-                     struct dfu_upgrade_config *config)
+/* One image, until the engine has said how it ended. */
+static void drive(struct upgrade *u, struct device *dev, const struct device_file *file,
+                  struct dfu_upgrade_config config)
 {
-    struct upgrade u = { .dev = dev, .start_ms = dfu_link_now_ms() };
     const struct device_job job = {
-        &u,
+        u,
         upgrade_next,
         upgrade_answer,
         upgrade_deadline,
@@ -257,23 +259,260 @@ static int carry_out(struct device *dev, const struct device_file *file,
         upgrade_show,
     };
 
-    config->file = file->reader;
-    config->firmware = file->firmware;
-    config->link_max = dev->link.mtu;
-    config->answer_ms = dev->link.answer_ms;
-    config->silence_ms = dev->cli->timeout_ms;
-    config->latency_ms = dev->cli->latency_ms;
-    config->erase_ms = dev->cli->timeout_ms;
-    config->sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
-    config->test_only = cli_has(dev->cli, OPT_TEST_ONLY);
-    config->permanent = cli_has(dev->cli, OPT_PERMANENT);
-    config->no_reset = cli_has(dev->cli, OPT_NO_RESET);
-    config->upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY);
-    progress_start(&u.progress, dev->cli, "upload", file->firmware.size);
-    dfu_upgrade_start(&u.engine, config);
+    *u = (struct upgrade){ .dev = dev, .start_ms = dfu_link_now_ms() };
+    config.file = file->reader;
+    config.firmware = file->firmware;
+    config.link_max = dev->link.mtu;
+    config.answer_ms = dev->link.answer_ms;
+    config.silence_ms = dev->cli->timeout_ms;
+    config.latency_ms = dev->cli->latency_ms;
+    config.erase_ms = dev->cli->timeout_ms;
+    config.sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
+    config.permanent = cli_has(dev->cli, OPT_PERMANENT);
+    config.upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY);
+    progress_start(&u->progress, dev->cli, "upload", file->firmware.size);
+    dfu_upgrade_start(&u->engine, &config);
     device_run(dev, &job);
-    progress_end(&u.progress);
+    progress_end(&u->progress);
+}
+
+static int carry_out(struct device *dev, const struct device_file *file,
+                     struct dfu_upgrade_config *config)
+{
+    struct upgrade u;
+
+    config->test_only = cli_has(dev->cli, OPT_TEST_ONLY);
+    config->no_reset = cli_has(dev->cli, OPT_NO_RESET);
+    drive(&u, dev, file, *config);
     return show_outcome(&u);
+}
+
+/* ---- Several images, one reset ---- */
+
+/* What a package's images are told about in the end. */
+struct package_job {
+    struct device *dev;
+    const struct package *package;
+    struct dfu_upgrade_config config; /* image_number and boot_ms */
+    struct dfu_upgrade done[PACKAGE_IMAGES_MAX];
+};
+
+static int stage_all(struct package_job *job)
+{
+    const struct package *package = job->package;
+    struct upgrade u;
+
+    for (size_t i = 0; i < package->count; i++) {
+        const struct package_image *image = &package->images[i];
+        int code = device_check_fit(job->dev, image->number, image->file.firmware.size);
+
+        if (code) {
+            return code;
+        }
+    }
+    job->config.no_reset = true;
+    for (size_t i = 0; i < package->count; i++) {
+        job->config.image_number = package->images[i].number;
+        cli_note(job->dev->cli, "image %u:", (unsigned)package->images[i].number);
+        drive(&u, job->dev, &package->images[i].file, job->config);
+        if (u.engine.outcome != DFU_UPGRADE_STAGED && u.engine.outcome != DFU_UPGRADE_ON_TEST &&
+            u.engine.outcome != DFU_UPGRADE_ALREADY_RUNNING) {
+            return show_outcome(&u);
+        }
+        job->done[i] = u.engine;
+    }
+    return CLI_DONE;
+}
+
+/* The engine finds the first one in place and restarts the device; the others are marked, too. It
+ * confirms nothing yet. */
+static int restart_once(struct package_job *job)
+{
+    struct upgrade u;
+    size_t first = 0;
+
+    while (first < job->package->count && job->done[first].outcome != DFU_UPGRADE_STAGED) {
+        first++;
+    }
+    if (first == job->package->count) {
+        return CLI_DONE;
+    }
+    job->config.no_reset = false;
+    job->config.test_only = !cli_has(job->dev->cli, OPT_PERMANENT);
+    job->config.image_number = job->package->images[first].number;
+    drive(&u, job->dev, &job->package->images[first].file, job->config);
+    if (u.engine.outcome == DFU_UPGRADE_REVERTED || u.engine.outcome == DFU_UPGRADE_ON_TEST ||
+        u.engine.outcome == DFU_UPGRADE_CONFIRMED) {
+        return CLI_DONE; /* the comparison tells more */
+    }
+    return show_outcome(&u);
+}
+
+static const struct dfu_client_slot *running_slot(const struct dfu_client_images *images,
+                                                  uint32_t number)
+{
+    const struct dfu_client_slot *slot = dfu_client_active(images, number);
+
+    for (size_t i = 0; !slot && i < images->count; i++) {
+        if (images->slots[i].image == number && images->slots[i].slot == 0) {
+            slot = &images->slots[i];
+        }
+    }
+    return slot;
+}
+
+static bool runs(const struct dfu_client_slot *slot, const struct dfu_firmware *firmware)
+{
+    return slot && slot->hash_len == firmware->hash_len &&
+           memcmp(slot->hash, firmware->run_hash, firmware->hash_len) == 0;
+}
+
+static int compare_all(const struct package_job *job, const struct dfu_client_images *images)
+{
+    const struct package *package = job->package;
+    const struct dfu_client_slot *old = NULL;
+    size_t new_count = 0;
+
+    for (size_t i = 0; i < package->count; i++) {
+        const struct dfu_client_slot *slot = running_slot(images, package->images[i].number);
+        bool is_new = runs(slot, &package->images[i].file.firmware);
+
+        new_count += is_new;
+        old = is_new || old ? old : slot;
+    }
+    if (new_count == package->count) {
+        return CLI_DONE;
+    }
+    return cli_fail(job->dev->cli, CLI_REVERTED,
+                    "the device came back with %s: image %u is still %s; nothing was confirmed%s, "
+                    "see the device's console, correct the firmware and try again",
+                    new_count ? "only a part of the package" : "its old images",
+                    old ? (unsigned)old->image : 0, old && old->version[0] ? old->version : "old",
+                    new_count ? " and the next reset goes back to the old images" : "");
+}
+
+static int confirm_all(struct package_job *job, struct dfu_client_images *images)
+{
+    struct device *dev = job->dev;
+    int code = CLI_DONE;
+
+    for (size_t i = 0; !code && i < job->package->count; i++) {
+        const struct package_image *image = &job->package->images[i];
+        const struct dfu_client_slot *slot = running_slot(images, image->number);
+        struct dfu_call call = device_call(dev);
+        int len;
+
+        if (!slot || !slot->active || slot->confirmed) {
+            continue;
+        }
+        /* As for one image: the running image 0 has no need of a name. */
+        len = dfu_client_image_set(&call, image->file.firmware.run_hash,
+                                   image->number ? image->file.firmware.hash_len : 0, true,
+                                   dev->out, sizeof(dev->out));
+        code = device_ask(dev, &call, len, DEVICE_QUICK, "confirm the image");
+    }
+    code = code ? code : device_images(dev, images);
+    code = code ? code : compare_all(job, images);
+    for (size_t i = 0; !code && i < job->package->count; i++) {
+        const struct dfu_client_slot *slot = running_slot(images, job->package->images[i].number);
+
+        if (slot->active && !slot->confirmed) {
+            code = cli_fail(dev->cli, CLI_REFUSED,
+                            "the device took the confirmation, yet lists image %u as unconfirmed "
+                            "and will go back to the old one; look at its own log",
+                            (unsigned)slot->image);
+        }
+    }
+    return code;
+}
+
+static int show_package(const struct package_job *job, enum dfu_upgrade_outcome outcome,
+                        const char *sentence)
+{
+    struct cli *cli = job->dev->cli;
+    cJSON *json = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(json, "images");
+
+    cJSON_AddStringToObject(json, "outcome", outcome_word(outcome));
+    for (size_t i = 0; i < job->package->count; i++) {
+        const struct package_image *image = &job->package->images[i];
+        const struct dfu_firmware *firmware = &image->file.firmware;
+        char hash[DEVICE_HASH_LEN], version[DFU_IMAGE_VERSION_STRLEN];
+        cJSON *item = cJSON_CreateObject();
+
+        dfu_image_version_text(&firmware->header.version, version);
+        cJSON_AddNumberToObject(item, "image", image->number);
+        cJSON_AddStringToObject(item, "version", version);
+        cJSON_AddStringToObject(item, "hash",
+                                device_hash_text(firmware->hash, firmware->hash_len, hash));
+        cJSON_AddStringToObject(item, "version_before", job->done[i].before.version);
+        cJSON_AddNumberToObject(item, "bytes", firmware->size);
+        cJSON_AddNumberToObject(item, "sent", job->done[i].upload.data_bytes);
+        cJSON_AddItemToArray(list, item);
+        if (!cli->json) {
+            printf("image %u: %s %s\n", (unsigned)image->number, version, sentence);
+        }
+    }
+    if (cli->json) {
+        return cli_json_print(cli, json);
+    }
+    cJSON_Delete(json);
+    return CLI_DONE;
+}
+
+static bool is_all(const struct package_job *job, enum dfu_upgrade_outcome outcome)
+{
+    for (size_t i = 0; i < job->package->count; i++) {
+        if (job->done[i].outcome != outcome) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int carry_out_package(struct package_job *job)
+{
+    struct cli *cli = job->dev->cli;
+    struct dfu_client_images images;
+    int code = stage_all(job);
+
+    if (!code && is_all(job, DFU_UPGRADE_ALREADY_RUNNING)) {
+        return show_package(job, DFU_UPGRADE_ALREADY_RUNNING, "is running already");
+    }
+    if (!code && cli_has(cli, OPT_NO_RESET)) {
+        return show_package(job, DFU_UPGRADE_STAGED, "is in place; the next reset starts it");
+    }
+    code = code ? code : restart_once(job);
+    code = code ? code : device_images(job->dev, &images);
+    code = code ? code : compare_all(job, &images);
+    if (!code && cli_has(cli, OPT_TEST_ONLY)) {
+        return show_package(job, DFU_UPGRADE_ON_TEST, "runs on test; the next reset goes back");
+    }
+    code = code ? code : confirm_all(job, &images);
+    return code ? code : show_package(job, DFU_UPGRADE_CONFIRMED, "runs and is confirmed");
+}
+
+static int run_package(struct cli *cli, struct dfu_upgrade_config *config)
+{
+    struct package *package = malloc(sizeof(*package));
+    struct package_job *job = calloc(1, sizeof(*job));
+    int code;
+
+    if (!package || !job) {
+        code = cli_fail(cli, CLI_INTERNAL, "out of memory");
+    } else {
+        code = package_read(cli, cli_arg(cli, 0), package);
+        *job = (struct package_job){ .package = package, .config = *config };
+        job->dev = code ? NULL : device_open(cli, &code);
+        if (job->dev) {
+            code = carry_out_package(job);
+            device_close(job->dev);
+        }
+        package_release(package);
+    }
+    free(job);
+    free(package);
+    return code;
 }
 
 static int upgrade_run(struct cli *cli)
@@ -292,8 +531,15 @@ static int upgrade_run(struct cli *cli)
         return cli_fail(cli, CLI_USAGE,
                         "--test-only and --permanent contradict each other; give one of them");
     }
+    if (cli_has(cli, OPT_IMAGE) && package_is(cli_arg(cli, 0))) {
+        return cli_fail(cli, CLI_USAGE,
+                        "a package tells the number of each of its images; leave out --image");
+    }
     config.image_number = (uint32_t)image;
     config.boot_ms = (uint32_t)boot_s * 1000u;
+    if (package_is(cli_arg(cli, 0))) {
+        return run_package(cli, &config);
+    }
     code = device_file_read(cli, cli_arg(cli, 0), &file);
     dev = code ? NULL : device_open(cli, &code);
     if (dev) {
@@ -323,6 +569,8 @@ static const char *const upgrade_examples[] = {
     "dfu -d udp:192.0.2.1 upgrade app.signed.bin",
     "# Let the application confirm itself",
     "dfu -d serial:/dev/ttyACM0 upgrade --test-only app.signed.bin",
+    "# Both images of a device with two processors",
+    "dfu -d udp:192.0.2.1 upgrade dfu_application.zip",
     NULL,
 };
 
@@ -331,9 +579,11 @@ const struct cli_command cmd_upgrade = {
     .args = "FILE",
     .summary = "Update a device: upload, test, reset, wait, compare, confirm",
     .details =
-        "FILE is a binary or Intel HEX (.hex). Checks first that it is whole, fits and is not\n"
-        "running already. May be run again at any time: it goes on where it stopped. Exit\n"
-        "code 5: the device came back with its old image.",
+        "FILE is a binary, Intel HEX (.hex), or a package (.zip) of several images with a\n"
+        "manifest.json as nRF Connect SDK builds it: they are all uploaded, started by one\n"
+        "reset, compared, and confirmed if all of them run. Checks first that FILE is whole,\n"
+        "fits and is not running already. May be run again at any time: it goes on where it\n"
+        "stopped. Exit code 5: the device came back with its old image.",
     .options = upgrade_options,
     .examples = upgrade_examples,
     .needs_target = true,

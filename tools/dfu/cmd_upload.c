@@ -58,7 +58,7 @@ int device_fail_no_image(struct device *dev, uint32_t image)
 
 /* The bootloader's own limit and the image's number, before the first byte is sent. A server may
  * number its slots for uploads differently than its images. */
-static int check_fit(struct device *dev, uint32_t image, uint32_t size)
+int device_check_fit(struct device *dev, uint32_t image, uint32_t size)
 {
     struct dfu_client_slot_sizes sizes;
     int code = device_slot_sizes(dev, &sizes);
@@ -178,7 +178,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     if (code) {
         return code;
     }
-    code = check_fit(dev, image, file->firmware.size);
+    code = device_check_fit(dev, image, file->firmware.size);
     if (code) {
         return code;
     }

@@ -87,6 +87,10 @@ int device_images(struct device *dev, struct dfu_client_images *images);
 int device_params(struct device *dev, struct dfu_client_params *params);
 int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes);
 
+/* Whether the device has that image number and room for so many bytes. Exit codes; 0 where it does
+ * not tell. */
+int device_check_fit(struct device *dev, uint32_t image, uint32_t size);
+
 /* Text from a device, made safe for a terminal, in buf. */
 char *device_text(struct dfu_client_text text, char *buf, size_t cap);
 cJSON *device_json_text(struct dfu_client_text text);
@@ -123,5 +127,9 @@ struct device_file {
  * device_file_release is safe in either case. */
 int device_file_read(struct cli *cli, const char *path, struct device_file *file);
 void device_file_release(struct device_file *file);
+
+/* The same for what was read already; data becomes the file's, and is released with it. */
+int device_file_take(struct cli *cli, const char *name, uint8_t *data, size_t len,
+                     struct device_file *file);
 
 #endif

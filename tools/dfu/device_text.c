@@ -141,32 +141,38 @@ static int fail_image(struct cli *cli, const char *path, enum dfu_image_fault fa
                     path, dfu_image_fault_text(fault));
 }
 
-int device_file_read(struct cli *cli, const char *path, struct device_file *file)
+int device_file_take(struct cli *cli, const char *name, uint8_t *data, size_t len,
+                     struct device_file *file)
 {
     static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha384_openssl,
                                                          &dfu_sha512_openssl, NULL };
     uint8_t buf[4096];
-    size_t len;
-    int code, err;
+    int err;
 
-    *file = (struct device_file){ 0 };
-    code = imagefile_read(cli, path, &file->data, &len, NULL);
-    if (code) {
-        return code;
-    }
-    file->span = (struct dfu_memory_span){ file->data, (uint32_t)len };
+    *file = (struct device_file){ .data = data, .span = { data, (uint32_t)len } };
     file->reader = dfu_memory_reader(&file->span);
     if (len == 0) {
-        return cli_fail(cli, CLI_USAGE, "%s is empty; name a signed firmware image", path);
+        return cli_fail(cli, CLI_USAGE, "%s is empty; name a signed firmware image", name);
     }
     err = dfu_firmware_inspect(&file->reader, hashes, buf, sizeof(buf), &file->firmware);
     if (err) {
-        return cli_fail(cli, CLI_INTERNAL, "cannot hash %s: %s", path, dfu_err_name(err));
+        return cli_fail(cli, CLI_INTERNAL, "cannot hash %s: %s", name, dfu_err_name(err));
     }
     if (file->firmware.fault != DFU_IMAGE_FINE) {
-        return fail_image(cli, path, file->firmware.fault);
+        return fail_image(cli, name, file->firmware.fault);
     }
     return CLI_DONE;
+}
+
+int device_file_read(struct cli *cli, const char *path, struct device_file *file)
+{
+    uint8_t *data;
+    size_t len;
+    int code;
+
+    *file = (struct device_file){ 0 };
+    code = imagefile_read(cli, path, &data, &len, NULL);
+    return code ? code : device_file_take(cli, path, data, len, file);
 }
 
 void device_file_release(struct device_file *file)
