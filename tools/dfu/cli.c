@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "profile.h"
 
 #define LONG_BASE   0x100 /* above any letter */
 #define TIMEOUT_MAX 86400.0
@@ -18,7 +19,8 @@
 const struct cli_option cli_globals[] = {
     { "device", 'd', "TARGET", 1,
       "serial:PORT[,baud=N][,raw], udp:HOST[:PORT], dtls:HOST[:PORT][,ca=FILE]..., "
-      "tcp:HOST:PORT[,raw], usbip:HOST[:PORT] or config:HOST[:PORT] (or set DFU_TARGET)",
+      "tcp:HOST:PORT[,raw], usbip:HOST[:PORT], config:HOST[:PORT], or a name from "
+      "~/.config/dfu/profiles (or set DFU_TARGET)",
       NULL, CLI_G_DEVICE },
     { "json", 0, NULL, 0, "print facts and errors as JSON on standard output", NULL, CLI_G_JSON },
     { "quiet", 'q', NULL, 0, "no progress and no notes", NULL, CLI_G_QUIET },
@@ -285,6 +287,16 @@ static int check_args(struct cli *cli)
     return CLI_DONE;
 }
 
+static int run_with_target(struct cli *cli)
+{
+    char *held;
+    int exit_code = profile_resolve(cli, &held);
+
+    exit_code = exit_code ? exit_code : cli->command->run(cli);
+    free(held);
+    return exit_code;
+}
+
 static int run_command(struct cli *cli, int argc, char **argv)
 {
     struct grammar g;
@@ -308,7 +320,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
                              "udp:HOST) or in DFU_TARGET",
                              cli->command->name);
     }
-    return exit_code || cli->is_rehearsal ? exit_code : cli->command->run(cli);
+    return exit_code || cli->is_rehearsal ? exit_code : run_with_target(cli);
 }
 
 static int help(struct cli *cli, int argc, char **argv)

@@ -182,9 +182,21 @@ static void environment(FILE *out)
 {
     fputs(".SH ENVIRONMENT\n"
           ".TP\n.B DFU_TARGET\nThe device, where \\fB\\-d\\fR does not name one.\n"
+          ".TP\n.B XDG_CONFIG_HOME\nWhere the folder of the profiles is, instead of "
+          "~/.config.\n"
           ".TP\n.B DFU_KEY_PASSPHRASE\nThe passphrase of a protected key; else it is asked for "
           "on the terminal.\n"
           ".TP\n.B DFU_BOARDS_DIR\nWhere board files lie, instead of where they were installed.\n",
+          out);
+}
+
+static void files(FILE *out)
+{
+    fputs(".SH FILES\n"
+          ".TP\n.I ~/.config/dfu/profiles\nDevices by names of your own, for \\fB\\-d\\fR and "
+          "DFU_TARGET: lines such as\n"
+          ".IP\n.nf\n# the board on the desk\ndesk = serial:/dev/ttyACM0,baud=1000000\n"
+          "hall = udp:192.0.2.7\n.fi\n",
           out);
 }
 
@@ -214,4 +226,5 @@ void docs_man(FILE *out, const char *date)
     options(out, NULL);
     exit_status(out);
     environment(out);
+    files(out);
 }
