@@ -219,6 +219,23 @@ static bool is_noted(const struct swap *swap)
            state.image_num == swap->pair->image;
 }
 
+/* Where scratch is needed for the revert itself, its note must not go before something else asks for
+ * the old image: the secondary does, as for a permanent swap. What refuses that changes nothing. */
+static int ask_back(const struct swap *swap)
+{
+    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    struct dfu_slot_state state;
+    int err = dfu_slot_state_read(map, swap->pair->secondary, &state);
+
+    if (!err && state.image_ok != DFU_FLAG_SET) {
+        err = dfu_trailer_write_image_ok(map, swap->pair->secondary);
+    }
+    if (!err && state.magic != DFU_MAGIC_GOOD) {
+        err = dfu_trailer_write_magic(map, swap->pair->secondary);
+    }
+    return err == DFU_ERR_POWER ? err : DFU_OK;
+}
+
 /* At every moment one whole trailer tells of the swap. A revert is told of by no other, so the one
  * in scratch must not go before the primary's stands (B14). */
 static int scratch_prepare(struct swap *swap)
@@ -229,9 +246,9 @@ static int scratch_prepare(struct swap *swap)
     bool is_only_one = swap->is_in_scratch && describes(swap, scratch, &swap->scratch_at) &&
                        !describes(swap, pair->primary, &swap->at);
     bool is_kept = !is_trailer && (is_only_one || is_noted(swap));
-    int err = DFU_OK;
+    int err = is_trailer && is_noted(swap) ? ask_back(swap) : DFU_OK;
 
-    if (!is_kept) {
+    if (!err && !is_kept) {
         err = slot_erase(pair, scratch);
         if (!err) {
             err = swap_write_status(swap, scratch);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "dfu/err.h"
 #include "upgrade.h"
 
 #define PRI_COPY_DONE 0x3fe0u
@@ -48,14 +49,15 @@ static uint8_t *keep(struct device *d)
 }
 
 /* The new image on trial, and a copy_done that its cells refuse: it reads erased, and must not. */
-static struct device *with_noted_trial(void)
+static struct device *with_noted_trial_of(uint32_t size)
 {
     struct device *d = device_with_scratch();
     uint32_t unit = (d->world.area[WORLD_PRI].base + PRI_COPY_DONE) / d->world.sim.write_size;
     uint8_t *kept;
 
-    put_image(d, WORLD_PRI, OLD, 0x1064);
-    put_image(d, WORLD_SEC, NEW, 0x11f4);
+    size = size > 0 ? size : dfu_slot_max_image(&d->world.map, 0);
+    put_image(d, WORLD_PRI, OLD, size);
+    put_image(d, WORLD_SEC, NEW, size);
     request(d, false);
     kept = keep(d);
     assert_int_equal(start(d), NEW);
@@ -67,6 +69,42 @@ static struct device *with_noted_trial(void)
     assert_int_equal(trailer(d, WORLD_SCR).copy_done, DFU_FLAG_SET);
     free(kept);
     return d;
+}
+
+static struct device *with_noted_trial(void)
+{
+    return with_noted_trial_of(0x11f4);
+}
+
+/* Where the images share a sector with the trailers, scratch is needed for the revert itself. */
+static void a_trial_noted_in_scratch_is_reverted_after_two_cuts(void **state)
+{
+    struct device *d = with_noted_trial_of(0);
+    uint8_t *kept = keep(d);
+    uint32_t ops;
+
+    (void)state;
+    assert_int_equal(start(d), OLD);
+    ops = d->last.ops;
+    for (uint32_t op = 1; op <= ops; op++) {
+        uint32_t last = ops;
+
+        for (uint32_t again = 1; again <= last; again++) {
+            boot_world_restore(&d->world, kept);
+            start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
+            dfu_sim_flash_power_on(&d->world.sim);
+            dfu_sim_flash_cut(&d->world.sim, DFU_SIM_CUT_BEFORE, again, 0);
+            if (boot_world_start(&d->world).err != DFU_ERR_POWER) {
+                break;
+            }
+            assert_int_equal(start(d), OLD);
+            assert_int_equal(holds(d, WORLD_SEC), NEW);
+            assert_int_equal(start(d), OLD);
+            assert_string_equal(ops_of(d), "");
+        }
+    }
+    free(kept);
+    device_free(d);
 }
 
 static void a_trial_noted_in_scratch_is_reverted_whatever_is_cut(void **state)
@@ -106,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_trial_noted_in_scratch_is_reverted_whatever_is_cut),
+        cmocka_unit_test(a_trial_noted_in_scratch_is_reverted_after_two_cuts),
         cmocka_unit_test(a_trial_noted_in_scratch_can_be_confirmed),
     };
     return cmocka_run_group_tests_name("swap using scratch", tests, NULL, NULL);
