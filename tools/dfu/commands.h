@@ -24,7 +24,7 @@ extern const struct cli_command cmd_sim, cmd_explain, cmd_history;
 extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_delete;
 extern const struct cli_command cmd_usb_list, cmd_usb_upload, cmd_usb_download, cmd_usb_detach;
 extern const struct cli_command cmd_config_fwinfo, cmd_config_upload, cmd_config_reboot;
-extern const struct cli_command cmd_conformance;
+extern const struct cli_command cmd_conformance, cmd_devices;
 extern const struct cli_command cmd_version;
 
 #endif

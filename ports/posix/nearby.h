@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* nearby.h - what a target may name: this computer's serial ports, and UDP addresses to ask who is
+ * there. */
+#ifndef DFU_POSIX_NEARBY_H
+#define DFU_POSIX_NEARBY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "link.h"
+
+/* Texts are the system's, NULL where it tells none. */
+struct dfu_serial_port {
+    const char *path, *description, *serial_number;
+    int vid, pid; /* of USB; -1: not told */
+};
+
+/* Every serial port, in the system's order. DFU_ERR_IO if they cannot be listed. */
+int dfu_nearby_serial(void (*visit)(void *ctx, const struct dfu_serial_port *port), void *ctx);
+
+/* A socket that may ask many addresses at once; -1 if there can be none. The caller closes it. */
+int dfu_nearby_socket(void);
+
+/* Send a packet to "HOST[:PORT]" (IPv4; a broadcast address asks all of a network), or with NULL to
+ * the broadcast address of every network. How many addresses it went to, or, with why,
+ * DFU_ERR_INVAL or DFU_ERR_NOENT. */
+int dfu_nearby_ask(int fd, const char *address, const uint8_t *packet, size_t len,
+                   char why[DFU_LINK_WHY_LEN]);
+
+/* The next datagram; its length, 0 if none came in time. from: "192.0.2.7:1337". */
+#define DFU_NEARBY_FROM_LEN 32u
+size_t dfu_nearby_receive(int fd, uint8_t *packet, size_t cap, uint32_t timeout_ms,
+                          char from[DFU_NEARBY_FROM_LEN]);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* dfu devices: what -d could name. Serial ports are listed, networks are asked. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "device.h"
+#include "dfu/err.h"
+#include "dfu/smp.h"
+#include "nearby.h"
+
+#define ANSWERS_MAX 256u
+#define TRIES       2u /* datagrams get lost */
+
+enum { OPT_WAIT = 1, OPT_NO_NETWORK };
+
+struct listing {
+    struct cli *cli;
+    cJSON *json, *array;
+    size_t count;
+    struct {
+        char from[DFU_NEARBY_FROM_LEN];
+    } answers[ANSWERS_MAX];
+    size_t answer_count;
+};
+
+/* A column of a terminal; what a device calls itself may hold anything. */
+static const char *column(const char *text, char *buf, size_t cap)
+{
+    struct dfu_client_text all = { text ? text : "-", text ? strlen(text) : 1 };
+
+    return device_text(all, buf, cap);
+}
+
+static void add_text(cJSON *item, const char *key, const char *text)
+{
+    if (text) {
+        cJSON_AddItemToObject(item, key,
+                              device_json_text((struct dfu_client_text){ text, strlen(text) }));
+    } else {
+        cJSON_AddNullToObject(item, key);
+    }
+}
+
+static void show_port(void *ctx, const struct dfu_serial_port *port)
+{
+    struct listing *list = ctx;
+    char target[280], usb[16] = "", number[40], description[80];
+
+    snprintf(target, sizeof(target), "serial:%s", port->path);
+    if (port->vid >= 0) {
+        snprintf(usb, sizeof(usb), "%04x:%04x", (unsigned)port->vid & 0xffffu,
+                 (unsigned)port->pid & 0xffffu);
+    }
+    list->count++;
+    if (list->array) {
+        cJSON *item = cJSON_CreateObject();
+
+        add_text(item, "target", target);
+        add_text(item, "usb_id", usb[0] ? usb : NULL);
+        add_text(item, "serial_number", port->serial_number);
+        add_text(item, "description", port->description);
+        cJSON_AddItemToArray(list->array, item);
+        return;
+    }
+    printf("%-28s  %-9s  %-16s  %s\n", target, usb[0] ? usb : "-",
+           column(port->serial_number, number, sizeof(number)),
+           column(port->description, description, sizeof(description)));
+}
+
+static bool is_new(struct listing *list, const char *from)
+{
+    for (size_t i = 0; i < list->answer_count; i++) {
+        if (strcmp(list->answers[i].from, from) == 0) {
+            return false;
+        }
+    }
+    if (list->answer_count == ANSWERS_MAX) {
+        return false;
+    }
+    snprintf(list->answers[list->answer_count++].from, DFU_NEARBY_FROM_LEN, "%s", from);
+    return true;
+}
+
+static void show_answer(struct listing *list, const char *from, const struct dfu_answer *answer)
+{
+    struct dfu_client_params params = { 0 };
+    char target[DFU_NEARBY_FROM_LEN + 8];
+
+    snprintf(target, sizeof(target), "udp:%s", from);
+    list->count++;
+    if (!answer || dfu_client_params_read(answer, &params)) {
+        params = (struct dfu_client_params){ 0 };
+    }
+    if (list->array) {
+        cJSON *item = cJSON_CreateObject();
+
+        add_text(item, "target", target);
+        cJSON_AddNumberToObject(item, "buf_size", params.buf_size);
+        cJSON_AddNumberToObject(item, "buf_count", params.buf_count);
+        cJSON_AddItemToArray(list->array, item);
+        return;
+    }
+    printf("%-28s  answers SMP\n", target);
+}
+
+static void listen_for(struct listing *list, int fd, const struct dfu_call *call, uint64_t wait_ms)
+{
+    uint64_t end_ms = dfu_link_now_ms() + wait_ms, now_ms;
+
+    while ((now_ms = dfu_link_now_ms()) < end_ms) {
+        uint8_t packet[2048];
+        char from[DFU_NEARBY_FROM_LEN];
+        struct dfu_answer answer;
+        size_t len =
+            dfu_nearby_receive(fd, packet, sizeof(packet), (uint32_t)(end_ms - now_ms), from);
+        int result = len > 0 ? dfu_client_answer(call, packet, len, &answer) : DFU_ERR_NOENT;
+
+        /* A device without parameters says no, and so is there. */
+        if ((result == 0 || result == DFU_ERR_PERM) && is_new(list, from)) {
+            show_answer(list, from, result ? NULL : &answer);
+        }
+    }
+}
+
+static int ask_all(struct listing *list, int fd, uint64_t wait_ms)
+{
+    struct cli *cli = list->cli;
+    struct dfu_call call = { .version = DFU_SMP_V2, .seq = (uint8_t)getpid() };
+    uint8_t packet[64];
+    int len = dfu_client_params(&call, packet, sizeof(packet));
+
+    for (unsigned i = 0; i < TRIES; i++) {
+        char why[DFU_LINK_WHY_LEN] = "";
+        int asked = cli_argc(cli) > 0 ? 0 : dfu_nearby_ask(fd, NULL, packet, (size_t)len, why);
+
+        for (int n = 0; asked >= 0 && n < cli_argc(cli); n++) {
+            asked = dfu_nearby_ask(fd, cli_arg(cli, n), packet, (size_t)len, why);
+        }
+        if (asked < 0) {
+            return cli_fail(cli, asked == DFU_ERR_INVAL ? CLI_USAGE : CLI_NO_DEVICE, "%s", why);
+        }
+        listen_for(list, fd, &call, wait_ms / TRIES);
+    }
+    return CLI_DONE;
+}
+
+static int list_all(struct listing *list, uint64_t wait_ms)
+{
+    int fd, code;
+
+    if (cli_argc(list->cli) == 0 && dfu_nearby_serial(show_port, list)) {
+        return cli_fail(list->cli, CLI_INTERNAL, "the system does not list its serial ports");
+    }
+    if (cli_has(list->cli, OPT_NO_NETWORK)) {
+        return CLI_DONE;
+    }
+    fd = dfu_nearby_socket();
+    if (fd < 0) {
+        return cli_fail(list->cli, CLI_INTERNAL,
+                        "the system gives no UDP socket; use --no-network");
+    }
+    code = ask_all(list, fd, wait_ms);
+    close(fd);
+    return code;
+}
+
+static int run(struct cli *cli)
+{
+    struct listing *list = calloc(1, sizeof(*list));
+    uint64_t wait_ms = 0;
+    int code = cli_number(cli, OPT_WAIT, 1, 600000, &wait_ms);
+
+    if (!list) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    list->cli = cli;
+    if (cli->json) {
+        list->json = cJSON_CreateObject();
+        list->array = cJSON_AddArrayToObject(list->json, "devices");
+    }
+    code = code ? code : list_all(list, wait_ms);
+    if (!code && list->json) {
+        code = cli_json_print(cli, list->json);
+        list->json = NULL;
+    } else if (!code && list->count == 0) {
+        printf("no device was found\n");
+    }
+    cJSON_Delete(list->json);
+    free(list);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    { "wait", 0, "MS", 1, "how long to wait for answers, in milliseconds", "1000", OPT_WAIT },
+    { "no-network", 0, NULL, 0, "only list this computer's serial ports", NULL, OPT_NO_NETWORK },
+    { 0 },
+};
+
+static const char *const examples[] = {
+    "# Serial ports, and who answers on the networks",
+    "dfu devices",
+    "# Ask two addresses, the second of them a whole network",
+    "dfu devices 192.0.2.1 198.51.100.255:1337",
+    NULL,
+};
+
+const struct cli_command cmd_devices = {
+    .name = "devices",
+    .args = "[ADDRESS...]",
+    .summary = "List what -d could name: serial ports, devices that answer over UDP",
+    .details =
+        "Serial ports come with VID:PID and serial number of USB. UDP port 1337 of every\n"
+        "network is asked by IPv4 broadcast; with ADDRESS (HOST[:PORT]) only those are asked,\n"
+        "and no ports are listed.",
+    .options = options,
+    .examples = examples,
+    .run = run,
+};
