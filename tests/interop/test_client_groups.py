@@ -159,10 +159,9 @@ def test_settings_are_written_read_and_deleted(device, link):
         "name": "app/n", "hex": "3c00ff", "text": None}
     assert facts(device, "settings", "read", "--max-size", "3", "app/name", link=link) == {
         "name": "app/name", "hex": "70756d", "text": "pum"}
-    for word in ("commit", "load"):
+    for word in ("save", "load", "commit"):
         assert "settings" in ok(device, "settings", word, link=link)
-    # This device stores each value as it comes.
-    assert "does not save" in refused(device, "settings", "save", link=link)
+    assert ok(device, "settings", "read", "app/name", link=link) == "pump-7\n"
     ok(device, "settings", "delete", "app/name", link=link)
     sentence = refused(device, "settings", "read", "app/name", link=link)
     assert "no setting of that name" in sentence and "KEY_NOT_FOUND" in sentence
@@ -250,7 +249,9 @@ def test_groups_are_enumerated(device):
 
 
 def test_the_storage_is_erased(device):
+    ok(device, "settings", "write", "app/kept", "1")
     assert facts(device, "storage", "erase") == {"erased": True}
+    assert "no setting of that name" in refused(device, "settings", "read", "app/kept")
     assert "storage is erased" in ok(device, "storage", "erase")
 
 
