@@ -577,6 +577,23 @@ static void sectors_are_erased_just_ahead_and_the_old_trailer_first(void **state
     close_world(w);
 }
 
+/* MCUboot's clears its last sector alone. */
+static void a_trailer_of_several_sectors_is_cleared_whole_B9(void **state)
+{
+    struct world *w = open_world(1);
+    struct dfu_trailer trailer;
+
+    (void)state;
+    w->map.max_sectors = 512;
+    assert_int_equal(dfu_slot_trailer(&w->map, slot(w, 0, 0), &trailer), 0);
+    assert_true(trailer.status < SLOT_SIZE - SECTOR);
+    memset(w->nor->flash.mem, 0x55, SLOT_SIZE);
+    assert_string_equal(chunk(w, 0, NEW_SIZE, -1, w->new_image.data, 600), "{rc:0,off:600}");
+    assert_int_equal(dfu_area_is_erased(slot(w, 0, 0), trailer.status, SLOT_SIZE - trailer.status),
+                     1);
+    close_world(w);
+}
+
 static void at_once_the_whole_slot_is_erased_at_the_first_chunk(void **state)
 {
     struct world *w = open_world(1);
@@ -931,6 +948,7 @@ int main(void)
         cmocka_unit_test(the_first_chunk_begins_anew_at_any_time),
         cmocka_unit_test(sectors_are_erased_just_ahead_and_the_old_trailer_first),
         cmocka_unit_test(at_once_the_whole_slot_is_erased_at_the_first_chunk),
+        cmocka_unit_test(a_trailer_of_several_sectors_is_cleared_whole_B9),
         cmocka_unit_test(an_image_that_ends_beside_its_trailer_stays_whole),
         cmocka_unit_test(direct_uploads_reach_every_slot),
         cmocka_unit_test(other_uploads_reach_the_primary_of_their_image),
