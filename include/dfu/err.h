@@ -30,6 +30,7 @@ enum dfu_err {
     DFU_ERR_TIMEOUT = -13, /* no answer in time */
     DFU_ERR_POWER = -14,   /* simulated flash only: the power is gone, unwind at once */
     DFU_ERR_DEPENDS = -15, /* another image is missing, or too old */
+    DFU_ERR_STOPPED = -16, /* whoever asked for it wants it no more */
 };
 
 /* A short lower-case phrase for an error, for logs; never NULL. */

@@ -21,8 +21,9 @@ const char *dfu_err_name(int err)
         [-DFU_ERR_TIMEOUT] = "timed out",
         [-DFU_ERR_POWER] = "power lost",
         [-DFU_ERR_DEPENDS] = "dependency not met",
+        [-DFU_ERR_STOPPED] = "stopped",
     };
-    if (err > 0 || err < DFU_ERR_DEPENDS) {
+    if (err > 0 || err < DFU_ERR_STOPPED) {
         return "unknown error";
     }
     return names[-err];

@@ -187,7 +187,7 @@ static int datetime(struct device *dev)
     if (code) {
         return code;
     }
-    call.version = dev->version;
+    call.version = dev->session.version;
     len = dfu_client_datetime_get(&call, dev->out, sizeof(dev->out));
     code = device_ask(dev, &call, len, DEVICE_QUICK, "tell the time");
     if (code) {

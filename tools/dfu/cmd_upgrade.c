@@ -32,40 +32,6 @@ struct upgrade {
     uint64_t start_ms;
 };
 
-static size_t upgrade_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
-{
-    return dfu_upgrade_next(&((struct upgrade *)ctx)->engine, now_ms, frame, cap);
-}
-
-static void upgrade_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
-{
-    dfu_upgrade_answer(&((struct upgrade *)ctx)->engine, now_ms, frame, len);
-}
-
-static uint64_t upgrade_deadline(void *ctx)
-{
-    return dfu_upgrade_deadline(&((struct upgrade *)ctx)->engine);
-}
-
-static bool upgrade_is_over(void *ctx)
-{
-    return ((struct upgrade *)ctx)->engine.step == DFU_UPGRADE_OVER;
-}
-
-static void upgrade_link_back(void *ctx, uint64_t now_ms)
-{
-    dfu_upgrade_link_back(&((struct upgrade *)ctx)->engine, now_ms);
-}
-
-static bool upgrade_wants_reconnect(void *ctx)
-{
-    struct upgrade *u = ctx;
-    bool wants = u->engine.wants_reconnect;
-
-    u->engine.wants_reconnect = false;
-    return wants;
-}
-
 static void say(const struct upgrade *u, const char *text)
 {
     if (!u->dev->cli->quiet) {
@@ -248,22 +214,13 @@ static int show_outcome(struct upgrade *u)
 static void drive(struct upgrade *u, struct device *dev, const struct device_file *file,
                   struct dfu_upgrade_config config)
 {
-    const struct device_job job = {
-        u,
-        upgrade_next,
-        upgrade_answer,
-        upgrade_deadline,
-        upgrade_is_over,
-        upgrade_link_back,
-        upgrade_wants_reconnect,
-        upgrade_show,
-    };
+    const struct dfu_job job = dfu_job_of_upgrade(&u->engine);
 
     *u = (struct upgrade){ .dev = dev, .start_ms = dfu_link_now_ms() };
     config.file = file->reader;
     config.firmware = file->firmware;
-    config.link_max = dev->link.mtu;
-    config.answer_ms = dev->link.answer_ms;
+    config.link_max = dev->session.link.mtu;
+    config.answer_ms = dev->session.link.answer_ms;
     config.silence_ms = dev->cli->timeout_ms;
     config.latency_ms = dev->cli->latency_ms;
     config.erase_ms = dev->cli->timeout_ms;
@@ -272,7 +229,7 @@ static void drive(struct upgrade *u, struct device *dev, const struct device_fil
     config.upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY);
     progress_start(&u->progress, dev->cli, "upload", file->firmware.size);
     dfu_upgrade_start(&u->engine, &config);
-    device_run(dev, &job);
+    device_run(dev, &job, upgrade_show, u);
     progress_end(&u->progress);
 }
 

@@ -17,31 +17,6 @@ struct upload {
     struct progress progress;
 };
 
-static size_t upload_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
-{
-    return dfu_upload_next(&((struct upload *)ctx)->engine, now_ms, frame, cap);
-}
-
-static void upload_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
-{
-    (void)dfu_upload_answer(&((struct upload *)ctx)->engine, now_ms, frame, len);
-}
-
-static uint64_t upload_deadline(void *ctx)
-{
-    return dfu_upload_deadline(&((struct upload *)ctx)->engine);
-}
-
-static bool upload_is_over(void *ctx)
-{
-    return ((struct upload *)ctx)->engine.result != DFU_CLIENT_RUNNING;
-}
-
-static void upload_link_back(void *ctx, uint64_t now_ms)
-{
-    dfu_upload_link_back(&((struct upload *)ctx)->engine, now_ms);
-}
-
 static void upload_show(void *ctx, uint64_t now_ms)
 {
     struct upload *u = ctx;
@@ -133,7 +108,7 @@ int device_fail_upload(struct device *dev, const struct dfu_upload *u)
                         "what arrived on the device differs from the file, by the device's own "
                         "check; upload it again, and suspect its flash if it stays so");
     case DFU_ERR_TIMEOUT:
-        return cli_fail(dev->cli, dev->link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
+        return cli_fail(dev->cli, dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
                         "%s went silent after %u of %u bytes; run the same command again to go on "
                         "from there",
                         dev->cli->target, (unsigned)u->acked, (unsigned)u->config.image.size);
@@ -155,18 +130,15 @@ int device_fail_upload(struct device *dev, const struct dfu_upload *u)
 static int transfer(struct device *dev, const struct device_file *file, uint32_t image)
 {
     struct upload u;
-    const struct device_job job = {
-        &u,   upload_next, upload_answer, upload_deadline, upload_is_over, upload_link_back,
-        NULL, upload_show,
-    };
+    const struct dfu_job job = dfu_job_of_upload(&u.engine);
     struct dfu_upload_config config = {
         .image = file->reader,
         .sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl,
         .image_number = image,
         .upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY),
-        .version = dev->version,
-        .seq = dev->seq,
-        .answer_ms = dev->link.answer_ms,
+        .version = dev->session.version,
+        .seq = dev->session.seq,
+        .answer_ms = dev->session.link.answer_ms,
         .silence_ms = dev->cli->timeout_ms,
         .latency_ms = dev->cli->latency_ms,
         .first_ms = dev->cli->timeout_ms,
@@ -184,13 +156,14 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     }
     config.image.size = file->firmware.size;
     memcpy(config.sha, file->firmware.sha, sizeof(config.sha));
-    config.frame_max = params.buf_size < dev->link.mtu ? params.buf_size : dev->link.mtu;
+    config.frame_max =
+        params.buf_size < dev->session.link.mtu ? params.buf_size : dev->session.link.mtu;
     config.window_max = params.buf_count > 0 ? params.buf_count - 1 : 1;
-    config.seq = dev->seq;
-    config.version = dev->version;
+    config.seq = dev->session.seq;
+    config.version = dev->session.version;
     if (dfu_upload_start(&u.engine, &config) == 0) {
         progress_start(&u.progress, dev->cli, "upload", file->firmware.size);
-        device_run(dev, &job);
+        device_run(dev, &job, upload_show, &u);
         progress_end(&u.progress);
     }
     if (u.engine.result) {

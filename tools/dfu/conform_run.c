@@ -130,11 +130,12 @@ static bool put_on_link(struct conform *c, const uint8_t *packet, size_t len)
 {
     char why[DFU_LINK_WHY_LEN];
 
-    if (!c->dev->link.kind && dfu_link_open(&c->dev->link, c->dev->cli->target, why)) {
+    if (!c->dev->session.link.kind &&
+        dfu_link_open(&c->dev->session.link, c->dev->cli->target, why)) {
         return false;
     }
-    if (dfu_link_send(&c->dev->link, packet, len)) {
-        dfu_link_close(&c->dev->link);
+    if (dfu_link_send(&c->dev->session.link, packet, len)) {
+        dfu_link_close(&c->dev->session.link);
         return false;
     }
     return true;
@@ -145,15 +146,15 @@ static size_t take_from_link(struct conform *c, uint64_t end_ms)
 {
     struct device *dev = c->dev;
 
-    while (dev->link.kind && dfu_link_now_ms() < end_ms) {
-        int len = dfu_link_receive(&dev->link, dev->in, sizeof(dev->in),
+    while (dev->session.link.kind && dfu_link_now_ms() < end_ms) {
+        int len = dfu_link_receive(&dev->session.link, dev->session.in, sizeof(dev->session.in),
                                    (uint32_t)(end_ms - dfu_link_now_ms()));
 
         if (len > 0) {
             return (size_t)len;
         }
         if (len < 0) {
-            dfu_link_close(&dev->link);
+            dfu_link_close(&dev->session.link);
         }
     }
     return 0;
@@ -166,7 +167,7 @@ static size_t await(struct conform *c, uint8_t seq, uint32_t wait_ms)
     size_t len;
 
     while ((len = take_from_link(c, end_ms)) > 0) {
-        if (len >= DFU_SMP_HEADER_SIZE && c->dev->in[6] == seq) {
+        if (len >= DFU_SMP_HEADER_SIZE && c->dev->session.in[6] == seq) {
             return len;
         }
     }
@@ -191,9 +192,9 @@ static cJSON *ask(struct conform *c, const char *text, struct asked *a, uint32_t
     if (len == 0) {
         return NULL;
     }
-    dfu_smp_header_decode(c->dev->in, &header);
+    dfu_smp_header_decode(c->dev->session.in, &header);
     *wrong = wrong_header(c, a, &header, len);
-    answer = conform_decode(c->dev->in + DFU_SMP_HEADER_SIZE, len - DFU_SMP_HEADER_SIZE);
+    answer = conform_decode(c->dev->session.in + DFU_SMP_HEADER_SIZE, len - DFU_SMP_HEADER_SIZE);
     if (!answer && !*wrong) {
         *wrong = "an answer that is no CBOR map";
     }
@@ -218,11 +219,12 @@ static bool stays_silent(struct conform *c, const char *text, struct asked *a, c
     }
     end_ms = dfu_link_now_ms() + c->wait_ms;
     while ((len = take_from_link(c, end_ms)) > 0) {
-        if (len >= DFU_SMP_HEADER_SIZE && c->dev->in[6] == odd && !*answer) {
-            *answer = conform_decode(c->dev->in + DFU_SMP_HEADER_SIZE, len - DFU_SMP_HEADER_SIZE);
+        if (len >= DFU_SMP_HEADER_SIZE && c->dev->session.in[6] == odd && !*answer) {
+            *answer =
+                conform_decode(c->dev->session.in + DFU_SMP_HEADER_SIZE, len - DFU_SMP_HEADER_SIZE);
             *answer = *answer ? *answer : cJSON_CreateString("an answer that is no map");
         }
-        if (len >= DFU_SMP_HEADER_SIZE && c->dev->in[6] == a->seq) {
+        if (len >= DFU_SMP_HEADER_SIZE && c->dev->session.in[6] == a->seq) {
             return true;
         }
     }
@@ -308,7 +310,7 @@ static bool comes_back(struct conform *c)
     bool is_back = false;
 
     usleep(RESET_US); /* it answers until then */
-    dfu_link_close(&c->dev->link);
+    dfu_link_close(&c->dev->session.link);
     while (!is_back && dfu_link_now_ms() < end_ms) {
         is_back = conform_is_alive(c);
         if (!is_back) {
@@ -343,7 +345,7 @@ enum conform_result conform_run(struct conform *c, const struct conform_rule *ru
 /* Text that makes the largest request there may be. */
 static bool set_texts(struct conform *c, uint32_t buf_size)
 {
-    uint32_t size = min_u32(min_u32(buf_size, c->dev->link.mtu), FULL_MAX);
+    uint32_t size = min_u32(min_u32(buf_size, c->dev->session.link.mtu), FULL_MAX);
     char *text = malloc((size_t)size + 1);
     bool is_set;
 
@@ -413,7 +415,7 @@ int conform_meet(struct conform *c)
 
     c->wait_ms = cli->timeout_ms ? cli->timeout_ms : WAIT_MS;
     c->erase_ms = cli->timeout_ms ? cli->timeout_ms : ERASE_MS;
-    c->seq = c->dev->seq;
+    c->seq = c->dev->session.seq;
     c->version = DFU_SMP_V2;
     if (!conform_is_alive(c) && c->is_silent) {
         return device_fail_silent(c->dev, "echo");

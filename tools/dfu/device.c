@@ -1,26 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* One loop drives everything that talks to a device: the steps live in the library, the bytes in
- * the link, and this file knows only time. */
+/* A device as the commands see it: a session of the port, with what a user wants to see of it. */
 #include "device.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "dfu/err.h"
 #include "dfu/smp.h"
 #include "record.h"
 
-#define TIMEOUT_MS       5000u
-#define ERASE_TIMEOUT_MS 60000u
-#define TICK_MS          100u
-#define REOPEN_MS        100u
-#define REOPEN_MAX_MS    2000u
-#define FIRST_ANSWER_MS  1000u
-#define LATENCY_TRIES    4u /* that a device which sleeps may miss */
+/* ---- What the session tells ---- */
+
+static void trace(const struct device *dev, char direction, const uint8_t *frame, size_t len)
+{
+    record_frame(dev->record, direction, frame, len);
+    if (dev->cli->verbose < 2) {
+        return;
+    }
+    fprintf(stderr, "%c ", direction);
+    for (size_t i = 0; i < len; i++) {
+        fprintf(stderr, "%02x", frame[i]);
+    }
+    fprintf(stderr, "\n");
+}
+
+static void sent(void *ctx, const uint8_t *frame, size_t len)
+{
+    struct device *dev = ctx;
+
+    trace(dev, '>', frame, len);
+    login_note(dev->login, frame, len);
+}
+
+static bool received(void *ctx, uint8_t *frame, size_t len)
+{
+    struct device *dev = ctx;
+
+    trace(dev, '<', frame, len);
+    return login_take(dev->login, dev, frame, len);
+}
+
+static void lost(void *ctx)
+{
+    struct device *dev = ctx;
+
+    if (dev->cli->verbose > 0) {
+        cli_note(dev->cli, "lost the connection to %s, trying again", dev->cli->target);
+    }
+    record_remark(dev->record, "the link was lost");
+}
 
 static int exit_code_of(int err)
 {
@@ -38,13 +68,15 @@ struct device *device_open(struct cli *cli, int *exit_code)
         return NULL;
     }
     dev->cli = cli;
-    dev->version = DFU_SMP_V2;
-    dev->seq = (uint8_t)((unsigned)getpid() * 37u + (unsigned)time(NULL));
+    dev->session.target = cli->target;
+    dev->session.hooks = (struct dfu_session_hooks){ dev, sent, received, lost };
+    dev->session.timeout_ms = cli->timeout_ms;
+    dev->session.latency_ms = cli->latency_ms;
     *exit_code = login_open(cli, &dev->login);
     if (!*exit_code) {
         *exit_code = record_open(cli, &dev->record);
     }
-    err = *exit_code ? 0 : dfu_link_open(&dev->link, cli->target, why);
+    err = *exit_code ? 0 : dfu_session_open(&dev->session, why);
     if (err) {
         *exit_code = cli_fail(cli, exit_code_of(err), "%s", why);
     }
@@ -57,7 +89,7 @@ struct device *device_open(struct cli *cli, int *exit_code)
 
 void device_close(struct device *dev)
 {
-    dfu_link_close(&dev->link);
+    dfu_session_close(&dev->session);
     if (dev->record) {
         fclose(dev->record);
     }
@@ -80,196 +112,56 @@ int device_with(struct cli *cli, int (*run)(struct device *dev))
 
 struct dfu_call device_call(struct device *dev)
 {
-    return (struct dfu_call){ .version = dev->version, .seq = dev->seq++ };
+    return dfu_session_call(&dev->session);
 }
 
-/* ---- The loop ---- */
+/* ---- Jobs and requests ---- */
 
-static void trace(const struct device *dev, char direction, const uint8_t *frame, size_t len)
+struct shown {
+    void (*show)(void *ctx, uint64_t now_ms);
+    void *ctx;
+};
+
+static bool show_it(void *ctx, uint64_t now_ms)
 {
-    record_frame(dev->record, direction, frame, len);
-    if (dev->cli->verbose < 2) {
-        return;
+    const struct shown *shown = ctx;
+
+    if (shown->show) {
+        shown->show(shown->ctx, now_ms);
     }
-    fprintf(stderr, "%c ", direction);
-    for (size_t i = 0; i < len; i++) {
-        fprintf(stderr, "%02x", frame[i]);
-    }
-    fprintf(stderr, "\n");
+    return true;
 }
 
-static void lose_link(struct device *dev, uint64_t now_ms)
+void device_run(struct device *dev, const struct dfu_job *job,
+                void (*show)(void *ctx, uint64_t now_ms), void *show_ctx)
 {
-    if (dev->cli->verbose > 0) {
-        cli_note(dev->cli, "lost the connection to %s, trying again", dev->cli->target);
-    }
-    record_remark(dev->record, "the link was lost");
-    dfu_link_close(&dev->link);
-    dev->was_lost = true;
-    dev->reopen_wait_ms = REOPEN_MS;
-    dev->reopen_ms = now_ms + REOPEN_MS;
-}
+    struct shown shown = { show, show_ctx };
 
-/* A link that is down swallows what is sent: the jobs repeat, and end, by their own clocks. */
-static void reopen(struct device *dev, const struct device_job *job, uint64_t now_ms)
-{
-    char why[DFU_LINK_WHY_LEN];
-
-    if (now_ms < dev->reopen_ms) {
-        return;
-    }
-    if (dfu_link_open(&dev->link, dev->cli->target, why)) {
-        dev->reopen_wait_ms *= 2;
-        dev->reopen_wait_ms =
-            dev->reopen_wait_ms < REOPEN_MAX_MS ? dev->reopen_wait_ms : REOPEN_MAX_MS;
-        dev->reopen_ms = now_ms + dev->reopen_wait_ms;
-    } else if (job->link_back) {
-        job->link_back(job->ctx, now_ms);
-    }
-}
-
-static void send_all(struct device *dev, const struct device_job *job)
-{
-    size_t len;
-
-    while ((len = job->next(job->ctx, dfu_link_now_ms(), dev->out, sizeof(dev->out))) > 0) {
-        trace(dev, '>', dev->out, len);
-        login_note(dev->login, dev->out, len);
-        if (dev->link.kind && dfu_link_send(&dev->link, dev->out, len)) {
-            lose_link(dev, dfu_link_now_ms());
-        }
-    }
-}
-
-static void receive_some(struct device *dev, const struct device_job *job, uint32_t wait_ms)
-{
-    int len = dfu_link_receive(&dev->link, dev->in, sizeof(dev->in), wait_ms);
-
-    while (len > 0 && !job->is_over(job->ctx)) {
-        trace(dev, '<', dev->in, (size_t)len);
-        if (!login_take(dev->login, dev, dev->in, (size_t)len)) {
-            job->answer(job->ctx, dfu_link_now_ms(), dev->in, (size_t)len);
-        }
-        send_all(dev, job);
-        if (job->show) {
-            job->show(job->ctx, dfu_link_now_ms());
-        }
-        len = dev->link.kind ? dfu_link_receive(&dev->link, dev->in, sizeof(dev->in), 0) : 0;
-    }
-    if (len < 0) {
-        lose_link(dev, dfu_link_now_ms());
-    }
-}
-
-static uint32_t wait_of(uint64_t due_ms, uint64_t now_ms)
-{
-    uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
-
-    return left_ms < TICK_MS ? (uint32_t)left_ms : TICK_MS;
-}
-
-void device_run(struct device *dev, const struct device_job *job)
-{
-    while (!job->is_over(job->ctx)) {
-        uint64_t now_ms;
-
-        send_all(dev, job);
-        now_ms = dfu_link_now_ms();
-        if (job->is_over(job->ctx)) {
-            break;
-        }
-        if (job->wants_reconnect && job->wants_reconnect(job->ctx)) {
-            dfu_link_close(&dev->link);
-            dev->reopen_wait_ms = REOPEN_MS;
-            dev->reopen_ms = now_ms;
-        }
-        if (!dev->link.kind) {
-            reopen(dev, job, now_ms);
-        }
-        if (dev->link.kind) {
-            receive_some(dev, job, wait_of(job->deadline(job->ctx), now_ms));
-        } else {
-            usleep(wait_of(dev->reopen_ms, now_ms) * 1000u + 1000u);
-        }
-        if (job->show) {
-            job->show(job->ctx, dfu_link_now_ms());
-        }
-    }
-}
-
-/* ---- One request ---- */
-
-static size_t exchange_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
-{
-    struct dfu_exchange *x = ctx;
-
-    if (!dfu_exchange_next(x, now_ms) || x->len > cap) {
-        return 0;
-    }
-    memcpy(frame, x->frame, x->len);
-    return x->len;
-}
-
-static void exchange_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
-{
-    (void)now_ms;
-    (void)dfu_exchange_answer(ctx, frame, len);
-}
-
-static uint64_t exchange_deadline(void *ctx)
-{
-    return dfu_exchange_deadline(ctx);
-}
-
-static bool exchange_is_over(void *ctx)
-{
-    return ((struct dfu_exchange *)ctx)->result != DFU_CLIENT_RUNNING;
+    (void)dfu_session_run(&dev->session, job, show_it, &shown);
 }
 
 void device_exchange(struct device *dev, struct dfu_exchange *x)
 {
-    const struct device_job job = {
-        x, exchange_next, exchange_answer, exchange_deadline, exchange_is_over, NULL, NULL, NULL
-    };
+    const struct dfu_job job = dfu_job_of_exchange(x);
 
-    device_run(dev, &job);
+    (void)dfu_session_run(&dev->session, &job, NULL, NULL);
 }
 
 bool device_send_again(struct device *dev, const uint8_t *frame, size_t len)
 {
     trace(dev, '>', frame, len);
-    return dev->link.kind && dfu_link_send(&dev->link, frame, len) == 0;
+    return dev->session.link.kind && dfu_link_send(&dev->session.link, frame, len) == 0;
 }
 
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what)
 {
-    struct dfu_exchange x;
-    uint32_t wait_ms = dev->link.answer_ms ? dev->link.answer_ms : FIRST_ANSWER_MS;
-    uint32_t limit_ms =
-        (patience == DEVICE_ERASES || patience == DEVICE_SLOW ? ERASE_TIMEOUT_MS : TIMEOUT_MS) +
-        LATENCY_TRIES * dev->cli->latency_ms;
-    uint8_t *frame;
-
     if (len < 0) {
         return cli_fail(dev->cli, CLI_USAGE, "cannot ask the device to %s: the request is too long",
                         what);
     }
-    frame = malloc((size_t)len);
-    if (!frame) {
-        return cli_fail(dev->cli, CLI_INTERNAL, "out of memory");
-    }
-    memcpy(frame, dev->out, (size_t)len);
-    limit_ms = dev->cli->timeout_ms ? dev->cli->timeout_ms : limit_ms;
-    if (patience == DEVICE_ONCE || patience == DEVICE_ERASES) {
-        wait_ms = patience == DEVICE_ONCE ? limit_ms : limit_ms / 2;
-    }
-    dfu_exchange_start(&x, call, frame, len, wait_ms + dev->cli->latency_ms, limit_ms);
-    device_exchange(dev, &x);
-    free(frame);
-    dev->version = x.call.version;
-    dev->answer = x.answer;
-    switch (x.result) {
+    switch (dfu_session_ask(&dev->session, call, dev->out, len, (enum dfu_patience)patience,
+                            &dev->answer)) {
     case 0: return CLI_DONE;
     case DFU_ERR_PERM: return CLI_REFUSED;
     case DFU_ERR_TIMEOUT: return device_fail_silent(dev, what);
@@ -312,13 +204,13 @@ int device_fail_silent(struct device *dev, const char *what)
 {
     const char *target = dev->cli->target;
 
-    if (!dev->link.kind) {
+    if (!dev->session.link.kind) {
         return cli_fail(dev->cli, CLI_NO_DEVICE,
                         "lost the connection to %s when it was to %s, and it did not come back; "
                         "check the device and its cable",
                         target, what);
     }
-    if (dev->link.is_refused) {
+    if (dev->session.link.is_refused) {
         return cli_fail(dev->cli, CLI_NO_ANSWER,
                         "%s does not answer when asked to %s: its host says that nothing listens "
                         "on that port; start the device or correct the port",

@@ -11,27 +11,24 @@
 #include "cli.h"
 #include "dfu/client.h"
 #include "dfu/upgrade.h"
-#include "link.h"
 #include "login.h"
+#include "session.h"
 
+/* How long --timeout leaves it to be. */
 enum device_patience {
-    DEVICE_QUICK,  /* 5 s, unless --timeout says otherwise; repeated */
-    DEVICE_ERASES, /* a minute; repeated late */
-    DEVICE_SLOW,   /* a minute; repeated */
-    DEVICE_ONCE,   /* 5 s, never repeated: doing it twice would do harm */
+    DEVICE_QUICK = DFU_PATIENCE_QUICK,
+    DEVICE_ERASES = DFU_PATIENCE_ERASES,
+    DEVICE_SLOW = DFU_PATIENCE_SLOW,
+    DEVICE_ONCE = DFU_PATIENCE_ONCE,
 };
 
 struct device {
     struct cli *cli;
-    struct dfu_link link;
-    FILE *record;         /* of --record, or NULL */
-    uint8_t version, seq; /* of the next call */
-    struct dfu_answer answer;
-    uint64_t reopen_ms; /* when a lost link is tried again */
-    uint32_t reopen_wait_ms;
-    bool was_lost;
+    struct dfu_session session;
+    FILE *record;        /* of --record, or NULL */
     struct login *login; /* NULL: no key to log in with */
-    uint8_t out[DFU_LINK_PACKET_MAX], in[DFU_LINK_PACKET_MAX];
+    struct dfu_answer answer;
+    uint8_t out[DFU_LINK_PACKET_MAX]; /* where commands encode */
 };
 
 /* Open the target of the command line. NULL after cli_fail; *exit_code then says what to return.
@@ -54,21 +51,10 @@ int device_ask(struct device *dev, const struct dfu_call *call, int len,
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what);
 
-/* Anything that runs in steps. */
-struct device_job {
-    void *ctx;
-    size_t (*next)(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap);
-    void (*answer)(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len);
-    uint64_t (*deadline)(void *ctx);
-    bool (*is_over)(void *ctx);
-    void (*link_back)(void *ctx, uint64_t now_ms); /* may be NULL, as those below */
-    bool (*wants_reconnect)(void *ctx);            /* and forget it */
-    void (*show)(void *ctx, uint64_t now_ms);      /* a few times a second */
-};
-
-/* Until it is over. A lost link is opened again, with growing pauses, as often as the job has
- * patience for. */
-void device_run(struct device *dev, const struct device_job *job);
+/* Until the job is over; show is called a few times a second, and may be NULL. A lost link is
+ * opened again as often as the job has patience for. */
+void device_run(struct device *dev, const struct dfu_job *job,
+                void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
 /* For logins: run one exchange whose frame the caller keeps; send a request once more. False: the
  * link is gone. */

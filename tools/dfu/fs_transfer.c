@@ -27,38 +27,6 @@ struct transfer {
     uint64_t took_ms;
 };
 
-static size_t next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
-{
-    struct transfer *t = ctx;
-    size_t len = dfu_file_next(&t->engine, now_ms);
-
-    if (len > cap) {
-        return 0;
-    }
-    memcpy(frame, t->engine.config.frame, len);
-    return len;
-}
-
-static void answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
-{
-    (void)dfu_file_answer(&((struct transfer *)ctx)->engine, now_ms, frame, len);
-}
-
-static uint64_t deadline(void *ctx)
-{
-    return dfu_file_deadline(&((struct transfer *)ctx)->engine);
-}
-
-static bool is_over(void *ctx)
-{
-    return ((struct transfer *)ctx)->engine.result != DFU_CLIENT_RUNNING;
-}
-
-static void link_back(void *ctx, uint64_t now_ms)
-{
-    dfu_file_link_back(&((struct transfer *)ctx)->engine, now_ms);
-}
-
 static void show(void *ctx, uint64_t now_ms)
 {
     struct transfer *t = ctx;
@@ -96,7 +64,7 @@ static int fail(struct transfer *t, const char *what, const char *name)
     switch (f->result) {
     case DFU_ERR_PERM: return device_fail_refused(t->dev, &f->refusal, what);
     case DFU_ERR_TIMEOUT:
-        return cli_fail(t->dev->cli, t->dev->link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
+        return cli_fail(t->dev->cli, t->dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
                         "%s went silent after %u bytes of %s; run the command again when it is "
                         "back",
                         t->dev->cli->target, (unsigned)f->done, name);
@@ -125,7 +93,7 @@ static int fail(struct transfer *t, const char *what, const char *name)
 /* Runs the prepared transfer. Exit codes. */
 static int run(struct transfer *t, struct dfu_file_config *config, const char *what)
 {
-    const struct device_job job = { t, next, answer, deadline, is_over, link_back, NULL, show };
+    const struct dfu_job job = dfu_job_of_file(&t->engine);
     struct device *dev = t->dev;
     struct dfu_client_params params;
     uint64_t start_ms = dfu_link_now_ms();
@@ -134,25 +102,26 @@ static int run(struct transfer *t, struct dfu_file_config *config, const char *w
     if (code) {
         return code;
     }
-    config->frame_cap = params.buf_size < dev->link.mtu ? params.buf_size : dev->link.mtu;
+    config->frame_cap =
+        params.buf_size < dev->session.link.mtu ? params.buf_size : dev->session.link.mtu;
     config->frame_cap =
         config->frame_cap < DFU_LINK_PACKET_MAX ? config->frame_cap : DFU_LINK_PACKET_MAX;
     config->frame = malloc(config->frame_cap + 1);
     if (!config->frame) {
         return cli_fail(dev->cli, CLI_INTERNAL, "out of memory");
     }
-    config->version = dev->version;
-    config->seq = dev->seq;
-    config->answer_ms = dev->link.answer_ms;
+    config->version = dev->session.version;
+    config->seq = dev->session.seq;
+    config->answer_ms = dev->session.link.answer_ms;
     config->latency_ms = dev->cli->latency_ms;
     config->silence_ms = dev->cli->timeout_ms;
     dfu_file_start(&t->engine, config);
-    device_run(dev, &job);
+    device_run(dev, &job, show, t);
     if (t->is_shown) {
         progress_end(&t->progress);
     }
-    dev->version = t->engine.config.version;
-    dev->seq = t->engine.config.seq;
+    dev->session.version = t->engine.config.version;
+    dev->session.seq = t->engine.config.seq;
     t->took_ms = dfu_link_now_ms() - start_ms;
     code = t->engine.result ? fail(t, what, config->name ? config->name : "the dump") : CLI_DONE;
     free(config->frame);

@@ -102,7 +102,7 @@ static int exchange(struct device *dev, const struct dfu_call *call, uint8_t *fr
         return len;
     }
     dfu_exchange_start(x, call, frame, len,
-                       (dev->link.answer_ms ? dev->link.answer_ms : WAIT_MS / 5) +
+                       (dev->session.link.answer_ms ? dev->session.link.answer_ms : WAIT_MS / 5) +
                            dev->cli->latency_ms,
                        WAIT_MS + TRIES * dev->cli->latency_ms);
     device_exchange(dev, x);

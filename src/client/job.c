@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "dfu/client_job.h"
+
+#include <string.h>
+
+static size_t exchange_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    struct dfu_exchange *x = ctx;
+
+    if (!dfu_exchange_next(x, now_ms) || x->len > cap) {
+        return 0;
+    }
+    memcpy(frame, x->frame, x->len);
+    return x->len;
+}
+
+static void exchange_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    (void)now_ms;
+    (void)dfu_exchange_answer(ctx, frame, len);
+}
+
+static uint64_t exchange_deadline(void *ctx)
+{
+    return dfu_exchange_deadline(ctx);
+}
+
+static bool exchange_is_over(void *ctx)
+{
+    return ((struct dfu_exchange *)ctx)->result != DFU_CLIENT_RUNNING;
+}
+
+struct dfu_job dfu_job_of_exchange(struct dfu_exchange *exchange)
+{
+    return (struct dfu_job){
+        exchange, exchange_next, exchange_answer, exchange_deadline, exchange_is_over, NULL, NULL
+    };
+}
+
+static size_t upload_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    return dfu_upload_next(ctx, now_ms, frame, cap);
+}
+
+static void upload_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    (void)dfu_upload_answer(ctx, now_ms, frame, len);
+}
+
+static uint64_t upload_deadline(void *ctx)
+{
+    return dfu_upload_deadline(ctx);
+}
+
+static bool upload_is_over(void *ctx)
+{
+    return ((struct dfu_upload *)ctx)->result != DFU_CLIENT_RUNNING;
+}
+
+static void upload_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_upload_link_back(ctx, now_ms);
+}
+
+struct dfu_job dfu_job_of_upload(struct dfu_upload *upload)
+{
+    return (struct dfu_job){ upload,         upload_next,      upload_answer, upload_deadline,
+                             upload_is_over, upload_link_back, NULL };
+}
+
+static size_t upgrade_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    return dfu_upgrade_next(ctx, now_ms, frame, cap);
+}
+
+static void upgrade_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    dfu_upgrade_answer(ctx, now_ms, frame, len);
+}
+
+static uint64_t upgrade_deadline(void *ctx)
+{
+    return dfu_upgrade_deadline(ctx);
+}
+
+static bool upgrade_is_over(void *ctx)
+{
+    return ((struct dfu_upgrade *)ctx)->step == DFU_UPGRADE_OVER;
+}
+
+static void upgrade_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_upgrade_link_back(ctx, now_ms);
+}
+
+static bool upgrade_wants_reconnect(void *ctx)
+{
+    struct dfu_upgrade *g = ctx;
+    bool wants = g->wants_reconnect;
+
+    g->wants_reconnect = false;
+    return wants;
+}
+
+struct dfu_job dfu_job_of_upgrade(struct dfu_upgrade *upgrade)
+{
+    return (struct dfu_job){
+        upgrade,         upgrade_next,      upgrade_answer,         upgrade_deadline,
+        upgrade_is_over, upgrade_link_back, upgrade_wants_reconnect
+    };
+}
+
+static size_t file_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    struct dfu_file *f = ctx;
+    size_t len = dfu_file_next(f, now_ms);
+
+    if (len == 0 || len > cap) {
+        return 0;
+    }
+    memcpy(frame, f->config.frame, len);
+    return len;
+}
+
+static void file_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    (void)dfu_file_answer(ctx, now_ms, frame, len);
+}
+
+static uint64_t file_deadline(void *ctx)
+{
+    return dfu_file_deadline(ctx);
+}
+
+static bool file_is_over(void *ctx)
+{
+    return ((struct dfu_file *)ctx)->result != DFU_CLIENT_RUNNING;
+}
+
+static void file_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_file_link_back(ctx, now_ms);
+}
+
+struct dfu_job dfu_job_of_file(struct dfu_file *file)
+{
+    return (struct dfu_job){ file,         file_next,      file_answer, file_deadline,
+                             file_is_over, file_link_back, NULL };
+}
