@@ -8,7 +8,8 @@
  * pieces while the device goes on with its work; sync tells how far it got. Setting never fails:
  * whoever sends must sync. The slot is erased page by page at the first start after something
  * else was in it, not at every boot, and not while the running image is unconfirmed: then it holds
- * the way back. All state but the flash is in RAM. */
+ * the way back. All state but the flash is in RAM. Images are written by the staged image writer
+ * (update.h), as over every other link. */
 #ifndef DFU_CONFIG_DFU_H
 #define DFU_CONFIG_DFU_H
 
@@ -19,6 +20,7 @@
 #include "dfu/config_channel.h"
 #include "dfu/lock.h"
 #include "dfu/slots.h"
+#include "dfu/update.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,7 +30,7 @@ extern "C" {
 #define DFU_CONFIG_DFU_REBOOT_MS      250u   /* from the answer to the reset */
 #define DFU_CONFIG_DFU_ERASE_RETRY_MS 15000u /* to the next page, while the device is in use */
 #define DFU_CONFIG_DFU_STORE_MS       5u     /* from one piece to the next */
-#define DFU_CONFIG_DFU_PIECE          32u    /* at most, and at least the write size */
+#define DFU_CONFIG_DFU_PIECE          16u    /* bytes stored at once; or the write size */
 
 /* Options, as the event's nibble less 1. */
 enum dfu_config_dfu_option {
@@ -79,7 +81,8 @@ struct dfu_config_dfu {
 
     struct dfu_lock_owner owner;
     const struct dfu_area *slot;
-    uint32_t slot_off; /* where the image begins in it */
+    struct dfu_flash_img writer; /* of the image that has the length and checksum below */
+    uint8_t piece[DFU_FLASH_WRITE_SIZE_MAX];
     uint32_t length, checksum, offset, crc;
     uint16_t fill, stored;
     bool is_running, is_storing, is_clean, is_erasing, is_foreign, is_in_use, is_reboot_wanted;

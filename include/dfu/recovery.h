@@ -82,6 +82,7 @@ struct dfu_recovery_upload {
     const struct dfu_area *area;
     bool is_marked_encrypted;
     struct dfu_flash_img writer;
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
 };
 
 /* The struct must stay where it is. */

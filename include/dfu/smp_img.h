@@ -39,6 +39,7 @@ struct dfu_smp_upload {
     uint32_t off;   /* bytes accepted; some may still be buffered */
     uint32_t saved; /* of them, what the progress store was last told */
     struct dfu_flash_img writer;
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
 };
 
 /* The dump that a crash left, for mynewt's core commands. 0 or an enum dfu_err; size:

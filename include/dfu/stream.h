@@ -26,6 +26,9 @@ struct dfu_stream_config {
     size_t buf_len;     /* a multiple of the write size, no larger than any sector written to */
     uint32_t off, size; /* what of the area; both multiples of the write size, size not 0 */
     bool erase_ahead;   /* erase each sector just before its first block; off is a sector border */
+    /* Program no units of nothing but erased bytes at either end of a block. Then a sector that
+     * reads erased was never programmed, unless power or flash failed. */
+    bool leaves_erased;
     /* After each block, with what flash now holds (read back into buf). A negative result is
      * returned by the write that caused it, and the block stays buffered. May be NULL. */
     int (*after_write)(void *ctx, const uint8_t *data, size_t len, uint32_t off);

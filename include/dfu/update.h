@@ -81,23 +81,30 @@ uint32_t dfu_boot_get_image_start_offset(const struct dfu_slot_map *map,
 
 #define DFU_IMG_BLOCK_BUF_SIZE 512u
 
+struct dfu_flash_img_config {
+    uint8_t *buf;   /* where blocks are collected; it must outlive the writer */
+    size_t buf_len; /* a multiple of the write size; no more of it is used than a sector holds */
+    /* Erase sectors just ahead of the data, and the old trailer first of all; without, the caller
+     * has erased the slot (DFU_ERR_STATE if the trailer isn't). */
+    bool erase_progressively;
+    bool leaves_erased; /* program no units of nothing but erased bytes: as in a stream */
+};
+
 struct dfu_flash_img {
     struct dfu_stream stream;
     const struct dfu_area *area;
     uint32_t room;        /* bytes it may take */
     uint32_t trailer_off; /* erased before the first byte is written */
     bool is_trailer_clear;
-    uint8_t buf[DFU_IMG_BLOCK_BUF_SIZE];
 };
 
 /* Begin an image of size bytes in the secondary (or any slot) of the map. size 0: not known yet.
  * DFU_ERR_NOSPACE if it can't fit under the loader's own geometry, before anything is erased. An
  * image that brings its own trailer (imgtool --pad) has the size of the slot, and may.
- * With erase_progressively sectors are erased just ahead of the data and the old trailer first
- * of all; without, the caller has erased the slot (DFU_ERR_STATE if the trailer isn't).
  * To resume, call dfu_stream_progress_load() on img->stream next. */
 int dfu_flash_img_init(struct dfu_flash_img *img, const struct dfu_slot_map *map,
-                       const struct dfu_area *area, uint32_t size, bool erase_progressively);
+                       const struct dfu_area *area, uint32_t size,
+                       const struct dfu_flash_img_config *config);
 
 /* Collects into blocks and writes them; flush at the end. DFU_ERR_NOSPACE beyond size. */
 int dfu_flash_img_buffered_write(struct dfu_flash_img *img, const void *data, size_t len,

@@ -63,6 +63,7 @@ struct dfu_usb_slot {
 
     /* the target's own */
     struct dfu_flash_img img;
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
     enum dfu_usb_slot_work work;
     const uint8_t *data; /* of the block in work, and what is left of it */
     size_t len;

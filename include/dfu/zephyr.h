@@ -358,6 +358,7 @@ static inline ssize_t boot_get_area_trailer_status_offset(uint8_t area_id)
 struct flash_img_context {
     struct dfu_flash_img img;
     const struct flash_area *flash_area; /* NULL once flushed */
+    uint8_t buf[DFU_IMG_BLOCK_BUF_SIZE];
 };
 
 struct flash_img_check {
@@ -388,13 +389,16 @@ static inline uint8_t flash_img_get_upload_slot(void)
 static inline int flash_img_init_id(struct flash_img_context *ctx, uint8_t area_id)
 {
     const struct dfu_zephyr_env *env = dfu_zephyr_env();
+    const struct dfu_flash_img_config config = { .buf = ctx->buf,
+                                                 .buf_len = sizeof ctx->buf,
+                                                 .erase_progressively = env->erase_progressively };
     const struct flash_area *fa;
     int rc = flash_area_open(area_id, &fa);
 
     if (rc) {
         return rc;
     }
-    rc = dfu_flash_img_init(&ctx->img, env->map, fa->fa_dev, 0, env->erase_progressively);
+    rc = dfu_flash_img_init(&ctx->img, env->map, fa->fa_dev, 0, &config);
     if (rc) {
         return dfu_zephyr_errno(rc);
     }
@@ -440,8 +444,8 @@ static inline int flash_img_check(struct flash_img_context *ctx, const struct fl
     fac.match = fic->match;
     fac.clen = fic->clen;
     fac.off = (off_t)off;
-    fac.rbuf = ctx->img.buf;
-    fac.rblen = sizeof ctx->img.buf;
+    fac.rbuf = ctx->buf;
+    fac.rblen = sizeof ctx->buf;
     ctx->flash_area = NULL;
     return flash_area_check_int_sha256(fa, &fac);
 }

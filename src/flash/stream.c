@@ -97,6 +97,33 @@ static int read_back(struct dfu_stream *stream, uint32_t off)
     return config->after_write(config->ctx, config->buf, stream->buffered, off);
 }
 
+static bool reads_erased(const struct dfu_area *area, const uint8_t *unit)
+{
+    uint8_t i = 0;
+
+    while (i < area->write_size && unit[i] == area->erased) {
+        i++;
+    }
+    return i == area->write_size;
+}
+
+static int program(const struct dfu_stream_config *config, uint32_t off, uint32_t len)
+{
+    uint32_t unit = config->area->write_size;
+    uint32_t from = 0;
+
+    if (config->leaves_erased) {
+        while (from < len && reads_erased(config->area, config->buf + from)) {
+            from += unit;
+        }
+        while (len > from && reads_erased(config->area, config->buf + len - unit)) {
+            len -= unit;
+        }
+    }
+    return from == len ? DFU_OK
+                       : dfu_area_write(config->area, off + from, config->buf + from, len - from);
+}
+
 /* Program what is buffered. On an error the bytes stay buffered. */
 static int sync_block(struct dfu_stream *stream)
 {
@@ -115,7 +142,7 @@ static int sync_block(struct dfu_stream *stream)
         return err;
     }
     memset(config->buf + stream->buffered, config->area->erased, padded - stream->buffered);
-    err = dfu_area_write(config->area, off, config->buf, padded);
+    err = program(config, off, padded);
     if (!err && config->after_write) {
         err = read_back(stream, off);
     }

@@ -97,12 +97,15 @@ static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
     const struct dfu_recovery_config *cfg = recovery->cfg;
     struct dfu_recovery_upload *upload = &recovery->upload;
     const struct dfu_area *area = target(recovery, chunk->image);
+    const struct dfu_flash_img_config config = { .buf = upload->block,
+                                                 .buf_len = sizeof upload->block,
+                                                 .erase_progressively = cfg->erase_progressively };
 
     upload->is_active = false;
     upload->is_marked_encrypted = false;
     upload->off = 0;
     if (!area || chunk->len == 0 ||
-        dfu_flash_img_init(&upload->writer, cfg->map, area, chunk->len, cfg->erase_progressively)) {
+        dfu_flash_img_init(&upload->writer, cfg->map, area, chunk->len, &config)) {
         return DFU_SMP_EINVAL;
     }
     if (is_compressed(chunk) && recovery_runs_as_it_lies(recovery, area)) {

@@ -440,6 +440,9 @@ int img_upload_assemble(struct dfu_smp_call *call, uint32_t off, uint32_t len,
 static int open_upload(struct dfu_smp_img *img, struct img_slot at, const struct request *rq)
 {
     struct dfu_smp_upload *up = &img->upload;
+    const struct dfu_flash_img_config config = { .buf = up->block,
+                                                 .buf_len = sizeof(up->block),
+                                                 .erase_progressively = img->erase_progressively };
 
     forget(img);
     up->image = at.image;
@@ -449,8 +452,7 @@ static int open_upload(struct dfu_smp_img *img, struct img_slot at, const struct
     if (rq->sha.len > 0) {
         memcpy(up->sha, rq->sha.data, rq->sha.len);
     }
-    return dfu_flash_img_init(&up->writer, img->map, img_area(img, at), rq->len,
-                              img->erase_progressively);
+    return dfu_flash_img_init(&up->writer, img->map, img_area(img, at), rq->len, &config);
 }
 
 /* Where flash left off with this file before a reset; 0: nowhere. The record does not know of

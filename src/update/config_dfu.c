@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Invariants: while anything of ours is under way (running, erasing, a reboot) the lock is ours;
- * offset bytes of the image are on flash and in the checksum; what is behind them in the buffer
- * lies between stored and fill. */
+ * offset bytes of the image are on flash and in the checksum, and the writer stands behind them;
+ * what is behind them in the buffer lies between stored and fill. */
 #include "dfu/config_dfu.h"
 
 #include <string.h>
@@ -10,12 +10,10 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "dfu/err.h"
-#include "dfu/update.h"
 
 #define NEVER        UINT64_MAX
 #define START_SIZE   12u
 #define CRC_INITIAL  1u
-#define PIECE        16u /* or the write size, if that is larger */
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 const char *dfu_config_dfu_event_text(enum dfu_config_dfu_event event)
@@ -83,7 +81,6 @@ int dfu_config_dfu_init(struct dfu_config_dfu *dfu)
     }
     dfu->owner = (struct dfu_lock_owner){ "Config Channel", slot_was_lost, dfu };
     dfu->slot = dfu->active == 0 ? pair->secondary : pair->primary;
-    dfu->slot_off = dfu->active == 0 ? dfu_slot_upload_offset(dfu->map, dfu->image) : 0;
     forget(dfu);
     return DFU_OK;
 }
@@ -97,6 +94,27 @@ static void schedule_erase(struct dfu_config_dfu *dfu)
     dfu->is_erasing = true;
     dfu->erase_at = 0;
     dfu->erase_ms = dfu->now_ms;
+}
+
+static uint32_t piece_max(const struct dfu_config_dfu *dfu)
+{
+    return max_u32(DFU_CONFIG_DFU_PIECE, dfu->slot->write_size);
+}
+
+/* An erase passes over sectors that read erased, so none of them may have been programmed. */
+static int open_image(struct dfu_config_dfu *dfu, uint32_t length, uint32_t checksum)
+{
+    const struct dfu_flash_img_config config = { .buf = dfu->piece,
+                                                 .buf_len = piece_max(dfu),
+                                                 .leaves_erased = true };
+    int err = dfu_flash_img_init(&dfu->writer, dfu->map, dfu->slot, length, &config);
+
+    forget(dfu);
+    if (!err) {
+        dfu->length = length;
+        dfu->checksum = checksum;
+    }
+    return err;
 }
 
 static void run(struct dfu_config_dfu *dfu)
@@ -135,10 +153,9 @@ static void start(struct dfu_config_dfu *dfu, const uint8_t *data, size_t len)
         release_if_idle(dfu);
     } else if (!dfu->is_clean) {
         schedule_erase(dfu);
+    } else if (open_image(dfu, length, checksum)) {
+        release_if_idle(dfu);
     } else {
-        forget(dfu);
-        dfu->length = length;
-        dfu->checksum = checksum;
         run(dfu);
     }
 }
@@ -213,40 +230,9 @@ static void drain(struct dfu_config_dfu *dfu)
     }
 }
 
-static bool is_blank(const struct dfu_area *slot, const uint8_t *unit)
-{
-    uint8_t i = 0;
-
-    while (i < slot->write_size && unit[i] == slot->erased) {
-        i++;
-    }
-    return i == slot->write_size;
-}
-
-/* Units of nothing but erased bytes at either end are left out: so a sector that reads erased was
- * never programmed, and the next erase may pass over it. */
-static int write_piece(struct dfu_config_dfu *dfu, uint32_t len)
-{
-    const struct dfu_area *slot = dfu->slot;
-    uint8_t piece[DFU_CONFIG_DFU_PIECE];
-    uint32_t at = 0;
-    uint32_t end = round_up(len, slot->write_size);
-
-    memset(piece, slot->erased, sizeof piece);
-    memcpy(piece, dfu->buf + dfu->stored, len);
-    while (at < end && is_blank(slot, piece + at)) {
-        at += slot->write_size;
-    }
-    while (end > at && is_blank(slot, piece + end - slot->write_size)) {
-        end -= slot->write_size;
-    }
-    return at == end ? DFU_OK
-                     : dfu_area_write(slot, dfu->slot_off + dfu->offset + at, piece + at, end - at);
-}
-
 static void store_step(struct dfu_config_dfu *dfu)
 {
-    uint32_t len = min_u32(storable(dfu), max_u32(PIECE, dfu->slot->write_size));
+    uint32_t len = min_u32(storable(dfu), piece_max(dfu));
 
     dfu->store_ms = dfu->now_ms + DFU_CONFIG_DFU_STORE_MS;
     dfu->timeout_ms = dfu->now_ms + DFU_CONFIG_DFU_TIMEOUT_MS;
@@ -255,7 +241,7 @@ static void store_step(struct dfu_config_dfu *dfu)
         return;
     }
     dfu->is_clean = false;
-    if (write_piece(dfu, len)) {
+    if (dfu_flash_img_buffered_write(&dfu->writer, dfu->buf + dfu->stored, len, true)) {
         dfu->is_suspect = true;
         tell(dfu, DFU_CONFIG_DFU_EVENT_FLASH_FAILED);
         forget(dfu);
@@ -264,7 +250,7 @@ static void store_step(struct dfu_config_dfu *dfu)
     }
     dfu->crc = dfu_crc32(dfu->crc, dfu->buf + dfu->stored, len);
     dfu->stored = (uint16_t)(dfu->stored + len);
-    dfu->offset += len;
+    dfu->offset = dfu_flash_img_bytes_written(&dfu->writer);
     if (storable(dfu) == 0) {
         drain(dfu);
     }

@@ -48,14 +48,15 @@ static int room_for(const struct dfu_slot_map *map, const struct dfu_area *area,
 }
 
 int dfu_flash_img_init(struct dfu_flash_img *img, const struct dfu_slot_map *map,
-                       const struct dfu_area *area, uint32_t size, bool erase_progressively)
+                       const struct dfu_area *area, uint32_t size,
+                       const struct dfu_flash_img_config *config)
 {
-    struct dfu_stream_config config = { .area = area, .erase_ahead = erase_progressively };
+    struct dfu_stream_config stream = { .area = area };
     struct dfu_trailer trailer;
     uint8_t image;
     int err;
 
-    if (!img || !map || !area) {
+    if (!img || !map || !area || !config) {
         return DFU_ERR_INVAL;
     }
     err = find_image(map, area, &image);
@@ -66,18 +67,20 @@ int dfu_flash_img_init(struct dfu_flash_img *img, const struct dfu_slot_map *map
     if (err) {
         return err;
     }
-    config.off = area == map->images[image].secondary ? dfu_slot_upload_offset(map, image) : 0;
-    err = room_for(map, area, image, config.off, size, &img->room);
+    stream.off = area == map->images[image].secondary ? dfu_slot_upload_offset(map, image) : 0;
+    err = room_for(map, area, image, stream.off, size, &img->room);
     if (err) {
         return err;
     }
     img->area = area;
     img->trailer_off = trailer.status;
     img->is_trailer_clear = false;
-    config.buf = img->buf;
-    config.buf_len = min_u32(sizeof img->buf, smallest_sector(area));
-    config.size = round_up(img->room, area->write_size);
-    return dfu_stream_init(&img->stream, &config);
+    stream.size = round_up(img->room, area->write_size);
+    stream.buf = config->buf;
+    stream.buf_len = min_u32((uint32_t)config->buf_len, smallest_sector(area));
+    stream.erase_ahead = config->erase_progressively;
+    stream.leaves_erased = config->leaves_erased;
+    return dfu_stream_init(&img->stream, &stream);
 }
 
 /* Last sector first, so that the magic goes before anything else does. */
@@ -233,6 +236,6 @@ int dfu_flash_img_check(struct dfu_flash_img *img, const struct dfu_hash_alg *al
     if (dfu_stream_bytes_buffered(&img->stream) > 0) {
         return DFU_ERR_STATE; /* the buffer is needed for reading */
     }
-    return dfu_area_check_hash(img->area, img->stream.config.off, len, alg, match, img->buf,
-                               sizeof img->buf);
+    return dfu_area_check_hash(img->area, img->stream.config.off, len, alg, match,
+                               img->stream.config.buf, img->stream.config.buf_len);
 }

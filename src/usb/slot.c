@@ -82,6 +82,9 @@ const char *usb_slot_keeps(const struct dfu_usb_slot *slot)
 static enum dfu_usb_status begin(struct dfu_usb_slot *slot, const uint8_t *data, size_t len)
 {
     const struct dfu_slot_map *map = slot->cfg->map;
+    const struct dfu_flash_img_config config = { .buf = slot->block,
+                                                 .buf_len = sizeof slot->block,
+                                                 .erase_progressively = true };
     struct dfu_image_header header;
     enum dfu_image_fault fault;
     uint64_t least;
@@ -100,7 +103,7 @@ static enum dfu_usb_status begin(struct dfu_usb_slot *slot, const uint8_t *data,
     if (usb_slot_keeps(slot)) {
         return refuse(slot, DFU_USB_ERR_WRITE, usb_slot_keeps(slot));
     }
-    if (dfu_flash_img_init(&slot->img, map, slot->area, 0, true)) {
+    if (dfu_flash_img_init(&slot->img, map, slot->area, 0, &config)) {
         return refuse(slot, DFU_USB_ERR_WRITE, "this slot can't take an image");
     }
     slot->expected = (uint32_t)least;

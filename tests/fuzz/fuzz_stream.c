@@ -68,6 +68,7 @@ struct world {
     struct nor *nor;
     struct dfu_slot_map map;
     struct dfu_flash_img img;
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
     struct store memory;
     struct dfu_stream_store store;
     struct dfu_stream_identity identity;
@@ -95,11 +96,20 @@ static void start(struct world *w, struct input *in)
     }
 }
 
+static int open_writer(struct world *w, uint32_t total)
+{
+    const struct dfu_flash_img_config config = { .buf = w->block,
+                                                 .buf_len = sizeof w->block,
+                                                 .erase_progressively = true };
+
+    return dfu_flash_img_init(&w->img, &w->map, w->map.images[0].secondary, total, &config);
+}
+
 /* After power returned: go on where the record says, if it can be believed. */
 static void resume(struct world *w, uint32_t total)
 {
     dfu_sim_flash_power_on(&w->nor->flash);
-    assert(dfu_flash_img_init(&w->img, &w->map, w->map.images[0].secondary, total, true) == DFU_OK);
+    assert(open_writer(w, total) == DFU_OK);
     assert(dfu_stream_progress_load(&w->img.stream, &w->store, &w->identity) == DFU_OK);
 }
 
@@ -141,8 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(w);
     start(w, &in);
     total = take(&in) * 16u + take(&in) % 16u;
-    if (dfu_flash_img_init(&w->img, &w->map, w->map.images[0].secondary, total, true) == DFU_OK &&
-        total > 0) {
+    if (open_writer(w, total) == DFU_OK && total > 0) {
         send(w, &in, total);
         off = dfu_slot_upload_offset(&w->map, 0);
         assert(memcmp(w->nor->flash.mem + SLOT + off, w->image, total) == 0);

@@ -61,6 +61,19 @@ def symbols(tmp_path, name, *parts, template=PROGRAM):
     return {line.split()[-1] for line in listed.splitlines()}
 
 
+def test_every_link_writes_images_through_the_one_writer_and_no_other_way():
+    listed = subprocess.run(["nm", "-u", BUILD / "libdfukit.a"], check=True, capture_output=True,
+                            text=True).stdout
+    calls = [(part.split(":")[0], {line.split()[-1] for line in part.splitlines()[1:]})
+             for part in listed.strip().split("\n\n")]
+    writers = {name: names for name, names in calls if "dfu_flash_img_buffered_write" in names}
+    # SMP (with its page uploads), USB DFU, serial recovery, the configuration channel
+    assert sorted(writers) == ["config_dfu.c.o", "group_pages.c.o", "img_upload.c.o", "slot.c.o",
+                               "upload.c.o"]
+    for name, names in writers.items():
+        assert not {"dfu_area_write", "dfu_stream_buffered_write"} & names, name
+
+
 def test_a_bootloader_without_keys_has_no_encryption_in_it(tmp_path):
     encryption = {"dfu_boot_encrypted", "dfu_image_opener", "dfu_aes_ctr_openssl",
                   "dfu_unwrap_kw_openssl", "dfu_content_key_apply", "EVP_EncryptInit_ex"}

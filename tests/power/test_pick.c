@@ -122,8 +122,12 @@ static void fill(struct story *s, uint32_t old_size, uint32_t new_size)
 
 static int upload(struct story *s)
 {
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
+    const struct dfu_flash_img_config config = { .buf = block,
+                                                 .buf_len = sizeof block,
+                                                 .erase_progressively = true };
     struct dfu_flash_img img;
-    int err = dfu_flash_img_init(&img, &s->world.map, s->new, s->size, true);
+    int err = dfu_flash_img_init(&img, &s->world.map, s->new, s->size, &config);
 
     return err ? err : dfu_flash_img_buffered_write(&img, s->image, s->size, true);
 }

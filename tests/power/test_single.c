@@ -129,12 +129,15 @@ static void fill(struct story *s)
 static int upload(struct story *s)
 {
     const struct dfu_area *slot = &s->world.area[WORLD_PRI];
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
+    const struct dfu_flash_img_config config = { .buf = block,
+                                                 .buf_len = sizeof block,
+                                                 .erase_progressively = s->device->is_progressive };
     struct dfu_flash_img img;
     int err = s->device->is_progressive ? DFU_OK : dfu_boot_erase_img_bank(slot);
 
     if (!err) {
-        err =
-            dfu_flash_img_init(&img, &s->world.map, slot, s->size[NEW], s->device->is_progressive);
+        err = dfu_flash_img_init(&img, &s->world.map, slot, s->size[NEW], &config);
     }
     return err ? err : dfu_flash_img_buffered_write(&img, s->image[NEW], s->size[NEW], true);
 }

@@ -335,6 +335,54 @@ static void erased_bytes_in_an_image_are_not_programmed(void **state)
     image_free(&other);
 }
 
+/* The writer of all links looks at the trailer before the first byte: what an application asked for
+ * meanwhile must not make a torn update bootable. */
+static void under_a_request_nothing_is_written_and_the_next_start_erases_it(void **state)
+{
+    uint32_t offset, writes;
+
+    (void)state;
+    assert_true(config_begin(&config_world, &config_image, &offset));
+    assert_int_equal(dfu_boot_request_upgrade(&config_world.img.map, 0, false), 0);
+    writes = config_world.img.nor->flash.writes;
+    config_data(&config_world, config_image.data, 25);
+    config_sync(&config_world);
+    config_pass(&config_world, 10);
+    assert_int_equal(config_world.events[DFU_CONFIG_DFU_EVENT_FLASH_FAILED], 1);
+    assert_int_equal(config_world.img.nor->flash.writes, writes);
+    assert_null(dfu_lock_owner_get(&config_world.lock));
+    assert_true(config_transfer(&config_world, &config_image));
+    assert_slot_holds(&config_world.img, 0, 1, &config_image);
+    assert_int_equal(config_world.img.nor->flash.double_programs, 0);
+}
+
+/* 16 bytes at a time, or a unit where that is larger: the device has other things to do. */
+static void it_is_stored_in_small_pieces(void **state)
+{
+    static const struct {
+        uint8_t write_size, piece;
+    } devices[] = { { 1, 16 }, { 4, 16 }, { 16, 16 }, { 32, 32 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        uint32_t offset, writes;
+
+        config_free(NULL);
+        config_new(devices[i].write_size, 5000);
+        assert_true(config_begin(&config_world, &config_image, &offset));
+        for (uint32_t at = 0; at < 125; at += 25) {
+            config_data(&config_world, config_image.data + at, 25);
+        }
+        config_sync(&config_world);
+        writes = config_world.img.nor->flash.writes;
+        for (uint32_t n = 1; n <= 3; n++) {
+            config_pass(&config_world, DFU_CONFIG_DFU_STORE_MS);
+            assert_int_equal(config_world.img.nor->flash.writes, writes + n);
+            assert_int_equal(config_world.dfu.offset, n * devices[i].piece);
+        }
+    }
+}
+
 static void after_flash_failed_everything_is_erased_whatever_it_reads_as(void **state)
 {
     uint32_t offset, erases;
@@ -442,6 +490,8 @@ int main(void)
         test(work_waits_while_the_device_is_in_use),
         test(flash_that_fails_ends_the_update_and_the_next_start_tries_again),
         test(erased_bytes_in_an_image_are_not_programmed),
+        test(under_a_request_nothing_is_written_and_the_next_start_erases_it),
+        test(it_is_stored_in_small_pieces),
         test(after_flash_failed_everything_is_erased_whatever_it_reads_as),
         test(the_device_restarts_a_quarter_second_after_it_said_so),
         test(firmware_and_device_are_told),

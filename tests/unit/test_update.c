@@ -23,6 +23,7 @@ struct world {
     const struct dfu_area *primary, *secondary;
     struct dfu_slot_map map;
     struct dfu_flash_img img;
+    uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
     uint8_t image[SLOT];
 };
 
@@ -68,9 +69,19 @@ static int tear_down(void **state)
 
 /* ---- Staged images ---- */
 
+static int open_writer(struct world *w, const struct dfu_area *area, uint32_t size,
+                       bool erase_progressively)
+{
+    const struct dfu_flash_img_config config = { .buf = w->block,
+                                                 .buf_len = sizeof w->block,
+                                                 .erase_progressively = erase_progressively };
+
+    return dfu_flash_img_init(&w->img, &w->map, area, size, &config);
+}
+
 static int stage(struct world *w, uint32_t size)
 {
-    int err = dfu_flash_img_init(&w->img, &w->map, w->secondary, size, true);
+    int err = open_writer(w, w->secondary, size, true);
 
     for (uint32_t at = 0; !err && at < size; at += 100) {
         uint32_t n = size - at < 100 ? size - at : 100;
@@ -85,10 +96,8 @@ static void an_image_that_cannot_fit_is_refused_before_anything_is_erased(void *
     struct world *w = *state;
     uint32_t max = dfu_slot_max_image(&w->map, 0);
 
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, max + 1, true),
-                     DFU_ERR_NOSPACE);
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, UINT32_MAX, true),
-                     DFU_ERR_NOSPACE);
+    assert_int_equal(open_writer(w, w->secondary, max + 1, true), DFU_ERR_NOSPACE);
+    assert_int_equal(open_writer(w, w->secondary, UINT32_MAX, true), DFU_ERR_NOSPACE);
     assert_int_equal(w->nor->flash.ops, 0);
     assert_int_equal(stage(w, max), DFU_OK);
     assert_memory_equal(w->nor->flash.mem + SLOT, w->image, max);
@@ -99,7 +108,7 @@ static void an_image_of_unknown_size_may_grow_to_the_largest_and_no_further(void
     struct world *w = *state;
     uint32_t max = dfu_slot_max_image(&w->map, 0);
 
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, 0, true), DFU_OK);
+    assert_int_equal(open_writer(w, w->secondary, 0, true), DFU_OK);
     assert_int_equal(dfu_flash_img_buffered_write(&w->img, w->image, max + 1, false),
                      DFU_ERR_NOSPACE);
     assert_int_equal(dfu_flash_img_buffered_write(&w->img, w->image, max, true), DFU_OK);
@@ -110,7 +119,7 @@ static void an_image_does_not_outgrow_the_size_it_announced(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, 101, true), DFU_OK);
+    assert_int_equal(open_writer(w, w->secondary, 101, true), DFU_OK);
     assert_int_equal(dfu_flash_img_buffered_write(&w->img, w->image, 102, true), DFU_ERR_NOSPACE);
     assert_int_equal(dfu_flash_img_buffered_write(&w->img, w->image, 101, true), DFU_OK);
 }
@@ -133,12 +142,16 @@ static void a_padded_image_brings_its_own_trailer(void **state)
 static void an_area_outside_the_map_or_nothing_at_all_is_refused(void **state)
 {
     struct world *w = *state;
+    struct dfu_flash_img_config config = { .buf = w->block, .buf_len = sizeof w->block };
     struct dfu_area other = *w->secondary;
 
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, &other, 1, true), DFU_ERR_INVAL);
-    assert_int_equal(dfu_flash_img_init(NULL, &w->map, w->secondary, 1, true), DFU_ERR_INVAL);
-    assert_int_equal(dfu_flash_img_init(&w->img, NULL, w->secondary, 1, true), DFU_ERR_INVAL);
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, NULL, 1, true), DFU_ERR_INVAL);
+    assert_int_equal(open_writer(w, &other, 1, true), DFU_ERR_INVAL);
+    assert_int_equal(dfu_flash_img_init(NULL, &w->map, w->secondary, 1, &config), DFU_ERR_INVAL);
+    assert_int_equal(dfu_flash_img_init(&w->img, NULL, w->secondary, 1, &config), DFU_ERR_INVAL);
+    assert_int_equal(open_writer(w, NULL, 1, true), DFU_ERR_INVAL);
+    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, 1, NULL), DFU_ERR_INVAL);
+    config.buf = NULL;
+    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, 1, &config), DFU_ERR_INVAL);
     assert_int_equal(dfu_flash_img_buffered_write(NULL, w->image, 1, true), DFU_ERR_INVAL);
 }
 
@@ -182,10 +195,10 @@ static void without_progressive_erase_a_slot_that_is_not_erased_is_refused(void 
     struct world *w = *state;
 
     assert_int_equal(dfu_boot_request_upgrade(&w->map, 0, false), DFU_OK);
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, 100, false), DFU_OK);
+    assert_int_equal(open_writer(w, w->secondary, 100, false), DFU_OK);
     assert_int_equal(dfu_flash_img_buffered_write(&w->img, w->image, 100, true), DFU_ERR_STATE);
     assert_int_equal(dfu_boot_erase_img_bank(w->secondary), DFU_OK);
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->secondary, 100, false), DFU_OK);
+    assert_int_equal(open_writer(w, w->secondary, 100, false), DFU_OK);
     assert_int_equal(dfu_flash_img_buffered_write(&w->img, w->image, 100, true), DFU_OK);
     assert_memory_equal(w->nor->flash.mem + SLOT, w->image, 100);
 }
@@ -443,7 +456,7 @@ static void a_single_slot_has_nothing_to_request(void **state)
     assert_int_equal(request_permanent(&w->map), DFU_OK);
     assert_int_equal(dfu_mcuboot_swap_type(&w->map, 0), DFU_SWAP_NONE);
     assert_int_equal(w->nor->flash.writes, 0);
-    assert_int_equal(dfu_flash_img_init(&w->img, &w->map, w->primary, 100, true), DFU_OK);
+    assert_int_equal(open_writer(w, w->primary, 100, true), DFU_OK);
 }
 
 static void in_direct_xip_a_slot_becomes_a_candidate_then_confirmed(void **state)
