@@ -389,9 +389,8 @@ static inline uint8_t flash_img_get_upload_slot(void)
 static inline int flash_img_init_id(struct flash_img_context *ctx, uint8_t area_id)
 {
     const struct dfu_zephyr_env *env = dfu_zephyr_env();
-    const struct dfu_flash_img_config config = { .buf = ctx->buf,
-                                                 .buf_len = sizeof ctx->buf,
-                                                 .erase_progressively = env->erase_progressively };
+    const struct dfu_flash_img_config config = { ctx->buf, sizeof ctx->buf,
+                                                 env->erase_progressively, false };
     const struct flash_area *fa;
     int rc = flash_area_open(area_id, &fa);
 
