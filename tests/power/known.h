@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct known_key {
-    uint64_t words[2]; /* of a SHA-256; never both 0 in practice */
+    uint64_t words[2]; /* of a hash; never both 0 in practice */
 };
 
 /* Zero to begin with. */

@@ -323,12 +323,9 @@ int boot_world_redo(struct world *w, const struct world_op *op)
 
 bool boot_world_guard_is_intact(const struct world *w)
 {
-    const uint8_t *end = w->sim.mem + w->sim.size - w->spec.guard;
+    const uint8_t *begin = w->sim.mem, *end = w->sim.mem + w->sim.size - w->spec.guard;
+    uint32_t guard = w->spec.guard;
 
-    for (uint32_t i = 0; i < w->spec.guard; i++) {
-        if (w->sim.mem[i] != GUARD_BYTE || end[i] != GUARD_BYTE) {
-            return false;
-        }
-    }
-    return true;
+    return guard == 0 || (begin[0] == GUARD_BYTE && memcmp(begin, begin + 1, guard - 1) == 0 &&
+                          memcmp(begin, end, guard) == 0);
 }
