@@ -138,20 +138,21 @@ static int offset_ready(struct swap *swap)
 
 /* 1 if nothing is left to be erased: a start whose flags refuse to be written comes by here again
  * and again. */
-static int is_finished(const struct swap *swap)
+static int is_finished(const struct swap *swap, bool with_trailer)
 {
     const struct dfu_area *secondary = swap->pair->secondary;
     struct dfu_sector first = { 0 };
     struct dfu_trailer at;
-    int err = dfu_slot_trailer(swap->pair->cfg->map, secondary, &at);
+    int err = dfu_area_is_erased(secondary, 0, swap->unit);
 
+    if (err <= 0 || !with_trailer) {
+        return err;
+    }
+    err = dfu_slot_trailer(swap->pair->cfg->map, secondary, &at);
     if (!err) {
         err = dfu_area_sector_at(secondary, at.status, &first);
     }
-    if (!err) {
-        err = dfu_area_is_erased(secondary, 0, swap->unit);
-    }
-    return err <= 0 ? err : dfu_area_is_erased(secondary, first.off, secondary->size - first.off);
+    return err ? err : dfu_area_is_erased(secondary, first.off, secondary->size - first.off);
 }
 
 /* What a revert leaves in the secondary's first sector is the header of an image that is whole
@@ -160,15 +161,15 @@ static int offset_finish(const struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
     uint32_t spares = 0;
-    int err = swap->type == DFU_SWAP_REVERT ? is_finished(swap) : 1;
+    int err = swap->type == DFU_SWAP_REVERT ? spare_count(swap, &spares) : 1;
 
+    if (!err) {
+        err = is_finished(swap, spares == 0);
+    }
     if (err != 0) {
         return err < 0 ? err : DFU_OK;
     }
     err = slot_erase_span(pair, pair->secondary, 0, swap->unit);
-    if (!err) {
-        err = spare_count(swap, &spares);
-    }
     return err || spares > 0 ? err : slot_erase_trailer(pair, pair->secondary);
 }
 

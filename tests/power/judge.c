@@ -222,20 +222,6 @@ void story_tell(struct story *s, const char *what, enum phase phase, int err)
     s->log.count = 0;
 }
 
-/* The flash is as it was, so every later boot is this one. A flag that its cell refuses may be
- * tried again at each start, where the records say that all is done. */
-static bool is_at_rest(const struct story *s, const struct world_boot *boot,
-                       const struct known_key *before, enum phase phase)
-{
-    struct known_key now;
-
-    if (boot->ops == 0 || !s->spec.is_sticky || boot->ops > 2) {
-        return boot->ops == 0;
-    }
-    now = known_key_of(s->world.sim.mem, s->world.state_size, (uint8_t)phase);
-    return memcmp(&now, before, sizeof now) == 0;
-}
-
 bool story_settle(struct story *s, enum phase phase)
 {
     struct known_key keys[BOOTS_TO_REST];
@@ -254,7 +240,7 @@ bool story_settle(struct story *s, enum phase phase)
         if (!story_check_boot(s, phase, &boot)) {
             return false;
         }
-        if (is_at_rest(s, &boot, &keys[i], phase)) {
+        if (boot.ops == 0) { /* the flash is as it was, so every later boot is this one */
             if (!story_check_ending(s, phase, boot.result.header.version.major == 2 ? NEW : OLD)) {
                 return false;
             }
