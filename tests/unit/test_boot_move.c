@@ -291,6 +291,29 @@ static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
     device_free(d);
 }
 
+/* The note by which it was made anew voids the request of that moment, not those of later. */
+static void a_request_after_a_trailer_was_made_anew_counts(void **state)
+{
+    struct device *d = example(false);
+    uint8_t *kept = state_new(d);
+    uint32_t op;
+
+    (void)state;
+    assert_int_equal(start(d), NEW);
+    op = op_at(d, WORLD_PRI, PRI_COPY_DONE);
+    boot_world_restore(&d->world, kept);
+    start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
+    wear_out(d, WORLD_PRI, PRI_COPY_DONE);
+    assert_int_equal(start(d), NEW);
+    confirm(d);
+    assert_int_equal(start(d), NEW);
+    request(d, true);
+    assert_int_equal(start(d), OLD);
+    assert_int_equal(d->last.result.swap[0], DFU_SWAP_PERM);
+    free(kept);
+    device_free(d);
+}
+
 /* A record that reads erased and refuses, and power failing once more anywhere later: without a
  * second place for the record its step would be repeated from a source that is gone. */
 static void a_record_that_refuses_is_kept_elsewhere(void **state)
@@ -532,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_copy_done_without_a_recorded_swap_means_nothing),
         cmocka_unit_test(a_torn_image_ok_is_made_whole_when_the_swap_ends),
         cmocka_unit_test(a_copy_done_that_refuses_never_makes_a_trial_permanent),
+        cmocka_unit_test(a_request_after_a_trailer_was_made_anew_counts),
         cmocka_unit_test(a_record_that_refuses_is_kept_elsewhere),
         cmocka_unit_test(a_torn_erase_does_not_turn_permanent_into_trial),
         cmocka_unit_test(a_torn_erase_does_not_lose_a_revert),
