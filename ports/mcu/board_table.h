@@ -9,4 +9,7 @@
 
 extern const struct dfu_slot_map board_map;
 
+/* Where the processor sees the area's first byte. */
+uint32_t board_address(const struct dfu_area *area);
+
 #endif

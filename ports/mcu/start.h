@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 
-#define START_SYSTEM_VECTORS 16u
+#define START_SYSTEM_VECTORS 16u /* the core's; CHIP_INTERRUPTS of the chip follow */
 
 typedef void start_handler(void);
 

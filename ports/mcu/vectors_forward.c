@@ -5,7 +5,7 @@
 #include "port.h"
 #include "start.h"
 
-#define VECTORS 48u
+#define VECTORS (START_SYSTEM_VECTORS + CHIP_INTERRUPTS)
 
 /* Before a program runs there is nothing to forward to but this. */
 static start_handler *const own_vectors[] = { 0, 0, start_fault, start_fault };

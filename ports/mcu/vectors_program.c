@@ -16,5 +16,5 @@ __attribute__((section(".vectors"), used)) static start_handler *const vectors[]
     start_reset,
     [2 ... START_SYSTEM_VECTORS - 2] = start_fault,
     [START_SYSTEM_VECTORS - 1] = tick,
-    [START_SYSTEM_VECTORS... START_SYSTEM_VECTORS + 31] = port_interrupt,
+    [START_SYSTEM_VECTORS... START_SYSTEM_VECTORS + CHIP_INTERRUPTS - 1] = port_interrupt,
 };

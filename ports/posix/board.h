@@ -25,6 +25,7 @@
 /* One flash device. */
 struct dfu_board_flash {
     const char *name; /* its label, or its node name */
+    uint32_t address; /* where the processor sees it, if it does */
     uint32_t size;
     uint8_t write_size, erased;
     struct dfu_sector_run runs[DFU_BOARD_RUNS_MAX];

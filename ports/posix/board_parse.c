@@ -87,7 +87,6 @@ static int get_reg(const struct parser *p, int node, const char *label, uint32_t
 static int read_flash_size(const struct parser *p, int node, struct dfu_board_flash *flash)
 {
     uint32_t bits = 0;
-    uint32_t base;
     int found = 0;
 
     if (fdt_node_check_compatible(p->fdt, node, "jedec,spi-nor") == 0) {
@@ -95,7 +94,7 @@ static int read_flash_size(const struct parser *p, int node, struct dfu_board_fl
         flash->size = bits / 8;
     }
     if (found == 0) {
-        return get_reg(p, node, flash->name, &base, &flash->size);
+        return get_reg(p, node, flash->name, &flash->address, &flash->size);
     }
     return found < 0 ? found : DFU_OK;
 }

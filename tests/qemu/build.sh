@@ -13,12 +13,10 @@ board=$2
 build_firmware() { # FOLDER [OPTION...]
     local folder=$build/firmware/$1
     shift
-    cmake -S ports/mcu -B "$folder" -G Ninja --log-level=ERROR \
-        --toolchain "$PWD/cmake/arm-none-eabi.cmake" -DBOARD="$board" -DHOST_BUILD="$build" "$@" \
-        >/dev/null
+    cmake -S ports/mcu -B "$folder" -G Ninja --log-level=ERROR -DBOARD="$board" \
+        -DHOST_BUILD="$build" "$@" >/dev/null
     cmake --build "$folder" -- --quiet
 }
 
-cmake --build "$build" --target dfu dfu_board_table boards -- --quiet
 build_firmware "$board"
 build_firmware "$board-hash-only" -DBOOT_CONF="$PWD/tests/qemu/hash_only.conf"

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""An emulated micro:bit: flash that lives through resets, a console on a pseudo terminal, and a
-dump of the flash at any time."""
+"""Emulated boards: flash that lives through resets, a console on a pseudo terminal, and a dump of
+the flash at any time."""
 
 import json
+import os
 import socket
 import subprocess
 import time
-
-FLASH_SIZE = 256 * 1024
 
 
 class Lines:
@@ -93,24 +92,23 @@ class Debugger:
         self.socket.close()
 
 
-class Microbit:
-    """Starts with these bytes in flash, from address 0 on."""
+class Machine:
+    """Has its files in a folder of its own, one machine after the other."""
 
-    def __init__(self, folder, flash, *options):
+    def __init__(self, folder, command, *options):
         self.folder = folder
         self.console_path = folder / "console.log"
+        for name in ("gdb", "qmp", "console.log", "errors.log"):
+            (folder / name).unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            ["qemu-system-arm", "-M", "microbit", "-display", "none", "-S",
-             "-gdb", f"unix:{folder}/gdb,server=on,wait=off",
+            [*command, "-display", "none",
              "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
              "-chardev", f"pty,id=console,logfile={self.console_path}",
              "-serial", "chardev:console",
              "-d", "guest_errors", "-D", str(folder / "errors.log"), *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.qmp = Lines(folder / "qmp")
-        debugger = Debugger(folder / "gdb")
-        debugger.write(0, flash.ljust(FLASH_SIZE, b"\xff"))
-        debugger.reset_and_leave()
+        self.held = None
 
     def __enter__(self):
         return self
@@ -118,18 +116,19 @@ class Microbit:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        if self.held is not None:
+            os.close(self.held)
 
     @property
     def console_port(self):
+        """Held open from here on: QEMU looks once a second for who opens it."""
         for device in self.qmp.ask("query-chardev"):
             if device["label"] == "console":
-                return device["filename"].removeprefix("pty:")
+                port = device["filename"].removeprefix("pty:")
+                if self.held is None:
+                    self.held = os.open(port, os.O_RDWR | os.O_NOCTTY)
+                return port
         raise AssertionError("no console")
-
-    def flash(self):
-        path = self.folder / "flash.bin"
-        self.qmp.ask("memsave", val=0, size=FLASH_SIZE, filename=str(path))
-        return path.read_bytes()
 
     def console(self):
         return self.console_path.read_bytes().decode(errors="replace")
@@ -151,3 +150,57 @@ class Microbit:
         """What the program did that the real chip would not bear; two lines are QEMU's own."""
         lines = (self.folder / "errors.log").read_text().splitlines()
         return [line for line in lines if not line.startswith("Invalid read at addr 0x")]
+
+
+class Microbit(Machine):
+    """An nRF51822 with QEMU's model of its flash controller, which enforces the rules of NOR."""
+
+    FLASH_SIZE = 256 * 1024
+    OTHER_DEVICES = 0
+    PAGE = 1024
+    ERASE_REGISTER = 0x4001E508
+    STORES_CUT = 35
+    STORES = [(0, FLASH_SIZE), (ERASE_REGISTER, ERASE_REGISTER + 4)]
+
+    def __init__(self, folder, firmware, flash, *options):
+        super().__init__(folder, ["qemu-system-arm", "-M", "microbit", "-S",
+                                  "-gdb", f"unix:{folder}/gdb,server=on,wait=off"], *options)
+        boot = (firmware / "boot.bin").read_bytes()
+        debugger = Debugger(folder / "gdb")
+        debugger.write(0, boot + flash[len(boot):])
+        debugger.reset_and_leave()
+
+    def flash(self):
+        path = self.folder / "flash.bin"
+        self.qmp.ask("memsave", val=0, size=self.FLASH_SIZE, filename=str(path))
+        return path.read_bytes()
+
+
+class Mps2(Machine):
+    """Memory that is a file stands in for flash; the bootloader lies in RAM, loaded at each reset."""
+
+    FLASH_SIZE = 1024 * 1024
+    OTHER_DEVICES = 128 * 1024  # of the board file, behind the flash
+    MEMORY_SIZE = 16 * 1024 * 1024
+    PAGE = 4096
+    ERASE_REGISTER = None
+    STORES_CUT = 8
+    STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
+    MODEL = "mps2-an385"
+
+    def __init__(self, folder, firmware, flash, *options):
+        self.memory = folder / "memory.bin"
+        with open(self.memory, "wb") as file:
+            file.write(flash)
+            file.truncate(self.MEMORY_SIZE)
+        super().__init__(folder, ["qemu-system-arm", "-M", f"{self.MODEL},memory-backend=flash",
+                                  "-object", f"memory-backend-file,id=flash,size={self.MEMORY_SIZE},"
+                                             f"mem-path={self.memory},share=on",
+                                  "-kernel", str(firmware / "boot.elf")], *options)
+
+    def flash(self):
+        with open(self.memory, "rb") as file:
+            return file.read(self.FLASH_SIZE)
+
+
+MACHINES = {"microbit": Microbit, "mps2-an385": Mps2}

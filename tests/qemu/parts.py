@@ -1,19 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""What the tests on the emulated micro:bit share: its firmware, images, and flash contents."""
+"""What the tests on an emulated board share: the board that DFU_BOARD names, its firmware, images,
+and flash contents. Offsets count from the start of its flash."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
+from machine import MACHINES
+
 DFU = os.environ["DFU"]
 SOURCE = Path(os.environ["DFU_SOURCE_DIR"])
-FIRMWARE = Path(os.environ["DFU_BINARY_DIR"]) / "firmware" / "microbit"
+BINARY = Path(os.environ["DFU_BINARY_DIR"])
+BOARD = os.environ["DFU_BOARD"]
+FIRMWARE = BINARY / "firmware" / BOARD
+HASH_ONLY = FIRMWARE.with_name(f"{BOARD}-hash-only")
 SMPMGR = SOURCE / "build/venv/bin/smpmgr"
 KEY = SOURCE / "ports/mcu/development-key.pem"
-SLOT0, SLOT1, SLOT_SIZE, STORAGE = 0xC000, 0x24000, 0x18000, 0x3D000
 BANNER = "*** dfukit application"
 RECOVERY = "Enter the serial recovery mode"
+
+Board = MACHINES[BOARD]
+
+
+def partitions():
+    """What the board file says, by the tool that tells linkers."""
+    answer = run(BINARY / "dfu_board_table", "--cmake", BOARD)
+    return {name: int(value, 16) for name, value in
+            (line[len("set("):-1].split() for line in answer.splitlines())}
 
 
 def run(*args, exit_code=0):
@@ -23,15 +38,44 @@ def run(*args, exit_code=0):
     return result.stdout
 
 
+FLASH = Board.STORES[0][0]
+TABLE = partitions()
+SLOT_SIZE = TABLE["slot0_partition_size"]
+SLOT0, SLOT1, STORAGE = (TABLE[f"{name}_partition_base"] - FLASH
+                         for name in ("slot0", "slot1", "storage"))
+
+
 def signed(folder, version, *options):
     """The application as another version; its program is the same, its header is not."""
     image = folder / f"app-{version}{'-'.join(('', *options))}.bin"
-    run(DFU, "sign", "-k", KEY, "-v", version, "--board", "microbit", "-H", "0x200", "--pad-header",
+    run(DFU, "sign", "-k", KEY, "-v", version, "--board", BOARD, "-H", "0x200", "--pad-header",
         *options, FIRMWARE / "app.bin", image)
     return image
 
 
-def flash_with(slot0=b"", slot1=b"", firmware=FIRMWARE):
-    """Flash as a factory leaves it."""
-    boot = (firmware / "boot.bin").read_bytes().ljust(SLOT0, b"\xff")
-    return (boot + slot0.ljust(SLOT_SIZE, b"\xff")) + slot1.ljust(SLOT_SIZE, b"\xff")
+def flash_with(slot0=b"", slot1=b""):
+    """Flash as a factory leaves it, the bootloader aside."""
+    flash = b"\xff" * SLOT0 + slot0.ljust(SLOT_SIZE, b"\xff") + slot1.ljust(SLOT_SIZE, b"\xff")
+    return flash.ljust(Board.FLASH_SIZE, b"\xff")
+
+
+class Device:
+    """dfu on a machine's console."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.target = f"serial:{machine.console_port}"
+
+    def dfu(self, *args, exit_code=0):
+        return run(DFU, "-d", self.target, *args, exit_code=exit_code)
+
+    def images(self):
+        slots = json.loads(self.dfu("image", "list", "--json"))["images"]
+        return {slot["slot"]: slot for slot in slots}
+
+    def versions(self):
+        return {slot: image["version"] for slot, image in self.images().items()}
+
+    def exceptions(self):
+        """How many SysTick exceptions the application has served: its one task's run time."""
+        return json.loads(self.dfu("taskstat", "--json"))["tasks"][0]["runtime"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""Power cuts at exact stores of the real bootloader and application on an emulated Cortex-M0. A cut
+"""Power cuts at exact stores of the real bootloader and application on an emulated board. A cut
 leaves the flash as before the store, as after it, or in between: a word with some bits not yet
 programmed, a page of which a part is erased."""
 
@@ -11,15 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from machine import FLASH_SIZE, Microbit
-from parts import (BANNER, DFU, FIRMWARE, SLOT0, SLOT1, SLOT_SIZE, STORAGE, flash_with,
-                   signed)
+from parts import (BANNER, BOARD, DFU, FLASH, HASH_ONLY, SLOT0, SLOT1, SLOT_SIZE, STORAGE, Board,
+                   flash_with, signed)
 
-HASH_ONLY = FIRMWARE.with_name("microbit-hash-only")
-PAGE = 1024
-ERASE_REGISTER = 0x4001E508
-RANGES = f"range=0-{FLASH_SIZE:#x},range={ERASE_REGISTER:#x}-{ERASE_REGISTER + 4:#x}"
-STORES_CUT = 35  # per story, with three states of flash for each
+PAGE, FLASH_SIZE = Board.PAGE, Board.FLASH_SIZE
+RANGES = ",".join(f"range={low:#x}-{high:#x}" for low, high in Board.STORES)
+STORES_CUT = Board.STORES_CUT  # per story, with three states of flash for each
 
 
 class Bench:
@@ -30,12 +27,11 @@ class Bench:
         self.stores_path = folder / "stores"
 
     def start(self, flash, nth=None):
-        for name in ("gdb", "qmp", "console.log", "errors.log", "stores"):
-            (self.folder / name).unlink(missing_ok=True)
+        self.stores_path.unlink(missing_ok=True)
         options = []
         if nth is not None:
             options = ["-plugin", f"{self.plugin},out={self.stores_path},nth={nth},{RANGES}"]
-        return Microbit(self.folder, flash, *options)
+        return Board(self.folder, HASH_ONLY, flash, *options)
 
     def stores(self):
         """The addresses that the plugin has told."""
@@ -89,7 +85,7 @@ def fixture_images(tmp_path_factory):
 def fixture_requested(tmp_path_factory, images):
     """The first image runs, the second is to be tested."""
     second = signed(tmp_path_factory.mktemp("padded"), "2.0.0", "--pad").read_bytes()
-    return flash_with(images[0], second, HASH_ONLY)
+    return flash_with(images[0], second)
 
 
 def torn(before, after, draw):
@@ -110,8 +106,9 @@ def torn(before, after, draw):
 def chosen(stores, draw):
     """Half of them erases and marks or records, which are few; half anywhere."""
     def is_special(address):
-        return address == ERASE_REGISTER or any(
-            slot + SLOT_SIZE - 2 * PAGE <= address < slot + SLOT_SIZE for slot in (SLOT0, SLOT1))
+        return address == Board.ERASE_REGISTER or any(
+            slot + SLOT_SIZE - 2 * PAGE <= address - FLASH < slot + SLOT_SIZE
+            for slot in (SLOT0, SLOT1))
 
     special = [n for n, address in enumerate(stores, 1) if is_special(address)]
     count = STORES_CUT // 2
@@ -152,16 +149,16 @@ def test_a_revert_that_is_cut_ends_with_the_old_image(bench, images, requested):
 def simulated_start(folder, flash):
     """The flash that the simulator leaves on the same board."""
     path, ready = folder / "sim.bin", folder / "ready"
-    path.write_bytes(flash.ljust(FLASH_SIZE, b"\xff"))
+    path.write_bytes(flash + b"\xff" * Board.OTHER_DEVICES)
     ready.unlink(missing_ok=True)
-    device = subprocess.Popen([DFU, "sim", "-b", "microbit", "-f", path, "--hash-only", "-u", "0",
+    device = subprocess.Popen([DFU, "sim", "-b", BOARD, "-f", path, "--hash-only", "-u", "0",
                                "--ready-file", ready], stdout=subprocess.DEVNULL)
     while not ready.exists():
         assert device.poll() is None, "the virtual device did not start"
         time.sleep(0.01)
     device.terminate()
     device.wait()
-    return path.read_bytes()
+    return path.read_bytes()[:FLASH_SIZE]
 
 
 def test_flash_is_the_simulators_after_a_swap_and_after_a_revert(bench, requested):
@@ -178,7 +175,7 @@ def test_flash_is_the_simulators_after_a_swap_and_after_a_revert(bench, requeste
 def test_an_upload_that_is_cut_leaves_the_old_image(bench, images, tmp_path, nth):
     file = tmp_path / "two.bin"
     file.write_bytes(images[1])
-    flash = flash_with(images[0], b"", HASH_ONLY)
+    flash = flash_with(images[0], b"\x55" * SLOT_SIZE)
     with bench.start(flash, nth) as machine:
         machine.wait_for(BANNER)
         client = subprocess.Popen([DFU, "-d", f"serial:{machine.console_port}", "image", "upload",

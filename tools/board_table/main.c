@@ -53,6 +53,35 @@ static void print_map(const struct dfu_slot_map *map)
     printf("};\n");
 }
 
+static bool holds_slots(const struct dfu_board *board, unsigned flash)
+{
+    for (uint8_t i = 0; i < board->area_count; i++) {
+        const struct dfu_board_area *entry = &board->areas[i];
+
+        for (uint8_t n = 0; entry->flash == flash && n < board->map.image_count; n++) {
+            if (board->map.images[n].primary == &entry->area ||
+                board->map.images[n].secondary == &entry->area) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Areas of a device share its driver, and devices do not. */
+static void print_addresses(const struct dfu_board *board)
+{
+    printf("uint32_t board_address(const struct dfu_area *area)\n{\n"
+           "    uint32_t device = 0;\n\n");
+    for (unsigned i = 0; i < board->flash_count; i++) {
+        if (holds_slots(board, i)) {
+            printf("    if (area->ops == &port_%s_ops) {\n        device = 0x%xu;\n    }\n",
+                   board->flashes[i].name, (unsigned)board->flashes[i].address);
+        }
+    }
+    printf("    return device + area->base;\n}\n");
+}
+
 static void print_c(const struct dfu_board *board)
 {
     printf("/* Made by dfu_board_table from the board file of %s. */\n"
@@ -65,15 +94,17 @@ static void print_c(const struct dfu_board *board)
         print_area(board, &board->areas[i]);
     }
     print_map(&board->map);
+    print_addresses(board);
 }
 
 static void print_cmake(const struct dfu_board *board)
 {
     for (uint8_t i = 0; i < board->area_count; i++) {
         const struct dfu_area *area = &board->areas[i].area;
+        uint32_t address = board->flashes[board->areas[i].flash].address;
 
-        printf("set(%s_base 0x%x)\nset(%s_size 0x%x)\n", area->label, (unsigned)area->base,
-               area->label, (unsigned)area->size);
+        printf("set(%s_base 0x%x)\nset(%s_size 0x%x)\n", area->label,
+               (unsigned)(address + area->base), area->label, (unsigned)area->size);
     }
 }
 

@@ -144,7 +144,7 @@ int main(void)
 #endif
 #endif
     if (!err) {
-        port_jump(result.area->base + result.image_off + result.header.hdr_size);
+        port_jump(board_address(result.area) + result.image_off + result.header.hdr_size);
     }
     for (;;) {
         port_idle();

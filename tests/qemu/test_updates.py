@@ -1,32 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""The bootloader and an application on a Cortex-M0, as QEMU's micro:bit emulates it: the real
-program, the real flash controller's rules, and clients on the console."""
-
-import json
+"""The bootloader and an application on an emulated board: the real programs, the rules of its
+flash, and clients on the console."""
 
 import pytest
 
-from machine import Microbit
-from parts import (BANNER, DFU, RECOVERY, SLOT0, SMPMGR, flash_with, run, signed)
-
-
-class Device:
-    """dfu on the machine's console."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.target = f"serial:{machine.console_port}"
-
-    def dfu(self, *args, exit_code=0):
-        return run(DFU, "-d", self.target, *args, exit_code=exit_code)
-
-    def images(self):
-        slots = json.loads(self.dfu("image", "list", "--json"))["images"]
-        return {slot["slot"]: slot for slot in slots}
-
-    def versions(self):
-        return {slot: image["version"] for slot, image in self.images().items()}
+from parts import (BANNER, FIRMWARE, RECOVERY, SLOT0, SMPMGR, Board, Device, flash_with, run, signed)
 
 
 @pytest.fixture(name="one")
@@ -40,7 +19,7 @@ def fixture_two(tmp_path):
 
 
 def test_a_bootloader_alone_takes_its_first_image_over_the_console(tmp_path, one):
-    with Microbit(tmp_path, flash_with()) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with()) as machine:
         machine.wait_for(RECOVERY)
         device = Device(machine)
         assert device.images() == {}
@@ -54,7 +33,7 @@ def test_a_bootloader_alone_takes_its_first_image_over_the_console(tmp_path, one
 
 
 def test_smpmgr_brings_a_first_image_too(tmp_path, one):
-    with Microbit(tmp_path, flash_with()) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with()) as machine:
         machine.wait_for(RECOVERY)
         run(SMPMGR, "--port", machine.console_port, "--timeout", "10", "image", "upload", one)
         run(SMPMGR, "--port", machine.console_port, "--timeout", "10", "os", "reset")
@@ -64,14 +43,14 @@ def test_smpmgr_brings_a_first_image_too(tmp_path, one):
 def test_what_is_not_signed_by_the_key_is_not_run(tmp_path, one):
     damaged = bytearray(one.read_bytes())
     damaged[0x300] ^= 1
-    with Microbit(tmp_path, flash_with(bytes(damaged))) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with(bytes(damaged))) as machine:
         machine.wait_for(RECOVERY)
         assert "Image in the primary slot is not valid!" in machine.console()
         assert BANNER not in machine.console()
 
 
 def test_an_update_is_tested_and_comes_back_when_nobody_confirms_it(tmp_path, one, two):
-    with Microbit(tmp_path, flash_with(one.read_bytes())) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with(one.read_bytes())) as machine:
         machine.wait_for(BANNER)
         device = Device(machine)
         device.dfu("image", "upload", two)
@@ -88,7 +67,7 @@ def test_an_update_is_tested_and_comes_back_when_nobody_confirms_it(tmp_path, on
 
 
 def test_an_upgrade_in_one_command_stays(tmp_path, one, two):
-    with Microbit(tmp_path, flash_with(one.read_bytes())) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with(one.read_bytes())) as machine:
         machine.wait_for(BANNER)
         device = Device(machine)
         device.dfu("upgrade", two)
@@ -99,8 +78,17 @@ def test_an_upgrade_in_one_command_stays(tmp_path, one, two):
         assert machine.guest_errors() == []
 
 
+def test_the_application_serves_interrupts(tmp_path, one):
+    with Board(tmp_path, FIRMWARE, flash_with(one.read_bytes())) as machine:
+        machine.wait_for(BANNER)
+        device = Device(machine)
+        before = device.exceptions()
+        machine.wait_until(lambda: device.exceptions() > before)
+        assert machine.console().count(BANNER) == 1
+
+
 def test_the_application_asks_for_recovery(tmp_path, one):
-    with Microbit(tmp_path, flash_with(one.read_bytes())) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with(one.read_bytes())) as machine:
         machine.wait_for(BANNER)
         device = Device(machine)
         device.dfu("reset", "--recovery")

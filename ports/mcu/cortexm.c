@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+/* port.h on a Cortex-M: SysTick, NVIC and SCB as the ARMv6-M to ARMv8-M Architecture Reference
+ * Manuals number their registers. */
+#include "chip.h"
+#include "port.h"
+
+#define SYST_CSR    REG(0xe000e010)
+#define SYST_RVR    REG(0xe000e014)
+#define NVIC_ISER   REG(0xe000e100 + CHIP_UART_IRQ / 32 * 4)
+#define NVIC_ICER   REG(0xe000e180 + CHIP_UART_IRQ / 32 * 4)
+#define NVIC_ICPR   REG(0xe000e280 + CHIP_UART_IRQ / 32 * 4)
+#define UART_BIT    (1u << CHIP_UART_IRQ % 32)
+#define SCB_ICSR    REG(0xe000ed04)
+#define SCB_VTOR    REG(0xe000ed08) /* a Cortex-M0 has none and ignores it */
+#define SCB_AIRCR   REG(0xe000ed0c)
+#define PENDSTCLR   (1u << 25)
+#define IDLE_MS_MAX 10u
+
+#define RECEIVED_SIZE 64u
+
+__attribute__((section(".retained"))) volatile struct port_retained port_retained;
+
+void port_start(void)
+{
+    __asm volatile("cpsid i");
+    chip_start();
+    SYST_RVR = CHIP_CORE_HZ / 1000 * IDLE_MS_MAX - 1;
+    SYST_CSR = 7; /* on, with its exception, by the core's clock */
+    NVIC_ISER = UART_BIT;
+}
+
+uint64_t port_now_ms(void)
+{
+    static uint32_t last;
+    static uint64_t ticks;
+    uint32_t now = chip_ticks();
+
+    ticks += now - last;
+    last = now;
+    return ticks / CHIP_TICKS_PER_MS;
+}
+
+/* ---- Console ---- */
+
+/* What the interrupt has taken and port_getc() has not. */
+static volatile uint8_t received[RECEIVED_SIZE];
+static volatile uint8_t received_head, received_tail;
+
+static void take_byte(void)
+{
+    uint8_t next = (uint8_t)((received_head + 1) % RECEIVED_SIZE);
+
+    if (next != received_tail && chip_has_byte()) {
+        received[received_head] = chip_take_byte();
+        received_head = next;
+    }
+}
+
+void port_interrupt(void)
+{
+    take_byte();
+    if (chip_has_byte()) {
+        NVIC_ICER = UART_BIT; /* full: until somebody has read */
+    }
+}
+
+static bool are_interrupts_masked(void)
+{
+    uint32_t primask;
+
+    __asm volatile("mrs %0, primask" : "=r"(primask));
+    return primask != 0;
+}
+
+void port_enable_interrupts(void)
+{
+    __asm volatile("cpsie i");
+}
+
+int port_getc(void)
+{
+    int byte;
+
+    if (are_interrupts_masked()) {
+        take_byte();
+    }
+    if (received_head == received_tail) {
+        return -1;
+    }
+    byte = received[received_tail];
+    received_tail = (uint8_t)((received_tail + 1) % RECEIVED_SIZE);
+    NVIC_ISER = UART_BIT;
+    return byte;
+}
+
+void port_putc(uint8_t byte)
+{
+    chip_putc(byte);
+}
+
+/* Masked interrupts end the sleep too; they are then withdrawn, because nobody serves them. */
+void port_idle(void)
+{
+    bool are_masked = are_interrupts_masked();
+
+    __asm volatile("cpsid i");
+    if (received_head == received_tail && !chip_has_byte()) {
+        __asm volatile("wfi");
+    }
+    if (are_masked) {
+        NVIC_ICPR = UART_BIT;
+        SCB_ICSR = PENDSTCLR;
+    } else {
+        __asm volatile("cpsie i");
+    }
+}
+
+/* ---- Leaving ---- */
+
+noreturn void port_reset(void)
+{
+    __asm volatile("dsb");
+    SCB_AIRCR = 0x05fa0004;
+    for (;;) {
+    }
+}
+
+noreturn void port_jump(uint32_t vectors)
+{
+    SYST_CSR = 0;
+    NVIC_ICER = UART_BIT;
+    NVIC_ICPR = UART_BIT;
+    SCB_ICSR = PENDSTCLR;
+    port_retained.vectors = vectors;
+#if __ARM_ARCH >= 7 || defined(__ARM_ARCH_8M_BASE__)
+    SCB_VTOR = vectors;
+#endif
+    __asm volatile("dsb\n"
+                   "msr msp, %0\n"
+                   "cpsie i\n"
+                   "bx %1\n"
+                   :
+                   : "r"(REG(vectors)), "r"(REG(vectors + 4))
+                   : "memory");
+    __builtin_unreachable();
+}
