@@ -2,15 +2,18 @@
 # Copyright the dfukit authors
 #
 # What `cmake --install` lays down, for CMake (find_package(dfukit)) and pkg-config users.
-# dfukit::dfukit is the shared library, dfukit::static the static one.
+# dfukit::dfukit is the shared library, dfukit::static the static one; dfukit::posix and
+# dfukit::posix_static are a client's real links on top of it.
 
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dfukit)
 set_target_properties(dfukit PROPERTIES EXPORT_NAME static)
 set_target_properties(dfukit_shared PROPERTIES EXPORT_NAME dfukit)
+set_target_properties(dfukit_posix PROPERTIES EXPORT_NAME posix_static)
+set_target_properties(dfukit_posix_shared PROPERTIES EXPORT_NAME posix)
 
-install(TARGETS dfukit dfukit_shared EXPORT dfukit
+install(TARGETS dfukit dfukit_shared dfukit_posix dfukit_posix_shared EXPORT dfukit
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT dfukit NAMESPACE dfukit:: FILE dfukitTargets.cmake DESTINATION ${package_dir})
@@ -28,10 +31,11 @@ write_basic_package_version_file(dfukitConfigVersion.cmake COMPATIBILITY SameMin
 # Relative to where the .pc file lies, so that an installed tree can be moved.
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/dfukit.pc.in dfukit.pc @ONLY)
+configure_file(cmake/dfukit_posix.pc.in dfukit_posix.pc @ONLY)
 install(FILES
     ${CMAKE_CURRENT_BINARY_DIR}/dfukitConfig.cmake
     ${CMAKE_CURRENT_BINARY_DIR}/dfukitConfigVersion.cmake
     DESTINATION ${package_dir})
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dfukit.pc
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/dfukit.pc ${CMAKE_CURRENT_BINARY_DIR}/dfukit_posix.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES tools/wireshark/dfukit-smp.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/dfukit/wireshark)

@@ -4,7 +4,8 @@
 #
 # consumer.sh WORK_DIR: install the release build into a folder that is then moved, and build the
 # examples against it through CMake (shared and static) and pkg-config (both, too). What
-# examples/images makes is judged by the installed dfu and by imgtool.
+# examples/images makes is judged by the installed dfu and by imgtool; examples/client upgrades a
+# virtual device of the installed dfu.
 set -euo pipefail
 
 source=$DFU_SOURCE_DIR
@@ -30,23 +31,28 @@ with_cmake() { # EXAMPLE NAME OPTION...
     program=$build/$example
 }
 
-with_pkg_config() { # EXAMPLE OPTION...
-    local example=$1 libraries pc
-    shift
+packages_of() { # EXAMPLE
+    if [ "$1" = client ]; then echo dfukit_posix; else echo dfukit libcrypto; fi
+}
+
+with_pkg_config() { # EXAMPLE
+    local example=$1 libraries packages pc
     pc=$(find "$root" -name dfukit.pc)
     export PKG_CONFIG_PATH=${pc%/*}
     libdir=$(pkg-config --variable=libdir dfukit)
-    read -ra libraries < <(pkg-config --cflags --libs "$@" dfukit libcrypto)
-    program=$work/$example-by-pkg-config$*
+    read -ra packages < <(packages_of "$example")
+    read -ra libraries < <(pkg-config --cflags --libs "${packages[@]}")
+    program=$work/$example-by-pkg-config
     gcc -Wall -Wextra -Werror "$source/examples/$example/main.c" "${libraries[@]}" -o "$program"
 }
 
-# The archive itself, so that the linker cannot take the shared library.
+# The archives themselves, so that the linker cannot take the shared libraries.
 with_pkg_config_static() { # EXAMPLE
-    local libraries
+    local libraries packages
     with_pkg_config "$1"
-    read -ra libraries < <(pkg-config --static --cflags --libs dfukit libcrypto |
-        sed 's/-ldfukit/-l:libdfukit.a/')
+    read -ra packages < <(packages_of "$1")
+    read -ra libraries < <(pkg-config --static --cflags --libs "${packages[@]}" |
+        sed 's/-l\(dfukit[a-z_]*\)/-l:lib\1.a/g')
     program=$work/$1-by-pkg-config-static
     gcc "$source/examples/$1/main.c" "${libraries[@]}" -o "$program"
 }
@@ -102,11 +108,64 @@ serves_a_lamp() { # user-group PROGRAM, as $program
     [ "$(wc -l <"$source/examples/user-group/lamp.c")" -lt 40 ]
 }
 
+device_start() { # OPTION...
+    rm -f "$work/ready.json"
+    "$root/bin/dfu" sim -b sim -f "$work/flash.bin" --hash-only --udp 0 \
+        --ready-file "$work/ready.json" "$@" >"$work/console.log" 2>&1 &
+    device=$!
+    for _ in $(seq 300); do
+        [ ! -f "$work/ready.json" ] || break
+        sleep 0.1
+    done
+    target=udp:localhost:$(sed 's/.*"udp":\([0-9]*\).*/\1/' "$work/ready.json")
+}
+
+device_stop() {
+    [ -z "${device-}" ] || kill "$device" 2>/dev/null || true
+    device=
+}
+trap device_stop EXIT
+
+says() { # TEXT COMMAND...
+    local text=$1
+    shift
+    "$@" >"$work/said" 2>&1 || true
+    grep -F "$text" "$work/said" >/dev/null || { echo "'$*' does not say '$text':" && cat "$work/said" && return 1; }
+}
+
+make_firmware() {
+    local version behaviour
+    for version in 1.0.0 2.0.0 3.0.0; do
+        behaviour=
+        [ $version != 3.0.0 ] || behaviour='start=crash\n'
+        { printf "dfukit-app\n%b\n" "$behaviour" && head -c 20000 /dev/urandom; } >"$work/program.bin"
+        "$root/bin/dfu" sign -v $version -H 512 --pad-header -S 0x10000 "$work/program.bin" \
+            "$work/$version.bin" >/dev/null
+    done
+}
+
+upgrades_a_device() { # client PROGRAM, as $program
+    rm -f "$work/flash.bin"
+    device_start --init "$work/1.0.0.bin"
+    says "slot 0: version 1.0.0, runs" "$program" "$target"
+    says "20564 of 20564 bytes" "$program" "$target" "$work/2.0.0.bin"
+    grep -F "slot 0: version 2.0.0, runs" "$work/said" >/dev/null
+    says "slot 0: version 2.0.0, runs, confirmed" "$program" "$target"
+    says "went back to its old image" "$program" "$target" "$work/3.0.0.bin"
+    says "slot 0: version 2.0.0, runs, confirmed" "$program" "$target"
+    says "not a firmware image that can be sent" "$program" "$target" "$work/program.bin"
+    device_stop
+    says "nothing listens on that port; start the device" "$program" "$target"
+    says "udp:HOST: is not HOST[:PORT]" "$program" "udp:HOST:"
+}
+
 shows_only_dfu_names() {
-    local library others
-    library=$(find "$root" -name libdfukit.so)
-    others=$(nm -D --defined-only "$library" | awk '$3 !~ /^dfu_/ { print $3 }')
-    [ -z "$others" ] || { echo "libdfukit.so shows: $others" && return 1; }
+    local library others name
+    for name in dfukit:dfu_ dfukit_posix:dfu_remote_; do
+        library=$(find "$root" -name "lib${name%:*}.so")
+        others=$(nm -D --defined-only "$library" | awk -v of="^${name#*:}" '$3 !~ of { print $3 }')
+        [ -z "$others" ] || { echo "$library shows: $others" && return 1; }
+    done
 }
 
 brings_its_documentation() {
@@ -117,16 +176,19 @@ brings_its_documentation() {
     done
 }
 
+export DFU_BOARDS_DIR=$root/share/dfukit/boards
 install_and_move
 brings_its_documentation
 make_keys
+make_firmware
 for style in shared static; do
-    for example in consumer images user-group; do
+    for example in consumer images user-group client; do
         with_cmake $example $style "-DSTATIC=$([ $style = static ] && echo ON || echo OFF)"
         case $example in
             consumer) "$program" ;;
             images) reads_verifies_and_writes ;;
             user-group) serves_a_lamp ;;
+            client) upgrades_a_device ;;
         esac
     done
 done
@@ -134,8 +196,12 @@ with_pkg_config consumer
 LD_LIBRARY_PATH=$libdir "$program"
 with_pkg_config_static images
 reads_verifies_and_writes
+with_pkg_config_static client
+upgrades_a_device
 with_pkg_config images
 export LD_LIBRARY_PATH=$libdir
 reads_verifies_and_writes
+with_pkg_config client
+upgrades_a_device
 unset LD_LIBRARY_PATH
 shows_only_dfu_names

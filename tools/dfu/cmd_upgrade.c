@@ -12,6 +12,7 @@
 #include "dfu/openssl.h"
 #include "package.h"
 #include "progress.h"
+#include "reason.h"
 
 enum {
     OPT_IMAGE = 1,
@@ -138,27 +139,13 @@ static int show_done(struct upgrade *u, const char *sentence)
     return CLI_DONE;
 }
 
-static int show_reverted(struct upgrade *u)
+/* In the library's words. */
+static int show_why(struct upgrade *u, int code)
 {
-    return cli_fail(u->dev->cli, CLI_REVERTED,
-                    "the device came back with its old image %s: the new one was refused by the "
-                    "bootloader, or started and did not hold; see the device's console, correct "
-                    "the firmware and try again",
-                    u->engine.after.version[0] ? u->engine.after.version : "");
-}
+    char why[DFU_REASON_LEN];
 
-static const char *deed_of(enum dfu_upgrade_step step)
-{
-    switch (step) {
-    case DFU_UPGRADE_PARAMS:
-    case DFU_UPGRADE_BOOTINFO:
-    case DFU_UPGRADE_SLOTS: return "describe itself";
-    case DFU_UPGRADE_STATE: return "list its images";
-    case DFU_UPGRADE_TEST: return "test the image";
-    case DFU_UPGRADE_RESET: return "reset";
-    case DFU_UPGRADE_CONFIRM: return "confirm the image";
-    default: return "take the image";
-    }
+    dfu_reason_upgrade(why, &u->dev->session, &u->engine);
+    return cli_fail(u->dev->cli, code, "%s", why);
 }
 
 static int show_failed(struct upgrade *u)
@@ -168,15 +155,10 @@ static int show_failed(struct upgrade *u)
     if (g->failed_in == DFU_UPGRADE_UPLOAD) {
         return device_fail_upload(u->dev, &g->upload);
     }
-    switch (g->err) {
-    case DFU_ERR_PERM: return device_fail_refused(u->dev, &g->refusal, deed_of(g->failed_in));
-    case DFU_ERR_TIMEOUT: return device_fail_silent(u->dev, deed_of(g->failed_in));
-    case DFU_ERR_STATE:
-        return cli_fail(u->dev->cli, CLI_REFUSED,
-                        "the device took the confirmation, yet lists the image as unconfirmed and "
-                        "will go back to the old one; look at its own log");
-    default: return device_fail_broken(u->dev, deed_of(g->failed_in));
+    if (g->err == DFU_ERR_TIMEOUT) {
+        return device_fail_silent(u->dev, dfu_reason_deed(g->failed_in));
     }
+    return show_why(u, CLI_REFUSED);
 }
 
 static int show_outcome(struct upgrade *u)
@@ -191,17 +173,10 @@ static int show_outcome(struct upgrade *u)
         return show_done(u, "runs on test; confirm it with dfu image confirm, or the next reset "
                             "goes back");
     case DFU_UPGRADE_STAGED: return show_done(u, "is in place; the next reset starts it");
-    case DFU_UPGRADE_REVERTED: return show_reverted(u);
-    case DFU_UPGRADE_TOO_LARGE:
-        return cli_fail(cli, CLI_REFUSED,
-                        "the image of %u bytes does not fit the device, whose bootloader takes "
-                        "%u at most; make it smaller",
-                        (unsigned)g->config.firmware.size, (unsigned)g->limit);
+    case DFU_UPGRADE_REVERTED: return show_why(u, CLI_REVERTED);
+    case DFU_UPGRADE_TOO_LARGE: return show_why(u, CLI_REFUSED);
     case DFU_UPGRADE_NO_SUCH_IMAGE: return device_fail_no_image(u->dev, g->config.image_number);
-    case DFU_UPGRADE_NOT_RESTARTED:
-        return cli_fail(cli, CLI_NO_ANSWER,
-                        "the device still runs its old image and did not restart in time; reset it "
-                        "by hand, the new image is in place");
+    case DFU_UPGRADE_NOT_RESTARTED: return show_why(u, CLI_NO_ANSWER);
     case DFU_UPGRADE_GONE:
         return cli_fail(cli, CLI_NO_ANSWER,
                         "the device did not come back in time after the reset; look at its "

@@ -9,6 +9,7 @@
 #include "dfu/err.h"
 #include "dfu/openssl.h"
 #include "progress.h"
+#include "reason.h"
 
 enum { OPT_IMAGE = 1, OPT_UPGRADE_ONLY, OPT_NO_DIFF };
 
@@ -101,30 +102,11 @@ static int show_result(struct device *dev, const struct upload *u, uint64_t took
 
 int device_fail_upload(struct device *dev, const struct dfu_upload *u)
 {
-    switch (u->result) {
-    case DFU_ERR_PERM: return device_fail_refused(dev, &u->refusal, "take the image");
-    case DFU_ERR_VERIFY:
-        return cli_fail(dev->cli, CLI_REFUSED,
-                        "what arrived on the device differs from the file, by the device's own "
-                        "check; upload it again, and suspect its flash if it stays so");
-    case DFU_ERR_TIMEOUT:
-        return cli_fail(dev->cli, dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
-                        "%s went silent after %u of %u bytes; run the same command again to go on "
-                        "from there",
-                        dev->cli->target, (unsigned)u->acked, (unsigned)u->config.image.size);
-    case DFU_ERR_STATE:
-        return cli_fail(dev->cli, CLI_REFUSED,
-                        "the device asks for the same bytes again and again (offset %u); reset it "
-                        "and try again",
-                        (unsigned)u->acked);
-    case DFU_ERR_INVAL:
-    case DFU_ERR_NOSPACE:
-        return cli_fail(dev->cli, CLI_REFUSED,
-                        "the device's buffer of %u bytes is too small for an upload; its firmware "
-                        "needs a larger one",
-                        (unsigned)u->config.frame_max);
-    default: return device_fail_broken(dev, "take the image");
-    }
+    int silent = dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE;
+    char why[DFU_REASON_LEN];
+
+    dfu_reason_upload(why, &dev->session, u);
+    return cli_fail(dev->cli, u->result == DFU_ERR_TIMEOUT ? silent : CLI_REFUSED, "%s", why);
 }
 
 static int transfer(struct device *dev, const struct device_file *file, uint32_t image)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "dfu/err.h"
-#include "dfu/smp.h"
+#include "reason.h"
 #include "record.h"
 
 /* ---- What the session tells ---- */
@@ -184,50 +184,26 @@ int device_ask(struct device *dev, const struct dfu_call *call, int len,
 
 int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, const char *what)
 {
-    const char *name = refusal->from_group ? dfu_smp_err_name(refusal->group, refusal->rc)
-                                           : dfu_smp_rc_name(refusal->rc);
-    char code[96];
+    char why[DFU_REASON_LEN];
 
-    if (refusal->from_group) {
-        snprintf(code, sizeof(code), "group %u error %u%s%s", (unsigned)refusal->group,
-                 (unsigned)refusal->rc, name ? " " : "", name ? name : "");
-    } else {
-        snprintf(code, sizeof(code), "error %u%s%s", (unsigned)refusal->rc, name ? " " : "",
-                 name ? name : "");
-    }
-    return cli_fail(dev->cli, CLI_REFUSED, "the device refused to %s: %s (%s%s%s); %s", what,
-                    dfu_refusal_what(refusal), code, refusal->reason[0] ? ": " : "",
-                    refusal->reason, dfu_refusal_hint(refusal));
+    dfu_reason_refused(why, refusal, what);
+    return cli_fail(dev->cli, CLI_REFUSED, "%s", why);
 }
 
 int device_fail_silent(struct device *dev, const char *what)
 {
-    const char *target = dev->cli->target;
+    char why[DFU_REASON_LEN];
 
-    if (!dev->session.link.kind) {
-        return cli_fail(dev->cli, CLI_NO_DEVICE,
-                        "lost the connection to %s when it was to %s, and it did not come back; "
-                        "check the device and its cable",
-                        target, what);
-    }
-    if (dev->session.link.is_refused) {
-        return cli_fail(dev->cli, CLI_NO_ANSWER,
-                        "%s does not answer when asked to %s: its host says that nothing listens "
-                        "on that port; start the device or correct the port",
-                        target, what);
-    }
-    return cli_fail(dev->cli, CLI_NO_ANSWER,
-                    "%s did not answer in time when asked to %s; check that it runs and speaks SMP "
-                    "here, or wait longer with --timeout",
-                    target, what);
+    dfu_reason_silent(why, &dev->session, what, " with --timeout");
+    return cli_fail(dev->cli, dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE, "%s", why);
 }
 
 int device_fail_broken(struct device *dev, const char *what)
 {
-    return cli_fail(dev->cli, CLI_REFUSED,
-                    "%s answered with something that is not SMP when asked to %s; check that the "
-                    "target is the right one",
-                    dev->cli->target, what);
+    char why[DFU_REASON_LEN];
+
+    dfu_reason_broken(why, &dev->session, what);
+    return cli_fail(dev->cli, CLI_REFUSED, "%s", why);
 }
 
 /* ---- Questions that several commands ask ---- */

@@ -12,6 +12,7 @@
 #include "dfu/err.h"
 #include "dfu/openssl.h"
 #include "progress.h"
+#include "reason.h"
 
 #define FILE_MAX (256u << 20)
 
@@ -57,37 +58,22 @@ static int keep(void *ctx, uint32_t size, uint32_t off, const uint8_t *data, siz
     return 0;
 }
 
-static int fail(struct transfer *t, const char *what, const char *name)
+static int fail(struct transfer *t, const char *what)
 {
     struct dfu_file *f = &t->engine;
+    int silent = t->dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE;
+    char why[DFU_REASON_LEN];
 
-    switch (f->result) {
-    case DFU_ERR_PERM: return device_fail_refused(t->dev, &f->refusal, what);
-    case DFU_ERR_TIMEOUT:
-        return cli_fail(t->dev->cli, t->dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE,
-                        "%s went silent after %u bytes of %s; run the command again when it is "
-                        "back",
-                        t->dev->cli->target, (unsigned)f->done, name);
-    case DFU_ERR_STATE:
+    if (t->is_too_large) {
         return cli_fail(t->dev->cli, CLI_REFUSED,
-                        "%s comes no further than %u of %u bytes; something else may be changing "
-                        "it, try again",
-                        name, (unsigned)f->best, (unsigned)f->size);
-    case DFU_ERR_RANGE:
-        if (t->is_too_large) {
-            return cli_fail(t->dev->cli, CLI_REFUSED,
-                            "the device says that %s has %u bytes; this tool takes files up to "
-                            "256 MiB",
-                            name, (unsigned)f->size);
-        }
-        return cli_fail(t->dev->cli, CLI_INTERNAL, "out of memory");
-    case DFU_ERR_NOSPACE:
-        return cli_fail(t->dev->cli, CLI_REFUSED,
-                        "the device's buffer of %u bytes is too small for a file of that name; "
-                        "shorten it",
-                        (unsigned)f->config.frame_cap);
-    default: return device_fail_broken(t->dev, what);
+                        "the device says that %s has %u bytes; this tool takes files up to 256 MiB",
+                        f->config.name, (unsigned)f->size);
     }
+    if (f->result == DFU_ERR_RANGE) {
+        return cli_fail(t->dev->cli, CLI_INTERNAL, "out of memory");
+    }
+    dfu_reason_file(why, &t->dev->session, f, what);
+    return cli_fail(t->dev->cli, f->result == DFU_ERR_TIMEOUT ? silent : CLI_REFUSED, "%s", why);
 }
 
 /* Runs the prepared transfer. Exit codes. */
@@ -123,7 +109,7 @@ static int run(struct transfer *t, struct dfu_file_config *config, const char *w
     dev->session.version = t->engine.config.version;
     dev->session.seq = t->engine.config.seq;
     t->took_ms = dfu_link_now_ms() - start_ms;
-    code = t->engine.result ? fail(t, what, config->name ? config->name : "the dump") : CLI_DONE;
+    code = t->engine.result ? fail(t, what) : CLI_DONE;
     free(config->frame);
     return code;
 }
