@@ -5,17 +5,18 @@
 #include "chip.h"
 #include "port.h"
 
-#define SYST_CSR    REG(0xe000e010)
-#define SYST_RVR    REG(0xe000e014)
-#define NVIC_ISER   REG(0xe000e100 + CHIP_UART_IRQ / 32 * 4)
-#define NVIC_ICER   REG(0xe000e180 + CHIP_UART_IRQ / 32 * 4)
-#define NVIC_ICPR   REG(0xe000e280 + CHIP_UART_IRQ / 32 * 4)
-#define UART_BIT    (1u << CHIP_UART_IRQ % 32)
-#define SCB_ICSR    REG(0xe000ed04)
-#define SCB_VTOR    REG(0xe000ed08) /* a Cortex-M0 has none and ignores it */
-#define SCB_AIRCR   REG(0xe000ed0c)
-#define PENDSTCLR   (1u << 25)
-#define IDLE_MS_MAX 10u
+#define SYST_CSR     REG(0xe000e010)
+#define SYST_RVR     REG(0xe000e014)
+#define NVIC_ISER(n) REG(0xe000e100 + (n) / 32 * 4)
+#define NVIC_ICER(n) REG(0xe000e180 + (n) / 32 * 4)
+#define NVIC_ICPR(n) REG(0xe000e280 + (n) / 32 * 4)
+#define NVIC_BIT(n)  (1u << (n) % 32)
+#define EXTERNAL     16u /* exceptions of the core come first */
+#define SCB_ICSR     REG(0xe000ed04)
+#define SCB_VTOR     REG(0xe000ed08) /* a Cortex-M0 has none and ignores it */
+#define SCB_AIRCR    REG(0xe000ed0c)
+#define PENDSTCLR    (1u << 25)
+#define IDLE_MS_MAX  10u
 
 #define RECEIVED_SIZE 64u
 
@@ -27,7 +28,7 @@ void port_start(void)
     chip_start();
     SYST_RVR = CHIP_CORE_HZ / 1000 * IDLE_MS_MAX - 1;
     SYST_CSR = 7; /* on, with its exception, by the core's clock */
-    NVIC_ISER = UART_BIT;
+    NVIC_ISER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
 }
 
 uint64_t port_now_ms(void)
@@ -57,12 +58,28 @@ static void take_byte(void)
     }
 }
 
+static volatile bool is_woken;
+
 void port_interrupt(void)
 {
+    uint32_t number;
+
+    __asm volatile("mrs %0, ipsr" : "=r"(number));
+    number -= EXTERNAL;
+    if (number != CHIP_UART_IRQ) {
+        is_woken = true;
+        NVIC_ICER(number) = NVIC_BIT(number);
+        return;
+    }
     take_byte();
     if (chip_has_byte()) {
-        NVIC_ICER = UART_BIT; /* full: until somebody has read */
+        NVIC_ICER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ); /* full: until somebody has read */
     }
+}
+
+void port_wake_for(uint32_t interrupt)
+{
+    NVIC_ISER(interrupt) = NVIC_BIT(interrupt);
 }
 
 static bool are_interrupts_masked(void)
@@ -90,7 +107,7 @@ int port_getc(void)
     }
     byte = received[received_tail];
     received_tail = (uint8_t)((received_tail + 1) % RECEIVED_SIZE);
-    NVIC_ISER = UART_BIT;
+    NVIC_ISER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
     return byte;
 }
 
@@ -105,11 +122,12 @@ void port_idle(void)
     bool are_masked = are_interrupts_masked();
 
     __asm volatile("cpsid i");
-    if (received_head == received_tail && !chip_has_byte()) {
+    if (received_head == received_tail && !chip_has_byte() && !is_woken) {
         __asm volatile("wfi");
     }
+    is_woken = false;
     if (are_masked) {
-        NVIC_ICPR = UART_BIT;
+        NVIC_ICPR(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
         SCB_ICSR = PENDSTCLR;
     } else {
         __asm volatile("cpsie i");
@@ -129,8 +147,8 @@ noreturn void port_reset(void)
 noreturn void port_jump(uint32_t vectors)
 {
     SYST_CSR = 0;
-    NVIC_ICER = UART_BIT;
-    NVIC_ICPR = UART_BIT;
+    NVIC_ICER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
+    NVIC_ICPR(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
     SCB_ICSR = PENDSTCLR;
     port_retained.vectors = vectors;
 #if __ARM_ARCH >= 7 || defined(__ARM_ARCH_8M_BASE__)

@@ -34,6 +34,9 @@ uint64_t port_now_ms(void);
 int port_getc(void);
 void port_putc(uint8_t byte);
 
+/* Let this interrupt of the chip end the next sleep, once: whoever asks for it looks by itself. */
+void port_wake_for(uint32_t interrupt);
+
 /* Sleep until there may be something to do: a byte has come, or some milliseconds have passed. */
 void port_idle(void);
 

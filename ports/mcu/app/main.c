@@ -9,6 +9,9 @@
 #include "dfu/smp_os.h"
 #include "dfu/update.h"
 #include "mcu_crypto.h"
+#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
+#include "net.h"
+#endif
 #include "port.h"
 #include "start.h"
 
@@ -67,6 +70,18 @@ static struct dfu_smp_server server = {
     .buf_count = 1,
 };
 
+#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
+static uint8_t udp_response[NET_DATAGRAM_MAX];
+static struct dfu_smp_server udp_server = {
+    .bindings = bindings,
+    .binding_count = sizeof bindings / sizeof bindings[0],
+    .response = udp_response,
+    .response_cap = sizeof udp_response,
+    .buf_size = NET_DATAGRAM_MAX,
+    .buf_count = 4,
+};
+#endif
+
 int main(void)
 {
     static const struct dfu_smp_link link = { .send = console_send };
@@ -82,8 +97,15 @@ int main(void)
         console_print_line("cannot confirm this image");
     }
 #endif
+#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
+    net_start(&udp_server, CONFIG_NET_CONFIG_MY_IPV4_ADDR);
+#endif
     for (;;) {
         size_t len = console_poll(&console);
+
+#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
+        net_poll();
+#endif
 
         if (len > 0) {
             dfu_smp_receive(&server, console.buf, len, &link);
