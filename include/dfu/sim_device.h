@@ -172,6 +172,7 @@ struct dfu_sim_groups {
     struct dfu_log logs[1];
     struct dfu_smp_log log;
     struct dfu_smp_crash crash;
+    uint32_t settings_free_min, log_free_min; /* since the start */
 };
 
 /* The last lines of the console, but those that the simulator itself says. */
@@ -232,6 +233,7 @@ struct dfu_sim_server {
     struct dfu_stream_store store;
     uint32_t asker;
     uint64_t now_ms;
+    bool is_echo_off; /* of the console, as a client wished; on after each start */
     uint8_t response[DFU_SIM_SMP_BUF_MAX];
 };
 
@@ -293,6 +295,10 @@ void dfu_sim_device_go_on(struct dfu_sim_device *dev, bool has_download, uint64_
 /* One SMP packet from a link; the answers come through cfg->frame before this returns. */
 void dfu_sim_device_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t *packet,
                             size_t len, uint64_t now_ms);
+
+/* Whether its console shows what is typed: while the application runs, unless a client told it not
+ * to. Showing it is the business of whoever has the console's line. */
+bool dfu_sim_device_echoes(const struct dfu_sim_device *dev);
 
 /* DFU_ERR_NOTSUP: these slots can't be updated over the configuration channel. */
 int dfu_sim_device_config_check(const struct dfu_slot_map *map);

@@ -15,7 +15,8 @@
 
 struct dfu_framing {
     bool is_raw;
-    uint8_t *buf; /* the caller's: the largest packet plus DFU_SMP_SERIAL_CRC_SIZE */
+    bool was_text; /* the last byte was of no frame: something typed at a console */
+    uint8_t *buf;  /* the caller's: the largest packet plus DFU_SMP_SERIAL_CRC_SIZE */
     struct dfu_smp_serial_decoder console;
     struct dfu_smp_raw_decoder raw;
 };

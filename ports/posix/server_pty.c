@@ -53,6 +53,32 @@ static void write_some(struct dfu_server_pty *server)
     }
 }
 
+static int queue(void *ctx, const uint8_t *data, size_t len)
+{
+    struct dfu_server_pty *server = ctx;
+
+    memcpy(server->out + server->out_len, data, len);
+    server->out_len += len;
+    return 0;
+}
+
+static bool has_room(const struct dfu_server_pty *server, size_t len)
+{
+    return len <= sizeof server->out - server->out_len;
+}
+
+static void take_byte(struct dfu_server_pty *server, uint8_t byte)
+{
+    size_t packet = dfu_framing_feed(&server->framing, byte, dfu_loop_now_ms());
+
+    if (packet > 0) {
+        server->packet(server->ctx, server->in, packet);
+    } else if (server->framing.was_text && server->echoes && server->echoes(server->ctx) &&
+               has_room(server, 1)) {
+        (void)queue(server, &byte, 1);
+    }
+}
+
 static void read_some(struct dfu_server_pty *server)
 {
     uint8_t bytes[1024];
@@ -67,11 +93,7 @@ static void read_some(struct dfu_server_pty *server)
         occupy(server, &server->in_busy_us, (size_t)len);
         taken += (size_t)len;
         for (ssize_t i = 0; i < len; i++) {
-            size_t packet = dfu_framing_feed(&server->framing, bytes[i], dfu_loop_now_ms());
-
-            if (packet > 0) {
-                server->packet(server->ctx, server->in, packet);
-            }
+            take_byte(server, bytes[i]);
         }
     }
 }
@@ -186,20 +208,6 @@ int dfu_server_pty_open(struct dfu_server_pty *server, struct dfu_loop *loop, co
     dfu_framing_init(&server->framing, server->is_raw, server->in, sizeof server->in);
     server->file = (struct dfu_loop_file){ .fd = fd, .ready = move_bytes, .ctx = server };
     return dfu_loop_add(loop, &server->file) ? 0 : -EMFILE;
-}
-
-static int queue(void *ctx, const uint8_t *data, size_t len)
-{
-    struct dfu_server_pty *server = ctx;
-
-    memcpy(server->out + server->out_len, data, len);
-    server->out_len += len;
-    return 0;
-}
-
-static bool has_room(const struct dfu_server_pty *server, size_t len)
-{
-    return len <= sizeof server->out - server->out_len;
 }
 
 void dfu_server_pty_send(struct dfu_server_pty *server, const uint8_t *packet, size_t len)

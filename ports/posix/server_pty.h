@@ -20,6 +20,8 @@
 
 struct dfu_server_pty {
     void (*packet)(void *ctx, const uint8_t *packet, size_t len);
+    /* A byte that is of no packet has come: whether the line shows it. NULL: it doesn't. */
+    bool (*echoes)(void *ctx);
     void *ctx;
     uint32_t baud; /* keep to the pace of this line, 10 bits a byte; 0: as fast as it goes */
     bool is_raw;   /* packets back to back, no console framing; print nothing then */

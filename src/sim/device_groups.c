@@ -55,6 +55,51 @@ static const struct dfu_shell_command commands[] = {
     { "version", "name and version of what runs", show_version },
 };
 
+/* ---- Pools ---- */
+
+static uint32_t free_settings(const struct dfu_settings *store)
+{
+    uint32_t places = 0;
+
+    for (size_t i = 0; i < store->capacity; i++) {
+        places += store->table[i].name_len == 0;
+    }
+    return places;
+}
+
+static void note_least(uint32_t *least, uint32_t places)
+{
+    *least = places < *least ? places : *least;
+}
+
+void sim_groups_note_pools(struct dfu_sim_device *dev)
+{
+    struct dfu_sim_groups *g = &dev->server.groups;
+
+    note_least(&g->settings_free_min, free_settings(&g->store));
+    note_least(&g->log_free_min, DFU_SIM_LOG_LINES - sim_log_kept(dev->log));
+}
+
+int sim_groups_pool(void *ctx, uint32_t index, struct dfu_smp_pool *pool)
+{
+    struct dfu_sim_device *dev = ctx;
+    const struct dfu_sim_groups *g = &dev->server.groups;
+
+    sim_groups_note_pools(dev);
+    switch (index) {
+    case 0:
+        *pool = (struct dfu_smp_pool){ "settings", sizeof g->values[0], (uint32_t)g->store.capacity,
+                                       free_settings(&g->store), g->settings_free_min };
+        return DFU_OK;
+    case 1:
+        *pool =
+            (struct dfu_smp_pool){ "log", sizeof dev->log->lines[0], DFU_SIM_LOG_LINES,
+                                   DFU_SIM_LOG_LINES - sim_log_kept(dev->log), g->log_free_min };
+        return DFU_OK;
+    default: return DFU_ERR_NOENT;
+    }
+}
+
 /* ---- Set-up ---- */
 
 static void start_stat(struct dfu_sim_device *dev, struct dfu_sim_groups *g)
@@ -97,7 +142,7 @@ static enum dfu_smp_hook_result guard_own_settings(void *ctx, struct dfu_smp_eve
     const struct dfu_smp_settings_event *access = event->data;
     size_t len = sizeof DFU_SETTINGS_OWN - 1;
 
-    (void)ctx;
+    sim_groups_note_pools(ctx);
     if (access->name.len < len || memcmp(access->name.data, DFU_SETTINGS_OWN, len) != 0) {
         return DFU_SMP_HOOK_OK;
     }
@@ -105,9 +150,9 @@ static enum dfu_smp_hook_result guard_own_settings(void *ctx, struct dfu_smp_eve
     return DFU_SMP_HOOK_RC;
 }
 
-struct dfu_smp_hook sim_settings_hook(void)
+struct dfu_smp_hook sim_settings_hook(struct dfu_sim_device *dev)
 {
-    return (struct dfu_smp_hook){ DFU_SMP_EV_SETTINGS_ACCESS, guard_own_settings, NULL };
+    return (struct dfu_smp_hook){ DFU_SMP_EV_SETTINGS_ACCESS, guard_own_settings, dev };
 }
 
 static void storage_is_erased(void *ctx)
@@ -138,6 +183,8 @@ size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bind
     start_basic(dev, g);
     sim_log_start(dev, g);
     sim_crash_start(dev, g);
+    g->settings_free_min = g->log_free_min = UINT32_MAX;
+    sim_groups_note_pools(dev);
     g->shell = (struct dfu_smp_shell){ .commands = commands,
                                        .command_count = sizeof commands / sizeof commands[0],
                                        .ctx = dev,

@@ -51,13 +51,19 @@ void sim_say(const struct dfu_sim_device *dev, const char *text)
     }
 }
 
+uint32_t sim_log_kept(const struct dfu_sim_log *log)
+{
+    uint32_t lines = log->next_index - log->first_index;
+
+    return lines < DFU_SIM_LOG_LINES ? lines : DFU_SIM_LOG_LINES;
+}
+
 static int log_entry(void *ctx, uint32_t place, struct dfu_log_entry *out)
 {
     const struct dfu_sim_log *log = ctx;
-    uint32_t kept = log->next_index - log->first_index;
+    uint32_t kept = sim_log_kept(log);
     const struct dfu_sim_log_line *line;
 
-    kept = kept < DFU_SIM_LOG_LINES ? kept : DFU_SIM_LOG_LINES;
     if (place >= kept) {
         return DFU_ERR_NOENT;
     }

@@ -21,7 +21,12 @@ uint64_t sim_server_due_ms(const struct dfu_sim_device *dev);
 
 /* Set them up and fill in their bindings; how many those are. */
 size_t sim_groups_start(struct dfu_sim_device *dev, struct dfu_smp_binding *bindings);
-struct dfu_smp_hook sim_settings_hook(void);
+struct dfu_smp_hook sim_settings_hook(struct dfu_sim_device *dev);
+
+/* Its pools of memory, for the OS group: places for settings, lines of the console's log. Note how
+ * full they are before anything may free a place. */
+int sim_groups_pool(void *ctx, uint32_t index, struct dfu_smp_pool *pool);
+void sim_groups_note_pools(struct dfu_sim_device *dev);
 
 /* ---- The configuration channel: device_config.c ---- */
 
@@ -33,6 +38,7 @@ uint64_t sim_config_due_ms(const struct dfu_sim_device *dev);
 
 extern const struct dfu_core_ops sim_core_ops; /* over dev->core */
 
+uint32_t sim_log_kept(const struct dfu_sim_log *log); /* lines */
 void sim_log_forget(struct dfu_sim_device *dev);
 void sim_log_start(struct dfu_sim_device *dev, struct dfu_sim_groups *g);
 void sim_crash_start(struct dfu_sim_device *dev, struct dfu_sim_groups *g);

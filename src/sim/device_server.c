@@ -161,6 +161,18 @@ static int only_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
     return index == 0 ? DFU_OK : DFU_ERR_NOENT;
 }
 
+static void set_echo(void *ctx, bool is_on)
+{
+    struct dfu_sim_device *dev = ctx;
+
+    dev->server.is_echo_off = !is_on;
+}
+
+bool dfu_sim_device_echoes(const struct dfu_sim_device *dev)
+{
+    return dev->state == DFU_SIM_RUNNING && !dev->server.is_echo_off;
+}
+
 static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
 {
     const struct dfu_sim_device_config *cfg = dev->cfg;
@@ -183,6 +195,8 @@ static struct dfu_smp_os os_group(struct dfu_sim_device *dev)
         .clock_get = clock_get,
         .clock_set = clock_set,
         .task = only_task,
+        .pool = sim_groups_pool,
+        .echo_control = set_echo,
         .ctx = dev,
     };
 }
@@ -281,7 +295,7 @@ void sim_server_start(struct dfu_sim_device *dev)
     }
     s->hooks[hook_count++] = (struct dfu_smp_hook){ DFU_SMP_EV_CMD_RECV, refuse_confirm, dev };
     s->hooks[hook_count++] = dfu_smp_update_hook(&s->update);
-    s->hooks[hook_count++] = sim_settings_hook();
+    s->hooks[hook_count++] = sim_settings_hook(dev);
     s->link = (struct dfu_smp_link){ .send = send_frame, .ctx = dev };
     s->smp = (struct dfu_smp_server){
         .bindings = s->bindings,
@@ -312,6 +326,7 @@ void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t
     sim_auth_take_peer(dev, link);
     s->groups.packets++;
     s->groups.packet_bytes += (uint32_t)len;
+    sim_groups_note_pools(dev);
     dfu_smp_receive(&s->smp, packet, len, &s->link);
     sim_server_poll(dev, now_ms);
 }

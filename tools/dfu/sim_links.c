@@ -31,6 +31,13 @@ static void receive_serial(void *ctx, const uint8_t *packet, size_t len)
     receive(ctx, SIM_LINK_SERIAL, NULL, 0, packet, len);
 }
 
+static bool echoes(void *ctx)
+{
+    const struct sim_links *links = ctx;
+
+    return links->config->console_on_serial && dfu_sim_device_echoes(links->device);
+}
+
 static void receive_tcp(void *ctx, const uint8_t *packet, size_t len)
 {
     const struct sim_links *links = ctx;
@@ -145,6 +152,7 @@ static int serve_serial(struct sim_links *links)
         return 0;
     }
     links->serial.packet = receive_serial;
+    links->serial.echoes = echoes;
     links->serial.ctx = links;
     links->serial.baud = config->baud;
     links->serial.is_raw = config->is_serial_raw;
