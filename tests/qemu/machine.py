@@ -176,9 +176,10 @@ class Microbit(Machine):
         return path.read_bytes()
 
 
-class Mps2(Machine):
+class An385(Machine):
     """Memory that is a file stands in for flash; the bootloader lies in RAM, loaded at each reset."""
 
+    MODEL = "mps2-an385"
     FLASH_SIZE = 1024 * 1024
     OTHER_DEVICES = 128 * 1024  # of the board file, behind the flash
     MEMORY_SIZE = 16 * 1024 * 1024
@@ -186,7 +187,6 @@ class Mps2(Machine):
     ERASE_REGISTER = None
     STORES_CUT = 8
     STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
-    MODEL = "mps2-an385"
 
     def __init__(self, folder, firmware, flash, *options):
         self.memory = folder / "memory.bin"
@@ -203,4 +203,12 @@ class Mps2(Machine):
             return file.read(self.FLASH_SIZE)
 
 
-MACHINES = {"microbit": Microbit, "mps2-an385": Mps2}
+class An505(An385):
+    """The same elsewhere, with larger sectors."""
+
+    MODEL = "mps2-an505"
+    PAGE = 8192
+    STORES = [(0x80000000, 0x80000000 + An385.FLASH_SIZE)]
+
+
+MACHINES = {"microbit": Microbit, "mps2-an385": An385, "mps2-an505": An505}
