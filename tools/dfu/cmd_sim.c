@@ -7,10 +7,11 @@
 
 #include "commands.h"
 #include "extras.h"
-#include "sim_host.h"
+#include "sim_fleet.h"
 
 enum {
     OPT_BOARD = 1,
+    OPT_COUNT,
     OPT_FLASH,
     OPT_UDP,
     OPT_ADDRESS,
@@ -65,6 +66,9 @@ static const struct cli_option options[] = {
       OPT_BOARD },
     { "flash", 'f', "FILE", 1, "the device's flash; created, erased, if it is not there", NULL,
       OPT_FLASH },
+    { "count", 0, "N", 1,
+      "N devices in one process: device I has FILE-I, UDP port PORT + I - 1, serial line LINK-I",
+      NULL, OPT_COUNT },
     { "key", 'k', "PEM", 1, "trust images signed with this key; may be given more than once", NULL,
       OPT_KEY },
     { "hash-only", 0, NULL, 0, "trust every image whose hash is right", NULL, OPT_HASH_ONLY },
@@ -187,6 +191,8 @@ static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --hash-only --udp 1337 --auth update:operator.pem",
     "# One on USB, for dfu usb and dfu-util",
     "dfu sim -b sim -f flash.bin --hash-only --usbip 3240",
+    "# A hundred on UDP ports 20000 to 20099, their flash in flash-1.bin to flash-100.bin",
+    "dfu sim -b sim -f flash.bin --init app-1.0.0.bin --hash-only --udp 20000 --count 100",
     "# One that two may want to update: over SMP and over the configuration channel",
     "dfu sim -b sim -f flash.bin --hash-only --udp 1337 --config-channel 1338",
     NULL,
@@ -444,14 +450,41 @@ static int check_options(struct cli *cli, const struct sim_host_config *config)
     return 0;
 }
 
+/* What many devices share is one process; what they cannot share is a port. */
+static int check_count(struct cli *cli, const struct sim_host_config *config, uint64_t *count)
+{
+    int err = cli_number(cli, OPT_COUNT, 1, SIM_FLEET_MAX, count);
+
+    if (err || !cli_has(cli, OPT_COUNT)) {
+        return err;
+    }
+    if (config->has_tcp || config->has_dtls || config->usb.is_wanted || config->has_channel ||
+        config->has_clock) {
+        return cli_fail(cli, CLI_USAGE,
+                        "many devices are served over UDP and serial lines only; leave out --count "
+                        "and start the others one by one");
+    }
+    if (config->udp_port > 0 && *count > UINT16_MAX + 1u - config->udp_port) {
+        return cli_fail(cli, CLI_USAGE,
+                        "there are no %u UDP ports from %u on; give a lower --udp, or 0 to find "
+                        "free ones",
+                        (unsigned)*count, config->udp_port);
+    }
+    return 0;
+}
+
 static int sim_run(struct cli *cli)
 {
+    uint64_t device_count = 0;
     struct sim_host_config config = { 0 };
     size_t count = cli_count(cli, OPT_KEY);
     int exit_code = take_options(cli, &config);
 
     if (!exit_code) {
         exit_code = check_options(cli, &config);
+    }
+    if (!exit_code) {
+        exit_code = check_count(cli, &config, &device_count);
     }
     if (exit_code) {
         return exit_code;
@@ -464,7 +497,8 @@ static int sim_run(struct cli *cli)
         config.key_files[i] = cli_value_n(cli, OPT_KEY, i);
     }
     config.key_count = count;
-    exit_code = sim_host_run(cli, &config);
+    exit_code = cli_has(cli, OPT_COUNT) ? sim_fleet_run(cli, &config, (uint32_t)device_count)
+                                        : sim_host_run(cli, &config);
     free(config.key_files);
     return exit_code;
 }

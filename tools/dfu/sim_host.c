@@ -32,7 +32,7 @@ static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_s
 #define UNPACK_MAX (1u << 20) /* the largest image that compressed ones decode to */
 
 /* All of one virtual device; too large for a stack. */
-struct host {
+struct sim_host {
     struct cli *cli;
     const struct sim_host_config *config;
     struct dfu_board board;
@@ -55,21 +55,25 @@ struct host {
     struct sim_channel channel;
     struct sim_clock clock;
     uint64_t flash_debt_us;
+    bool is_flash_open, is_serving;
 };
 
 /* ---- Between device and links ---- */
 
 static void print_line(void *ctx, const char *text)
 {
-    struct host *host = ctx;
+    struct sim_host *host = ctx;
 
+    if (host->config->number > 0) {
+        printf("%u: ", host->config->number);
+    }
     puts(text);
     sim_links_print(&host->links, text);
 }
 
 static void send_frame(void *ctx, uint32_t link, const uint8_t *packet, size_t len)
 {
-    struct host *host = ctx;
+    struct sim_host *host = ctx;
 
     if (link == SIM_LINK_USB) {
         dfu_sim_usb_send(&host->usb.port, packet, len);
@@ -80,7 +84,7 @@ static void send_frame(void *ctx, uint32_t link, const uint8_t *packet, size_t l
 
 static void wait_for_flash(void *ctx, uint64_t us)
 {
-    struct host *host = ctx;
+    struct sim_host *host = ctx;
 
     host->flash_debt_us += us;
     if (host->flash_debt_us >= FLASH_WAIT_MIN_US) { /* shorter sleeps would take far too long */
@@ -91,7 +95,7 @@ static void wait_for_flash(void *ctx, uint64_t us)
 
 /* ---- Board and flash ---- */
 
-static int choose_mode(struct host *host)
+static int choose_mode(struct sim_host *host)
 {
     bool has_keys = sim_keys_decryption(&host->keys) != NULL;
     const struct boot_mode *mode =
@@ -113,7 +117,7 @@ static int choose_mode(struct host *host)
     return 0;
 }
 
-static int open_flash(struct host *host)
+static int open_flash(struct sim_host *host)
 {
     char why[WHY_MAX] = "";
     int err = dfu_board_load(&host->board, host->config->board, why, sizeof why);
@@ -129,14 +133,14 @@ static int open_flash(struct host *host)
     return 0;
 }
 
-static void close_flash(struct host *host)
+static void close_flash(struct sim_host *host)
 {
     dfu_flash_file_close(&host->file);
     dfu_board_free(&host->board);
 }
 
 /* A wrong file would be there to stay: the next --init finds slot 0 not empty. */
-static int check_first_image(struct host *host, const struct dfu_area *slot, const char *path,
+static int check_first_image(struct sim_host *host, const struct dfu_area *slot, const char *path,
                              const uint8_t *bytes, size_t len)
 {
     struct dfu_memory_span span = { bytes, (uint32_t)len };
@@ -168,7 +172,7 @@ static const struct dfu_area *first_slot(const struct dfu_slot_map *map, size_t 
 }
 
 /* Where an image has one start to be confirmed, what a factory ships is. */
-static int confirm_first_image(struct host *host, const struct dfu_area *slot)
+static int confirm_first_image(struct sim_host *host, const struct dfu_area *slot)
 {
     const struct dfu_slot_map *map = &host->board.map;
     struct dfu_slot_state state;
@@ -182,7 +186,8 @@ static int confirm_first_image(struct host *host, const struct dfu_area *slot)
                : 0;
 }
 
-static int program_image(struct host *host, const struct dfu_area *slot, const char *path, size_t n)
+static int program_image(struct sim_host *host, const struct dfu_area *slot, const char *path,
+                         size_t n)
 {
     uint8_t *image = NULL;
     size_t len = 0;
@@ -204,7 +209,7 @@ static int program_image(struct host *host, const struct dfu_area *slot, const c
 }
 
 /* What a programmer does in the factory: only where nothing is yet. */
-static int program_first_images(struct host *host)
+static int program_first_images(struct sim_host *host)
 {
     int err = 0;
 
@@ -228,7 +233,7 @@ static int program_first_images(struct host *host)
 
 /* ---- Links ---- */
 
-static int serve_usb(struct host *host)
+static int serve_usb(struct sim_host *host)
 {
     const struct sim_host_config *config = host->config;
 
@@ -239,7 +244,7 @@ static int serve_usb(struct host *host)
                         &host->loop, config->address);
 }
 
-static int serve_channel(struct host *host)
+static int serve_channel(struct sim_host *host)
 {
     const struct sim_host_config *config = host->config;
 
@@ -250,7 +255,7 @@ static int serve_channel(struct host *host)
                             config->channel_port);
 }
 
-static void stop_serving(struct host *host)
+static void stop_serving(struct sim_host *host)
 {
     sim_clock_close(&host->clock);
     sim_channel_close(&host->channel);
@@ -259,18 +264,10 @@ static void stop_serving(struct host *host)
     dfu_smp_fs_close(&host->device.server.groups.fs);
 }
 
-static int tell_ready(struct host *host)
+void sim_host_tell(const struct sim_host *host, cJSON *json)
 {
     const struct sim_host_config *config = host->config;
-    cJSON *json;
-    char *text;
-    int err;
 
-    if (!config->ready_file) {
-        return 0;
-    }
-    json = cJSON_CreateObject();
-    cJSON_AddNumberToObject(json, "pid", (double)getpid());
     sim_links_tell(&host->links, json);
     if (config->usb.is_wanted) {
         cJSON_AddNumberToObject(json, "usbip", host->usb.tcp_port);
@@ -281,14 +278,33 @@ static int tell_ready(struct host *host)
     if (config->has_clock) {
         cJSON_AddNumberToObject(json, "clock", host->clock.port);
     }
-    text = cJSON_PrintUnformatted(json);
+}
+
+int sim_host_write_ready(struct cli *cli, const char *path, cJSON *json)
+{
+    char *text = cJSON_PrintUnformatted(json);
+    int err;
+
     cJSON_Delete(json);
     if (!text) {
-        return cli_fail(host->cli, CLI_INTERNAL, "out of memory");
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
-    err = cli_write_file(host->cli, config->ready_file, CLI_FILE_PLAIN, text, strlen(text));
+    err = cli_write_file(cli, path, CLI_FILE_PLAIN, text, strlen(text));
     cJSON_free(text);
     return err;
+}
+
+static int tell_ready(const struct sim_host *host)
+{
+    cJSON *json;
+
+    if (!host->config->ready_file) {
+        return 0;
+    }
+    json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "pid", (double)getpid());
+    sim_host_tell(host, json);
+    return sim_host_write_ready(host->cli, host->config->ready_file, json);
 }
 
 /* ---- Life ---- */
@@ -300,7 +316,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t due_ms(void *ctx)
 {
-    const struct host *host = ctx;
+    const struct sim_host *host = ctx;
     uint64_t due = earlier(dfu_sim_device_due_ms(&host->device), sim_links_due_ms(&host->links));
 
     return host->config->usb.is_wanted ? earlier(due, sim_usb_due_ms(&host->usb)) : due;
@@ -308,7 +324,7 @@ static uint64_t due_ms(void *ctx)
 
 static void poll_all(void *ctx)
 {
-    struct host *host = ctx;
+    struct sim_host *host = ctx;
 
     dfu_sim_device_poll(&host->device, dfu_loop_now_ms());
     if (host->config->usb.is_wanted) {
@@ -318,7 +334,7 @@ static void poll_all(void *ctx)
     sim_links_poll(&host->links); /* last: a reset ends sessions before new ones can begin */
 }
 
-static int serve_clock(struct host *host)
+static int serve_clock(struct sim_host *host)
 {
     if (!host->config->has_clock) {
         return 0;
@@ -329,26 +345,45 @@ static int serve_clock(struct host *host)
     return sim_clock_open(host->cli, &host->clock, &host->loop, host->config->clock_port);
 }
 
-static void live(struct host *host)
+bool sim_host_power(struct sim_host *host)
+{
+    while (host->device.state == DFU_SIM_OFF) {
+        if (host->config->stay_off) {
+            return false;
+        }
+        print_line(host, "sim: power is back");
+        dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
+        sim_links_poll(&host->links);
+    }
+    return true;
+}
+
+void sim_host_poll(struct sim_host *host)
+{
+    poll_all(host);
+}
+
+uint64_t sim_host_due_ms(struct sim_host *host)
+{
+    return due_ms(host);
+}
+
+struct dfu_loop *sim_host_loop(struct sim_host *host)
+{
+    return &host->loop;
+}
+
+static void live(struct sim_host *host)
 {
     enum dfu_loop_event event = DFU_LOOP_GO_ON;
 
-    while (event == DFU_LOOP_GO_ON) {
-        if (host->device.state == DFU_SIM_OFF) {
-            if (host->config->stay_off) {
-                return;
-            }
-            print_line(host, "sim: power is back");
-            dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
-            sim_links_poll(&host->links);
-            continue;
-        }
+    while (event == DFU_LOOP_GO_ON && sim_host_power(host)) {
         event = dfu_loop_wait(&host->loop, due_ms(host));
         poll_all(host);
     }
 }
 
-static void set_up_device(struct host *host)
+static void set_up_device(struct sim_host *host)
 {
     const struct sim_host_config *config = host->config;
 
@@ -393,7 +428,7 @@ static void set_up_device(struct host *host)
     dfu_sim_device_cut(&host->device, config->cut_when, config->cut_op, config->seed);
 }
 
-static void give_hints(const struct host *host)
+static void give_hints(const struct sim_host *host)
 {
     const struct sim_host_config *config = host->config;
     const struct dfu_area *slot = host->board.map.images[0].primary;
@@ -414,7 +449,7 @@ static void give_hints(const struct host *host)
     }
 }
 
-static int open_files(struct host *host)
+static int open_files(struct sim_host *host)
 {
     const char *path = host->config->files;
 
@@ -430,7 +465,7 @@ static int open_files(struct host *host)
     return CLI_DONE;
 }
 
-static int serve(struct host *host)
+static int serve(struct sim_host *host)
 {
     int err = sim_links_open(host->cli, &host->links, host->config, &host->device, &host->loop);
 
@@ -447,23 +482,14 @@ static int serve(struct host *host)
         dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
         sim_links_poll(&host->links);
         give_hints(host);
-        err = tell_ready(host);
     }
-    if (!err) {
-        live(host);
-    }
-    stop_serving(host);
     return err;
 }
 
-static int run(struct host *host)
+static int set_up(struct sim_host *host)
 {
-    int err = open_flash(host);
+    int err = choose_mode(host);
 
-    if (err) {
-        return err;
-    }
-    err = choose_mode(host);
     if (!err) {
         printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name, host->mode_text,
                host->config->flash, host->file.size / 1024);
@@ -479,48 +505,93 @@ static int run(struct host *host)
     }
     if (!err) {
         set_up_device(host);
+        host->is_serving = true;
         err = serve(host);
     }
-    close_flash(host);
     return err;
 }
 
-int sim_host_run(struct cli *cli, const struct sim_host_config *config)
+static int load(struct sim_host *host)
 {
-    struct host *host = calloc(1, sizeof *host);
-    int err;
+    const struct sim_host_config *config = host->config;
+    int err = sim_keys_load(host->cli, &host->keys, config->key_files, config->key_count);
 
-    if (!host) {
-        return cli_fail(cli, CLI_INTERNAL, "out of memory");
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0); /* a console's lines are read while they appear */
-    host->cli = cli;
-    host->config = config;
-    host->ram = (struct dfu_boot_ram){ BOOT_MODE_RAM_ADDR, BOOT_MODE_RAM_SIZE,
-                                       calloc(1, BOOT_MODE_RAM_SIZE) };
-    if (!host->ram.mem) {
-        free(host);
-        return cli_fail(cli, CLI_INTERNAL, "out of memory");
-    }
-    host->files.fd = -1;
-    dfu_loop_init(&host->loop);
-    err = sim_keys_load(cli, &host->keys, config->key_files, config->key_count);
     if (!err) {
-        err = sim_keys_load_own(cli, &host->keys, config->decrypt_key_option);
+        err = sim_keys_load_own(host->cli, &host->keys, config->decrypt_key_option);
     }
     if (!err) {
-        err = sim_auth_load(cli, &host->auth, &config->auth, config->flash);
+        err = sim_auth_load(host->cli, &host->auth, &config->auth, config->flash);
     }
     if (!err) {
         err = open_files(host);
     }
     if (!err) {
-        err = run(host);
+        err = open_flash(host);
+        host->is_flash_open = !err;
+    }
+    return err;
+}
+
+void sim_host_close(struct sim_host *host)
+{
+    if (!host) {
+        return;
+    }
+    if (host->is_serving) {
+        stop_serving(host);
+    }
+    if (host->is_flash_open) {
+        close_flash(host);
     }
     dfu_directory_close(&host->files);
     sim_auth_free(&host->auth);
     sim_keys_free(&host->keys);
     free(host->ram.mem);
     free(host);
+}
+
+int sim_host_open(struct cli *cli, const struct sim_host_config *config, struct sim_host **out)
+{
+    struct sim_host *host = calloc(1, sizeof *host);
+    uint8_t *ram = calloc(1, BOOT_MODE_RAM_SIZE);
+    int err;
+
+    *out = NULL;
+    if (!host || !ram) {
+        free(host);
+        free(ram);
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    host->cli = cli;
+    host->config = config;
+    host->ram = (struct dfu_boot_ram){ BOOT_MODE_RAM_ADDR, BOOT_MODE_RAM_SIZE, ram };
+    host->files.fd = -1;
+    dfu_loop_init(&host->loop);
+    err = load(host);
+    if (!err) {
+        err = set_up(host);
+    }
+    if (err) {
+        sim_host_close(host);
+        return err;
+    }
+    *out = host;
+    return 0;
+}
+
+int sim_host_run(struct cli *cli, const struct sim_host_config *config)
+{
+    struct sim_host *host;
+    int err;
+
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a console's lines are read while they appear */
+    err = sim_host_open(cli, config, &host);
+    if (!err) {
+        err = tell_ready(host);
+    }
+    if (!err) {
+        live(host);
+    }
+    sim_host_close(host);
     return err;
 }

@@ -13,6 +13,7 @@
 #include "sim_usb.h"
 
 struct sim_host_config {
+    uint32_t number; /* of many in one process, before each of its lines; 0: it is alone */
     const char *board, *flash;
     const char **key_files;
     size_t key_count;
@@ -51,5 +52,24 @@ struct sim_host_config {
 
 /* Until SIGINT or SIGTERM, or a power cut with stay_off. Returns an exit code. */
 int sim_host_run(struct cli *cli, const struct sim_host_config *config);
+
+/* The same in parts, for many at once. config outlives the device. */
+struct sim_host;
+
+/* The device boots and serves. An exit code; only then there is something to close. */
+int sim_host_open(struct cli *cli, const struct sim_host_config *config, struct sim_host **out);
+void sim_host_close(struct sim_host *host);
+
+/* Its files, when it wants to be polled beside what they bring, and that. */
+struct dfu_loop *sim_host_loop(struct sim_host *host);
+uint64_t sim_host_due_ms(struct sim_host *host);
+void sim_host_poll(struct sim_host *host);
+
+/* Power that was cut comes back; false: it does not (stay_off). */
+bool sim_host_power(struct sim_host *host);
+
+/* Where it is reached, into an object; and such an object, which is released, as the ready file. */
+void sim_host_tell(const struct sim_host *host, cJSON *json);
+int sim_host_write_ready(struct cli *cli, const char *path, cJSON *json);
 
 #endif
