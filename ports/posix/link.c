@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -29,7 +30,8 @@ int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_W
                   { "tcp:", &dfu_link_tcp } };
     int err;
 
-    *link = (struct dfu_link){ .fd = -1 };
+    memset(link, 0, offsetof(struct dfu_link, rx)); /* buffers cost memory once they are used */
+    link->fd = -1;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t len = strlen(kinds[i].prefix);
 

@@ -15,12 +15,21 @@
 #define ERASE_TIMEOUT_MS 60000u
 #define FIRST_ANSWER_MS  1000u
 #define LATENCY_TRIES    4u /* that a device which sleeps may miss */
+#define AT_ONE_GO        32 /* packets, where others wait for their turn */
+
+static int open_link(struct dfu_session *s, char why[DFU_LINK_WHY_LEN])
+{
+    int err = dfu_link_open(&s->link, s->target, why);
+
+    s->opens += !err;
+    return err;
+}
 
 int dfu_session_open(struct dfu_session *s, char why[DFU_LINK_WHY_LEN])
 {
     s->version = DFU_SMP_V2;
     s->seq = (uint8_t)((unsigned)getpid() * 37u + (unsigned)time(NULL));
-    return dfu_link_open(&s->link, s->target, why);
+    return open_link(s, why);
 }
 
 void dfu_session_close(struct dfu_session *s)
@@ -51,7 +60,7 @@ static void reopen(struct dfu_session *s, const struct dfu_job *job, uint64_t no
     if (now_ms < s->reopen_ms) {
         return;
     }
-    if (dfu_link_open(&s->link, s->target, why)) {
+    if (open_link(s, why)) {
         s->reopen_wait_ms *= 2;
         s->reopen_wait_ms = s->reopen_wait_ms < REOPEN_MAX_MS ? s->reopen_wait_ms : REOPEN_MAX_MS;
         s->reopen_ms = now_ms + s->reopen_wait_ms;
@@ -86,6 +95,14 @@ static bool watch_it(dfu_session_watch *watch, void *watch_ctx)
     return !watch || watch(watch_ctx, dfu_link_now_ms());
 }
 
+static void deliver(struct dfu_session *s, const struct dfu_job *job, size_t len)
+{
+    if (!s->hooks.received || !s->hooks.received(s->hooks.ctx, s->in, len)) {
+        job->answer(job->ctx, dfu_link_now_ms(), s->in, len);
+    }
+    send_all(s, job);
+}
+
 /* False: the watcher has seen enough. */
 static bool receive_some(struct dfu_session *s, const struct dfu_job *job, dfu_session_watch *watch,
                          void *watch_ctx, uint32_t wait_ms)
@@ -93,10 +110,7 @@ static bool receive_some(struct dfu_session *s, const struct dfu_job *job, dfu_s
     int len = dfu_link_receive(&s->link, s->in, sizeof(s->in), wait_ms);
 
     while (len > 0 && !job->is_over(job->ctx)) {
-        if (!s->hooks.received || !s->hooks.received(s->hooks.ctx, s->in, (size_t)len)) {
-            job->answer(job->ctx, dfu_link_now_ms(), s->in, (size_t)len);
-        }
-        send_all(s, job);
+        deliver(s, job, (size_t)len);
         if (!watch_it(watch, watch_ctx)) {
             return false;
         }
@@ -115,6 +129,41 @@ static uint32_t wait_of(uint64_t due_ms, uint64_t now_ms)
     return left_ms < TICK_MS ? (uint32_t)left_ms : TICK_MS;
 }
 
+static void keep_open(struct dfu_session *s, const struct dfu_job *job, uint64_t now_ms)
+{
+    if (job->wants_reconnect && job->wants_reconnect(job->ctx)) {
+        try_again_in(s, now_ms, 0);
+    }
+    if (!s->link.kind) {
+        reopen(s, job, now_ms);
+    }
+}
+
+uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job)
+{
+    uint64_t now_ms, due_ms;
+    int len = 0;
+
+    for (int i = 0; i < AT_ONE_GO && s->link.kind && !job->is_over(job->ctx); i++) {
+        len = dfu_link_receive(&s->link, s->in, sizeof(s->in), 0);
+        if (len <= 0) {
+            break;
+        }
+        deliver(s, job, (size_t)len);
+    }
+    if (len < 0) {
+        lose_link(s);
+    }
+    send_all(s, job);
+    now_ms = dfu_link_now_ms();
+    if (job->is_over(job->ctx)) {
+        return now_ms;
+    }
+    keep_open(s, job, now_ms);
+    due_ms = len > 0 ? now_ms : job->deadline(job->ctx);
+    return !s->link.kind && s->reopen_ms < due_ms ? s->reopen_ms : due_ms;
+}
+
 int dfu_session_run(struct dfu_session *s, const struct dfu_job *job, dfu_session_watch *watch,
                     void *watch_ctx)
 {
@@ -127,12 +176,7 @@ int dfu_session_run(struct dfu_session *s, const struct dfu_job *job, dfu_sessio
         if (job->is_over(job->ctx)) {
             break;
         }
-        if (job->wants_reconnect && job->wants_reconnect(job->ctx)) {
-            try_again_in(s, now_ms, 0);
-        }
-        if (!s->link.kind) {
-            reopen(s, job, now_ms);
-        }
+        keep_open(s, job, now_ms);
         if (s->link.kind) {
             goes_on =
                 receive_some(s, job, watch, watch_ctx, wait_of(job->deadline(job->ctx), now_ms));

@@ -29,6 +29,7 @@ struct dfu_session {
     uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
 
     struct dfu_link link; /* closed while it is lost */
+    uint32_t opens;       /* how often it was opened: each time its fd is a new one */
     uint8_t version, seq; /* of the next call */
     uint64_t reopen_ms;   /* when a lost link is tried again */
     uint32_t reopen_wait_ms;
@@ -46,6 +47,11 @@ typedef bool dfu_session_watch(void *ctx, uint64_t now_ms);
 /* Until the job is over: 0; or DFU_ERR_STOPPED. watch may be NULL. */
 int dfu_session_run(struct dfu_session *s, const struct dfu_job *job, dfu_session_watch *watch,
                     void *watch_ctx);
+
+/* One turn of a run that waits for nothing, for callers with many sessions: take what came in, send
+ * what is due, open the link again. Call it when link.fd can be read (it changes when the link is
+ * opened again), and at the latest at the time that it returns. */
+uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job);
 
 enum dfu_patience {
     DFU_PATIENCE_QUICK,  /* 5 s; repeated */

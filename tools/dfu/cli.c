@@ -146,7 +146,10 @@ static int take_global(struct cli *cli, const struct cli_option *option, bool *w
                        bool *wants_version)
 {
     switch (option->id) {
-    case CLI_G_DEVICE: cli->target = optarg; break;
+    case CLI_G_DEVICE:
+        cli->target = optarg;
+        cli->targets[cli->target_count++] = optarg; /* room for argc of them */
+        break;
     case CLI_G_JSON: cli->json = true; break;
     case CLI_G_QUIET: cli->quiet = true; break;
     case CLI_G_VERBOSE: cli->verbose++; break;
@@ -287,10 +290,34 @@ static int check_args(struct cli *cli)
     return CLI_DONE;
 }
 
+static bool is_for_many(const struct cli *cli)
+{
+    return cli->target_count > 1 ||
+           (cli->command->targets_option && cli_has(cli, cli->command->targets_option));
+}
+
+static int check_targets(struct cli *cli)
+{
+    if (cli->target_count > 1 && !cli->command->targets_option) {
+        return cli_fail(cli, CLI_USAGE,
+                        "dfu %s talks to one device; give -d once (dfu upgrade, image list and "
+                        "image confirm take several)",
+                        cli->command->name);
+    }
+    if (cli->command->needs_target && !is_for_many(cli) && (!cli->target || !cli->target[0])) {
+        return cli_fail(cli, CLI_USAGE,
+                        "dfu %s needs a device; name one with -d (serial:/dev/ttyACM0, "
+                        "udp:HOST) or in DFU_TARGET",
+                        cli->command->name);
+    }
+    return CLI_DONE;
+}
+
+/* Many are looked up one by one by the command. */
 static int run_with_target(struct cli *cli)
 {
-    char *held;
-    int exit_code = profile_resolve(cli, &held);
+    char *held = NULL;
+    int exit_code = is_for_many(cli) ? CLI_DONE : profile_resolve(cli, &held);
 
     exit_code = exit_code ? exit_code : cli->command->run(cli);
     free(held);
@@ -314,12 +341,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     if (!exit_code) {
         exit_code = check_args(cli);
     }
-    if (!exit_code && cli->command->needs_target && (!cli->target || !cli->target[0])) {
-        exit_code = cli_fail(cli, CLI_USAGE,
-                             "dfu %s needs a device; name one with -d (serial:/dev/ttyACM0, "
-                             "udp:HOST) or in DFU_TARGET",
-                             cli->command->name);
-    }
+    exit_code = exit_code ? exit_code : check_targets(cli);
     return exit_code || cli->is_rehearsal ? exit_code : run_with_target(cli);
 }
 
@@ -381,14 +403,26 @@ static bool asks_for_json(int argc, char **argv)
     return false;
 }
 
+static bool make_room(struct cli *cli, int argc)
+{
+    cli->given = calloc((size_t)argc + 1, sizeof(*cli->given));
+    cli->targets = calloc((size_t)argc + 1, sizeof(*cli->targets));
+    return cli->given && cli->targets;
+}
+
+static void release_room(struct cli *cli)
+{
+    free(cli->given);
+    free(cli->targets);
+}
+
 int cli_rehearse(int argc, char **argv)
 {
     struct cli cli = { .is_rehearsal = true };
     int exit_code;
 
-    cli.given = calloc((size_t)argc + 1, sizeof(*cli.given));
-    exit_code = cli.given ? dispatch(&cli, argc, argv) : CLI_INTERNAL;
-    free(cli.given);
+    exit_code = make_room(&cli, argc) ? dispatch(&cli, argc, argv) : CLI_INTERNAL;
+    release_room(&cli);
     return exit_code;
 }
 
@@ -400,14 +434,13 @@ int cli_main(int argc, char **argv)
     int exit_code;
 
     cli.is_imgtool = argc > 0 && strcmp(basename(argv[0]), "imgtool") == 0;
-    cli.given = calloc((size_t)argc + 1, sizeof(*cli.given));
-    if (!cli.given) {
+    if (!make_room(&cli, argc)) {
+        release_room(&cli);
         return cli_fail(&cli, CLI_INTERNAL, "out of memory");
     }
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
     exit_code = dispatch(&cli, argc, argv);
-
-    free(cli.given);
+    release_room(&cli);
     if (fflush(stdout) || ferror(stdout)) {
         cli.json = false; /* stdout is what failed */
         cli.failed = false;

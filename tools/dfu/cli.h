@@ -24,6 +24,9 @@ enum cli_exit {
     CLI_NO_ANSWER = 4, /* in time */
     CLI_REVERTED = 5,  /* upgraded, but the device came back with the old image */
     CLI_INTERNAL = 6,
+    CLI_SOME_FAILED = 7, /* of several devices */
+    CLI_BUDGET = 8,      /* more of them than allowed */
+    CLI_STOPPED = 9,     /* by a signal, before all were done */
     CLI_EXIT_COUNT,
     CLI_INPUT /* as CLI_USAGE; but where imgtool ends in a traceback, status 1 as imgtool */
 };
@@ -52,7 +55,9 @@ struct cli_command {
     const struct cli_option *options;
     const char *const *examples; /* NULL-terminated; "# ..." says what the lines after it do */
     bool needs_target;
-    bool is_imgtools; /* one of imgtool's, too */
+    int targets_option; /* id of the option that names a file of targets; then -d may be given
+                         * several times. 0: one device at a time */
+    bool is_imgtools;   /* one of imgtool's, too */
     int (*run)(struct cli *cli);
 };
 
@@ -64,6 +69,8 @@ struct cli_given {
 /* Global options, then what belongs to the command. Read freely, change nothing. */
 struct cli {
     const char *target;   /* -d or DFU_TARGET; never NULL where needs_target */
+    const char **targets; /* every -d, in their order; target is the last of them */
+    size_t target_count;
     const char *auth_key; /* --auth-key or DFU_AUTH_KEY, or NULL */
     bool json;
     bool quiet;
@@ -73,7 +80,9 @@ struct cli {
     const char *record;  /* the file of --record, or NULL */
     bool is_imgtool;     /* called by that name: its commands, exit codes and lines */
     const struct cli_command *command;
-    bool failed;       /* cli_fail has spoken */
+    bool failed; /* cli_fail has spoken */
+    char *told;  /* where cli_fail puts its sentence instead of printing it, or NULL */
+    size_t told_cap;
     bool is_rehearsal; /* only the words are looked at */
 
     struct cli_given *given;

@@ -33,6 +33,9 @@ const struct cli_exit_meaning cli_exits[CLI_EXIT_COUNT] = {
     { CLI_NO_ANSWER, "no answer in time" },
     { CLI_REVERTED, "the device went back to its old image" },
     { CLI_INTERNAL, "internal error" },
+    { CLI_SOME_FAILED, "of several devices, some failed" },
+    { CLI_BUDGET, "of several devices, more failed than allowed; no more were started" },
+    { CLI_STOPPED, "of several devices, not all were done when it was stopped" },
 };
 
 static void print_option(const struct cli_spelling *word)
@@ -209,6 +212,10 @@ int cli_fail(struct cli *cli, int exit_code, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
+    if (cli->told) {
+        snprintf(cli->told, cli->told_cap, "%s", message);
+        return exit_code;
+    }
     fflush(stdout);
     if (cli->json) {
         cJSON *json = cJSON_CreateObject();

@@ -8,11 +8,11 @@
 
 #include "commands.h"
 #include "device.h"
-#include "dfu/err.h"
 #include "dfu/openssl.h"
+#include "fleet_upgrade.h"
 #include "package.h"
 #include "progress.h"
-#include "reason.h"
+#include "upgrade_text.h"
 
 enum {
     OPT_IMAGE = 1,
@@ -90,25 +90,6 @@ static void upgrade_show(void *ctx, uint64_t now_ms)
     u->shown = step;
 }
 
-static const char *outcome_word(enum dfu_upgrade_outcome outcome)
-{
-    static const char *const words[] = {
-        [DFU_UPGRADE_UNFINISHED] = "unfinished",
-        [DFU_UPGRADE_CONFIRMED] = "confirmed",
-        [DFU_UPGRADE_ALREADY_RUNNING] = "already running",
-        [DFU_UPGRADE_ON_TEST] = "on test",
-        [DFU_UPGRADE_STAGED] = "staged",
-        [DFU_UPGRADE_REVERTED] = "reverted",
-        [DFU_UPGRADE_NOT_RESTARTED] = "not restarted",
-        [DFU_UPGRADE_GONE] = "gone",
-        [DFU_UPGRADE_TOO_LARGE] = "too large",
-        [DFU_UPGRADE_NO_SUCH_IMAGE] = "no such image",
-        [DFU_UPGRADE_FAILED] = "failed",
-    };
-
-    return words[outcome];
-}
-
 static int show_done(struct upgrade *u, const char *sentence)
 {
     struct cli *cli = u->dev->cli;
@@ -120,7 +101,7 @@ static int show_done(struct upgrade *u, const char *sentence)
     if (cli->json) {
         cJSON *json = cJSON_CreateObject();
 
-        cJSON_AddStringToObject(json, "outcome", outcome_word(g->outcome));
+        cJSON_AddStringToObject(json, "outcome", upgrade_outcome_word(g->outcome));
         cJSON_AddStringToObject(json, "version", version);
         cJSON_AddStringToObject(
             json, "hash",
@@ -139,50 +120,25 @@ static int show_done(struct upgrade *u, const char *sentence)
     return CLI_DONE;
 }
 
-/* In the library's words. */
-static int show_why(struct upgrade *u, int code)
-{
-    char why[DFU_REASON_LEN];
-
-    dfu_reason_upgrade(why, &u->dev->session, &u->engine);
-    return cli_fail(u->dev->cli, code, "%s", why);
-}
-
-static int show_failed(struct upgrade *u)
-{
-    const struct dfu_upgrade *g = &u->engine;
-
-    if (g->failed_in == DFU_UPGRADE_UPLOAD) {
-        return device_fail_upload(u->dev, &g->upload);
-    }
-    if (g->err == DFU_ERR_TIMEOUT) {
-        return device_fail_silent(u->dev, dfu_reason_deed(g->failed_in));
-    }
-    return show_why(u, CLI_REFUSED);
-}
-
 static int show_outcome(struct upgrade *u)
 {
-    struct cli *cli = u->dev->cli;
-    const struct dfu_upgrade *g = &u->engine;
+    const char *sentence = upgrade_done_sentence(u->engine.outcome);
 
-    switch (g->outcome) {
-    case DFU_UPGRADE_CONFIRMED: return show_done(u, "runs and is confirmed");
-    case DFU_UPGRADE_ALREADY_RUNNING: return show_done(u, "is running already; nothing was sent");
-    case DFU_UPGRADE_ON_TEST:
-        return show_done(u, "runs on test; confirm it with dfu image confirm, or the next reset "
-                            "goes back");
-    case DFU_UPGRADE_STAGED: return show_done(u, "is in place; the next reset starts it");
-    case DFU_UPGRADE_REVERTED: return show_why(u, CLI_REVERTED);
-    case DFU_UPGRADE_TOO_LARGE: return show_why(u, CLI_REFUSED);
-    case DFU_UPGRADE_NO_SUCH_IMAGE: return device_fail_no_image(u->dev, g->config.image_number);
-    case DFU_UPGRADE_NOT_RESTARTED: return show_why(u, CLI_NO_ANSWER);
-    case DFU_UPGRADE_GONE:
-        return cli_fail(cli, CLI_NO_ANSWER,
-                        "the device did not come back in time after the reset; look at its "
-                        "console, or wait longer with --boot-time");
-    default: return show_failed(u);
-    }
+    return sentence ? show_done(u, sentence) : upgrade_fail(u->dev, &u->engine);
+}
+
+/* What the file and the options say, whatever the device. */
+static void fill_in(const struct cli *cli, const struct device_file *file,
+                    struct dfu_upgrade_config *config)
+{
+    config->file = file->reader;
+    config->firmware = file->firmware;
+    config->silence_ms = cli->timeout_ms;
+    config->latency_ms = cli->latency_ms;
+    config->erase_ms = cli->timeout_ms;
+    config->sha256 = cli_has(cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
+    config->permanent = cli_has(cli, OPT_PERMANENT);
+    config->upgrade_only = cli_has(cli, OPT_UPGRADE_ONLY);
 }
 
 /* One image, until the engine has said how it ended. */
@@ -192,16 +148,9 @@ static void drive(struct upgrade *u, struct device *dev, const struct device_fil
     const struct dfu_job job = dfu_job_of_upgrade(&u->engine);
 
     *u = (struct upgrade){ .dev = dev, .start_ms = dfu_link_now_ms() };
-    config.file = file->reader;
-    config.firmware = file->firmware;
+    fill_in(dev->cli, file, &config);
     config.link_max = dev->session.link.mtu;
     config.answer_ms = dev->session.link.answer_ms;
-    config.silence_ms = dev->cli->timeout_ms;
-    config.latency_ms = dev->cli->latency_ms;
-    config.erase_ms = dev->cli->timeout_ms;
-    config.sha256 = cli_has(dev->cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
-    config.permanent = cli_has(dev->cli, OPT_PERMANENT);
-    config.upgrade_only = cli_has(dev->cli, OPT_UPGRADE_ONLY);
     progress_start(&u->progress, dev->cli, "upload", file->firmware.size);
     dfu_upgrade_start(&u->engine, &config);
     device_run(dev, &job, upgrade_show, u);
@@ -365,7 +314,7 @@ static int show_package(const struct package_job *job, enum dfu_upgrade_outcome 
     cJSON *json = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(json, "images");
 
-    cJSON_AddStringToObject(json, "outcome", outcome_word(outcome));
+    cJSON_AddStringToObject(json, "outcome", upgrade_outcome_word(outcome));
     for (size_t i = 0; i < job->package->count; i++) {
         const struct package_image *image = &job->package->images[i];
         const struct dfu_firmware *firmware = &image->file.firmware;
@@ -447,11 +396,45 @@ static int run_package(struct cli *cli, struct dfu_upgrade_config *config)
     return code;
 }
 
-static int upgrade_run(struct cli *cli)
+/* ---- Many devices ---- */
+
+static int run_many(struct cli *cli, struct dfu_upgrade_config *config,
+                    const struct device_file *file)
 {
-    struct dfu_upgrade_config config = { 0 };
-    struct device_file file;
-    struct device *dev;
+    config->test_only = cli_has(cli, OPT_TEST_ONLY);
+    config->no_reset = cli_has(cli, OPT_NO_RESET);
+    fill_in(cli, file, config);
+    return fleet_upgrade(cli, cli_arg(cli, 0), config);
+}
+
+static int run_many_package(struct cli *cli, struct dfu_upgrade_config *config)
+{
+    struct package *package = malloc(sizeof(*package));
+    int code;
+
+    if (!package) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    code = package_read(cli, cli_arg(cli, 0), package);
+    if (!code && package->count > 1) {
+        code = cli_fail(cli, CLI_USAGE,
+                        "%s holds %zu images, and many devices at once take one each; give it to "
+                        "one device at a time, or one image after the other with --image",
+                        cli_arg(cli, 0), package->count);
+    }
+    if (!code) {
+        config->image_number = package->images[0].number;
+        code = run_many(cli, config, &package->images[0].file);
+    }
+    package_release(package);
+    free(package);
+    return code;
+}
+
+/* ---- The command line ---- */
+
+static int take_options(struct cli *cli, struct dfu_upgrade_config *config)
+{
     uint64_t image = 0, boot_s = 0;
     int code = cli_number(cli, OPT_IMAGE, 0, UINT32_MAX, &image);
 
@@ -467,16 +450,40 @@ static int upgrade_run(struct cli *cli)
         return cli_fail(cli, CLI_USAGE,
                         "a package tells the number of each of its images; leave out --image");
     }
-    config.image_number = (uint32_t)image;
-    config.boot_ms = (uint32_t)boot_s * 1000u;
-    if (package_is(cli_arg(cli, 0))) {
-        return run_package(cli, &config);
+    config->image_number = (uint32_t)image;
+    config->boot_ms = (uint32_t)boot_s * 1000u;
+    return CLI_DONE;
+}
+
+static int run_one(struct cli *cli, struct dfu_upgrade_config *config,
+                   const struct device_file *file)
+{
+    int code;
+    struct device *dev = device_open(cli, &code);
+
+    if (dev) {
+        code = carry_out(dev, file, config);
+        device_close(dev);
+    }
+    return code;
+}
+
+static int upgrade_run(struct cli *cli)
+{
+    struct dfu_upgrade_config config = { 0 };
+    struct device_file file;
+    bool is_many = fleet_is_asked(cli);
+    int code = take_options(cli, &config);
+
+    if (!code && package_is(cli_arg(cli, 0))) {
+        return is_many ? run_many_package(cli, &config) : run_package(cli, &config);
+    }
+    if (code) {
+        return code;
     }
     code = device_file_read(cli, cli_arg(cli, 0), &file);
-    dev = code ? NULL : device_open(cli, &code);
-    if (dev) {
-        code = carry_out(dev, &file, &config);
-        device_close(dev);
+    if (!code) {
+        code = is_many ? run_many(cli, &config, &file) : run_one(cli, &config, &file);
     }
     device_file_release(&file);
     return code;
@@ -493,6 +500,7 @@ static const struct cli_option upgrade_options[] = {
       OPT_UPGRADE_ONLY },
     { "no-diff", 0, NULL, 0, "send every byte, also those that the device has", NULL, OPT_NO_DIFF },
     { "boot-time", 0, "SECONDS", 1, "how long restart and swap may take", "300", OPT_BOOT },
+    FLEET_OPTIONS,
     { 0 },
 };
 
@@ -503,6 +511,12 @@ static const char *const upgrade_examples[] = {
     "dfu -d serial:/dev/ttyACM0 upgrade --test-only app.signed.bin",
     "# Both images of a device with two processors",
     "dfu -d udp:192.0.2.1 upgrade dfu_application.zip",
+    "# Two devices at once",
+    "dfu -d udp:192.0.2.1 -d udp:192.0.2.2 upgrade app.signed.bin",
+    "# All of a file; one first, no more if 2 % fail, with a log to go on from",
+    "dfu upgrade --targets hall.txt --canary 1 --max-failures 2% --audit hall.log app.signed.bin",
+    "# Those that were not done then",
+    "dfu upgrade --targets hall.txt --audit hall.log --resume app.signed.bin",
     NULL,
 };
 
@@ -515,9 +529,15 @@ const struct cli_command cmd_upgrade = {
         "manifest.json as nRF Connect SDK builds it: they are all uploaded, started by one\n"
         "reset, compared, and confirmed if all of them run. Checks first that FILE is whole,\n"
         "fits and is not running already. May be run again at any time: it goes on where it\n"
-        "stopped. Exit code 5: the device came back with its old image.",
+        "stopped. Exit code 5: the device came back with its old image.\n"
+        "\n"
+        "With --targets, or several -d before the command, many devices at once. Ctrl-C lets\n"
+        "those that run finish and starts no more; once more aborts. SIGUSR1 pauses, SIGUSR2 goes\n"
+        "on. Exit codes then: 0 all are done, 7 some failed, 8 more than --max-failures or a\n"
+        "canary, 9 stopped before all were done.",
     .options = upgrade_options,
     .examples = upgrade_examples,
     .needs_target = true,
+    .targets_option = FLEET_TARGETS,
     .run = upgrade_run,
 };

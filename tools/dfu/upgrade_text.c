@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "upgrade_text.h"
+
+#include "dfu/err.h"
+#include "reason.h"
+
+const char *upgrade_outcome_word(enum dfu_upgrade_outcome outcome)
+{
+    static const char *const words[] = {
+        [DFU_UPGRADE_UNFINISHED] = "unfinished",
+        [DFU_UPGRADE_CONFIRMED] = "confirmed",
+        [DFU_UPGRADE_ALREADY_RUNNING] = "already running",
+        [DFU_UPGRADE_ON_TEST] = "on test",
+        [DFU_UPGRADE_STAGED] = "staged",
+        [DFU_UPGRADE_REVERTED] = "reverted",
+        [DFU_UPGRADE_NOT_RESTARTED] = "not restarted",
+        [DFU_UPGRADE_GONE] = "gone",
+        [DFU_UPGRADE_TOO_LARGE] = "too large",
+        [DFU_UPGRADE_NO_SUCH_IMAGE] = "no such image",
+        [DFU_UPGRADE_FAILED] = "failed",
+    };
+
+    return words[outcome];
+}
+
+const char *upgrade_done_sentence(enum dfu_upgrade_outcome outcome)
+{
+    switch (outcome) {
+    case DFU_UPGRADE_CONFIRMED: return "runs and is confirmed";
+    case DFU_UPGRADE_ALREADY_RUNNING: return "is running already; nothing was sent";
+    case DFU_UPGRADE_ON_TEST:
+        return "runs on test; confirm it with dfu image confirm, or the next reset goes back";
+    case DFU_UPGRADE_STAGED: return "is in place; the next reset starts it";
+    default: return NULL;
+    }
+}
+
+/* In the library's words. */
+static int fail_why(struct device *dev, const struct dfu_upgrade *g, int code)
+{
+    char why[DFU_REASON_LEN];
+
+    dfu_reason_upgrade(why, &dev->session, g);
+    return cli_fail(dev->cli, code, "%s", why);
+}
+
+static int fail_step(struct device *dev, const struct dfu_upgrade *g)
+{
+    if (g->failed_in == DFU_UPGRADE_UPLOAD) {
+        return device_fail_upload(dev, &g->upload);
+    }
+    if (g->err == DFU_ERR_TIMEOUT) {
+        return device_fail_silent(dev, dfu_reason_deed(g->failed_in));
+    }
+    return fail_why(dev, g, CLI_REFUSED);
+}
+
+int upgrade_fail(struct device *dev, const struct dfu_upgrade *g)
+{
+    switch (g->outcome) {
+    case DFU_UPGRADE_REVERTED: return fail_why(dev, g, CLI_REVERTED);
+    case DFU_UPGRADE_TOO_LARGE: return fail_why(dev, g, CLI_REFUSED);
+    case DFU_UPGRADE_NO_SUCH_IMAGE: return device_fail_no_image(dev, g->config.image_number);
+    case DFU_UPGRADE_NOT_RESTARTED: return fail_why(dev, g, CLI_NO_ANSWER);
+    case DFU_UPGRADE_GONE:
+        return cli_fail(dev->cli, CLI_NO_ANSWER,
+                        "the device did not come back in time after the reset; look at its "
+                        "console, or wait longer with --boot-time");
+    default: return fail_step(dev, g);
+    }
+}
