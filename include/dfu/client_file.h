@@ -3,14 +3,17 @@
 
 /* client_file.h - a whole file to or from a device, as steps that do no I/O.
  *
- * One chunk at a time, because servers keep one file open and take its chunks in order; each is
- * repeated until it is answered. An upload that is told another offset goes on from there (a chunk
- * whose answer was lost, a device that restarted in the middle). A repeated first chunk that
- * arrives late cuts the file: compare its hash afterwards (dfu_client_file_hash). */
+ * The first chunk travels alone, because it opens the file and tells which version of SMP is
+ * spoken; after it several are kept in flight, as in an upload of an image (upload.h). Servers take
+ * the chunks of a file in order: an upload that is told another offset goes on from there (a chunk
+ * that was lost, a device that restarted in the middle). A server of version 1 cannot say an
+ * offset, and gets one chunk at a time. A repeated first chunk that arrives late cuts the file:
+ * compare its hash afterwards (dfu_client_file_hash). */
 #ifndef DFU_CLIENT_FILE_H
 #define DFU_CLIENT_FILE_H
 
 #include "dfu/client_groups.h"
+#include "dfu/flight.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,11 +26,14 @@ struct dfu_file_config {
      * returns other than 0 ends the transfer with that result. */
     int (*sink)(void *ctx, uint32_t size, uint32_t off, const uint8_t *data, size_t len);
     void *sink_ctx;
-    uint8_t *frame; /* one request is built here; also the largest, header included */
+    uint32_t from;       /* go on there: what the device (upload) or the sink has already */
+    uint32_t size;       /* of a download that goes on: the file's, as servers tell it only once */
+    uint32_t window_max; /* most requests in flight: the device's buf_count - 1; 0 is 1 */
+    uint8_t *frame;      /* requests are built here; also the largest, header included */
     size_t frame_cap;
     uint8_t version, seq; /* as in struct dfu_call; seq of the first request */
     uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
-    uint32_t silence_ms;  /* how long a chunk may take; 0: 60000, and more with a latency */
+    uint32_t silence_ms;  /* how long nothing may advance; 0: 60000, and more with a latency */
     uint32_t latency_ms;  /* how long a device that sleeps may take to hear a request */
 };
 
@@ -42,10 +48,13 @@ struct dfu_file {
 
     /* state */
     uint32_t chunk, best, done_at_loss;
+    uint32_t next; /* to ask for or to send, while more than one chunk may fly */
     uint8_t stalls;
     bool was_lost, is_version_known;
-    uint64_t asked_ms;
+    bool is_flying; /* the first chunk was answered */
+    uint64_t asked_ms, advanced_ms;
     struct dfu_exchange exchange;
+    struct dfu_flight flight;
 };
 
 void dfu_file_start(struct dfu_file *f, const struct dfu_file_config *config);

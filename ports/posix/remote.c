@@ -431,6 +431,7 @@ static int transfer(struct dfu_remote *r, struct dfu_file_config *config, const 
     config->answer_ms = s->link.answer_ms;
     config->latency_ms = s->latency_ms;
     config->silence_ms = s->timeout_ms;
+    config->window_max = params.buf_count > 0 ? params.buf_count - 1 : 1;
     dfu_file_start(&f, config);
     err = run(r, &job, &f.done, &f.size);
     free(config->frame);

@@ -219,9 +219,10 @@ static int start_upload(struct dfu_smp_call *call, const struct path *path, uint
 static int resume_upload(struct dfu_smp_call *call, const struct path *path, uint32_t off)
 {
     struct dfu_smp_fs *fs = call->ctx;
+    bool was_open = is_open(call, DFU_SMP_FS_UPLOADS, path);
     int err;
 
-    if (!is_open(call, DFU_SMP_FS_UPLOADS, path)) {
+    if (!was_open) {
         err = open_file(call, DFU_SMP_FS_UPLOADS, path);
         if (err) {
             return err;
@@ -234,7 +235,9 @@ static int resume_upload(struct dfu_smp_call *call, const struct path *path, uin
     if (off != fs->off) {
         call->hint = "len";
         call->hint_value = fs->off;
-        return give_up(call, DFU_SMP_FS_FILE_OFFSET_NOT_VALID);
+        /* Of several chunks on their way one was lost: those behind it do not end the upload. */
+        return was_open ? dfu_smp_fail(call, DFU_SMP_FS_FILE_OFFSET_NOT_VALID)
+                        : give_up(call, DFU_SMP_FS_FILE_OFFSET_NOT_VALID);
     }
     return 0;
 }

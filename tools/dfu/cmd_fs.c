@@ -202,8 +202,10 @@ const struct cli_command cmd_fs_upload = {
     .name = "fs upload",
     .args = "FILE NAME",
     .summary = "Send a file to the device",
-    .details = "A file of that name on the device is replaced. Afterwards the device's own hash\n"
-               "of it is compared, where it has one.",
+    .details =
+        "A file of that name on the device is replaced. If it is the beginning of FILE, as\n"
+        "a transfer that broke off leaves it, the rest is sent. Afterwards the device's own\n"
+        "hash of it is compared, where it has one.",
     .options = transfer_options,
     .examples = upload_examples,
     .needs_target = true,
@@ -222,8 +224,9 @@ const struct cli_command cmd_fs_download = {
     .name = "fs download",
     .args = "NAME [FILE]",
     .summary = "Fetch a file from the device",
-    .details = "FILE appears when it is whole. Afterwards the device's own hash is compared,\n"
-               "where it has one.",
+    .details = "FILE appears when it is whole; until then what has come is in FILE.part, and the\n"
+               "same command goes on from there if the device's file still begins with it.\n"
+               "Afterwards the device's own hash is compared, where it has one.",
     .options = transfer_options,
     .examples = download_examples,
     .needs_target = true,

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+#include "client/flight.h"
+
+#include "base/bytes.h"
+#include "dfu/err.h"
+
+#define RTO_MIN_MS  200u
+#define RTO_MAX_MS  10000u
+#define BACKOFF_MAX 5u
+#define LOSS_APART  16u  /* advances between two losses that say nothing about the way */
+#define LOST_KEPT   128u /* requests sent since; half of what tells them apart */
+
+#define PARTS (sizeof(((struct dfu_flight *)0)->parts) / sizeof(struct dfu_flight_part))
+
+static bool is_under_way(const struct dfu_flight_part *p)
+{
+    return p->state == FLIGHT_FLYING || p->state == FLIGHT_VOID;
+}
+
+static uint32_t most_ms(const struct dfu_flight *f)
+{
+    return max_u32(RTO_MAX_MS, 2 * f->answer_ms);
+}
+
+void flight_start(struct dfu_flight *f, uint32_t window_max, uint32_t answer_ms,
+                  uint32_t latency_ms)
+{
+    *f = (struct dfu_flight){ .window_max = max_u32(min_u32(window_max, DFU_FLIGHT_MAX), 1),
+                              .answer_ms = answer_ms,
+                              .least_ms = RTO_MIN_MS + latency_ms,
+                              .rto_ms = answer_ms };
+    f->window = min_u32(2, f->window_max);
+}
+
+uint32_t flight_count(const struct dfu_flight *f)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < PARTS; i++) {
+        count += is_under_way(&f->parts[i]);
+    }
+    return count;
+}
+
+/* A free place, or the oldest of those given up; there are twice as many as a window takes. */
+static struct dfu_flight_part *place(struct dfu_flight *f)
+{
+    struct dfu_flight_part *oldest = NULL;
+
+    for (size_t i = 0; i < PARTS; i++) {
+        struct dfu_flight_part *p = &f->parts[i];
+
+        if (p->state == FLIGHT_FREE) {
+            return p;
+        }
+        if (p->state == FLIGHT_LOST && (!oldest || p->order < oldest->order)) {
+            oldest = p;
+        }
+    }
+    return oldest;
+}
+
+struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, uint8_t seq, uint32_t off,
+                                   uint32_t len)
+{
+    struct dfu_flight_part *p = place(f);
+
+    f->sent++;
+    *p = (struct dfu_flight_part){ .state = FLIGHT_FLYING,
+                                   .seq = seq,
+                                   .order = f->sent,
+                                   .off = off,
+                                   .len = len,
+                                   .sent_ms = now_ms };
+    f->window_peak = max_u32(f->window_peak, flight_count(f));
+    return p;
+}
+
+struct dfu_flight_part *flight_find(struct dfu_flight *f, struct dfu_call call,
+                                    const uint8_t *frame, size_t len, struct dfu_answer *answer,
+                                    int *err)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        if (f->parts[i].state == FLIGHT_FREE) {
+            continue;
+        }
+        call.seq = f->parts[i].seq;
+        *err = dfu_client_answer(&call, frame, len, answer);
+        if (*err != DFU_ERR_NOENT) {
+            return &f->parts[i];
+        }
+    }
+    return NULL;
+}
+
+void flight_measure(struct dfu_flight *f, uint64_t rtt_ms)
+{
+    int32_t rtt = (int32_t)(rtt_ms < most_ms(f) ? rtt_ms : most_ms(f));
+    int32_t srtt = (int32_t)f->srtt_8, var = (int32_t)f->rttvar_4, delta;
+
+    if (!f->has_rtt) {
+        srtt = rtt * 8;
+        var = rtt * 2;
+        f->has_rtt = true;
+    } else {
+        delta = rtt - srtt / 8;
+        srtt += delta;
+        var += (delta < 0 ? -delta : delta) - var / 4;
+    }
+    f->srtt_8 = (uint32_t)srtt;
+    f->rttvar_4 = (uint32_t)var;
+    f->rto_ms = max_u32(min_u32(f->srtt_8 / 8 + f->rttvar_4, most_ms(f)), f->least_ms);
+}
+
+void flight_grow(struct dfu_flight *f)
+{
+    f->credit++;
+    f->since_loss++;
+    f->backoff = 0;
+    if (f->window < f->window_max && (!f->is_cautious || f->credit >= f->window)) {
+        f->window++;
+        f->credit = 0;
+    }
+}
+
+uint64_t flight_patience(const struct dfu_flight *f)
+{
+    uint64_t wait_ms = (uint64_t)f->rto_ms << f->backoff;
+
+    return wait_ms < most_ms(f) ? wait_ms : most_ms(f);
+}
+
+bool flight_expire(struct dfu_flight *f, uint64_t now_ms)
+{
+    bool is_lost = false;
+
+    for (size_t i = 0; i < PARTS; i++) {
+        struct dfu_flight_part *p = &f->parts[i];
+
+        if (is_under_way(p) && now_ms >= p->sent_ms + flight_patience(f)) {
+            is_lost = is_lost || p->state == FLIGHT_FLYING;
+            p->state = FLIGHT_LOST;
+        }
+        if (p->state == FLIGHT_LOST && f->sent - p->order > LOST_KEPT) {
+            p->state = FLIGHT_FREE; /* its sequence number comes up again */
+        }
+    }
+    if (is_lost) {
+        flight_set_all(f, FLIGHT_LOST);
+        flight_slow_down(f);
+        f->backoff = f->backoff < BACKOFF_MAX ? (uint8_t)(f->backoff + 1) : f->backoff;
+    }
+    return is_lost;
+}
+
+uint64_t flight_due_ms(const struct dfu_flight *f)
+{
+    uint64_t due_ms = UINT64_MAX;
+
+    for (size_t i = 0; i < PARTS; i++) {
+        const struct dfu_flight_part *p = &f->parts[i];
+
+        if (is_under_way(p) && p->sent_ms + flight_patience(f) < due_ms) {
+            due_ms = p->sent_ms + flight_patience(f);
+        }
+    }
+    return due_ms;
+}
+
+void flight_set_all(struct dfu_flight *f, enum flight_state state)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        if (is_under_way(&f->parts[i])) {
+            f->parts[i].state = (uint8_t)state;
+        }
+    }
+}
+
+void flight_gap(struct dfu_flight *f, uint32_t order)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        if (f->parts[i].state == FLIGHT_FLYING) {
+            f->parts[i].state = f->parts[i].order < order ? FLIGHT_LOST : FLIGHT_VOID;
+        }
+    }
+    flight_slow_down(f);
+}
+
+void flight_settle(struct dfu_flight *f, uint32_t order, uint32_t done)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        struct dfu_flight_part *p = &f->parts[i];
+
+        if (p->order < order &&
+            (p->state == FLIGHT_VOID || (p->state == FLIGHT_FLYING && p->off + p->len <= done))) {
+            p->state = FLIGHT_LOST;
+        }
+    }
+}
+
+void flight_slow_down(struct dfu_flight *f)
+{
+    f->is_cautious = true;
+    if (f->since_loss < LOSS_APART) {
+        f->window = max_u32(f->window / 2, 1);
+    }
+    f->since_loss = 0;
+    f->credit = 0;
+}

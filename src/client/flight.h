@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* flight.h - the window and the clock of transfers (dfu/flight.h). What always holds: every
+ * transmission has a sequence number of its own, so each answer says when and what it answers. */
+#ifndef DFU_CLIENT_FLIGHT_H
+#define DFU_CLIENT_FLIGHT_H
+
+#include "dfu/client.h"
+#include "dfu/flight.h"
+
+enum flight_state { FLIGHT_FREE, FLIGHT_FLYING, FLIGHT_VOID, FLIGHT_LOST };
+
+/* answer_ms: a first guess, a sleeping device's latency_ms included. */
+void flight_start(struct dfu_flight *f, uint32_t window_max, uint32_t answer_ms,
+                  uint32_t latency_ms);
+
+/* How many are on their way. */
+uint32_t flight_count(const struct dfu_flight *f);
+/* What to write a new transmission into; it counts from now on. */
+struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, uint8_t seq, uint32_t off,
+                                   uint32_t len);
+
+/* The transmission that a frame answers, NULL if it is none; call's version and names are set. err
+ * and answer as dfu_client_answer. */
+struct dfu_flight_part *flight_find(struct dfu_flight *f, struct dfu_call call,
+                                    const uint8_t *frame, size_t len, struct dfu_answer *answer,
+                                    int *err);
+
+/* An answer took so long (RFC 6298 in integers; no sequence number is reused for a repeat, so every
+ * sample counts); it told something new. */
+void flight_measure(struct dfu_flight *f, uint64_t rtt_ms);
+void flight_grow(struct dfu_flight *f);
+
+/* How long to wait for an answer now. */
+uint64_t flight_patience(const struct dfu_flight *f);
+/* Give up what is too old; true if that was in flight: all is then lost, and the window smaller. */
+bool flight_expire(struct dfu_flight *f, uint64_t now_ms);
+/* When that is to be asked again. */
+uint64_t flight_due_ms(const struct dfu_flight *f);
+
+/* All that is on its way. */
+void flight_set_all(struct dfu_flight *f, enum flight_state state);
+/* The answer to this one shows that something before it is lost: what was sent after it will be
+ * dropped, too. */
+void flight_gap(struct dfu_flight *f, uint32_t order);
+/* Servers answer in order: of what was sent before this one and has arrived up to done, no answer
+ * is waited for. */
+void flight_settle(struct dfu_flight *f, uint32_t order, uint32_t done);
+/* A loss. One alone may be chance: the window halves where they follow each other. */
+void flight_slow_down(struct dfu_flight *f);
+
+#endif
