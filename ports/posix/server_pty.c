@@ -21,20 +21,23 @@ static uint64_t time_on_line_us(const struct dfu_server_pty *server, size_t byte
     return server->baud ? (uint64_t)bytes * BITS_A_BYTE * 1000000u / server->baud : 0;
 }
 
-/* The line was free at *busy_us or, if that is long ago, just now. */
-static void occupy(const struct dfu_server_pty *server, uint64_t *busy_us, size_t bytes)
+/* The line was free at busy_us; just now, if that is long ago or there was nothing to carry: what a
+ * sender lets pass is lost, what a late wake-up lets pass is made good. */
+static void occupy(const struct dfu_server_pty *server, struct dfu_server_pty_way *way,
+                   size_t bytes)
 {
     uint64_t now = dfu_loop_now_us();
 
-    if (*busy_us + CATCH_UP_US < now) {
-        *busy_us = now;
+    if (way->is_idle || way->busy_us + CATCH_UP_US < now) {
+        way->busy_us = now;
     }
-    *busy_us += time_on_line_us(server, bytes);
+    way->is_idle = false;
+    way->busy_us += time_on_line_us(server, bytes);
 }
 
-static bool is_busy(const struct dfu_server_pty *server, uint64_t busy_us)
+static bool is_busy(const struct dfu_server_pty *server, const struct dfu_server_pty_way *way)
 {
-    return server->baud && busy_us > dfu_loop_now_us();
+    return server->baud && way->busy_us > dfu_loop_now_us();
 }
 
 static void write_some(struct dfu_server_pty *server)
@@ -42,12 +45,16 @@ static void write_some(struct dfu_server_pty *server)
     size_t want = server->baud && server->out_len > CHUNK ? CHUNK : server->out_len;
     ssize_t done;
 
-    if (want == 0 || is_busy(server, server->out_busy_us)) {
+    if (is_busy(server, &server->out_way)) {
+        return;
+    }
+    if (want == 0) {
+        server->out_way.is_idle = true;
         return;
     }
     done = write(server->file.fd, server->out, want);
     if (done > 0) {
-        occupy(server, &server->out_busy_us, (size_t)done);
+        occupy(server, &server->out_way, (size_t)done);
         server->out_len -= (size_t)done;
         memmove(server->out, server->out + done, server->out_len);
     }
@@ -84,13 +91,14 @@ static void read_some(struct dfu_server_pty *server)
     uint8_t bytes[1024];
     size_t taken = 0;
 
-    while (taken < AT_ONE_GO && !is_busy(server, server->in_busy_us)) {
+    while (taken < AT_ONE_GO && !is_busy(server, &server->in_way)) {
         ssize_t len = read(server->file.fd, bytes, server->baud ? CHUNK : sizeof bytes);
 
         if (len <= 0) {
+            server->in_way.is_idle = true;
             return;
         }
-        occupy(server, &server->in_busy_us, (size_t)len);
+        occupy(server, &server->in_way, (size_t)len);
         taken += (size_t)len;
         for (ssize_t i = 0; i < len; i++) {
             take_byte(server, bytes[i]);
@@ -101,8 +109,8 @@ static void read_some(struct dfu_server_pty *server)
 /* What the loop is to wait for follows from what there is to do and from the pace. */
 static void set_wishes(struct dfu_server_pty *server)
 {
-    server->file.ignores_input = is_busy(server, server->in_busy_us);
-    server->file.wants_write = server->out_len > 0 && !is_busy(server, server->out_busy_us);
+    server->file.ignores_input = is_busy(server, &server->in_way);
+    server->file.wants_write = server->out_len > 0 && !is_busy(server, &server->out_way);
 }
 
 static void move_bytes(void *ctx)
@@ -202,8 +210,8 @@ int dfu_server_pty_open(struct dfu_server_pty *server, struct dfu_loop *loop, co
         close(fd);
         return err;
     }
-    server->in_busy_us = 0;
-    server->out_busy_us = 0;
+    server->in_way = (struct dfu_server_pty_way){ .is_idle = true };
+    server->out_way = server->in_way;
     server->out_len = 0;
     dfu_framing_init(&server->framing, server->is_raw, server->in, sizeof server->in);
     server->file = (struct dfu_loop_file){ .fd = fd, .ready = move_bytes, .ctx = server };
@@ -233,15 +241,16 @@ void dfu_server_pty_print(struct dfu_server_pty *server, const char *text)
     set_wishes(server);
 }
 
+/* By what the loop was told to leave alone: a line that has become free since then is due at once. */
 uint64_t dfu_server_pty_due_ms(const struct dfu_server_pty *server)
 {
     uint64_t due = UINT64_MAX;
 
-    if (is_busy(server, server->in_busy_us)) {
-        due = server->in_busy_us;
+    if (server->file.ignores_input) {
+        due = server->in_way.busy_us;
     }
-    if (server->out_len > 0 && is_busy(server, server->out_busy_us) && server->out_busy_us < due) {
-        due = server->out_busy_us;
+    if (server->out_len > 0 && !server->file.wants_write && server->out_way.busy_us < due) {
+        due = server->out_way.busy_us;
     }
     return due == UINT64_MAX ? due : due / 1000u + 1;
 }

@@ -32,7 +32,10 @@ struct dfu_server_pty {
     char link[PATH_MAX];
     char name[64];
     struct dfu_framing framing;
-    uint64_t in_busy_us, out_busy_us; /* the line is occupied until then */
+    struct dfu_server_pty_way {
+        uint64_t busy_us; /* the line is occupied until then */
+        bool is_idle;     /* nothing was waiting for it when it was free last */
+    } in_way, out_way;
     size_t out_len;
     uint8_t out[16384];
     uint8_t in[DFU_SERVER_PTY_PACKET_MAX + DFU_SMP_SERIAL_CRC_SIZE];
