@@ -6,8 +6,9 @@
  * The server takes chunks strictly in order and answers each with the offset it expects next; the
  * client always continues from there. The first chunk travels alone, because it may erase a slot
  * or find a transfer to resume (by the file's SHA-256). After it several chunks are kept in
- * flight: the window grows while answers come in time and halves on loss; repeats are timed from
- * the measured round trip. Every answer advances, or is counted, or time runs: an upload ends.
+ * flight: the window grows while answers come in time and halves where losses follow each other;
+ * repeats are timed from the measured round trip. Every answer advances, or is counted, or time
+ * runs: an upload ends.
  *
  * With a hash algorithm in its configuration it asks a server of ours for the hashes of its pages
  * (smp_pages.h) and sends only what the device has nowhere; any other server gets the whole file.
@@ -60,17 +61,25 @@ struct dfu_upload_chunk {
 
 #define DFU_UPLOAD_PAGES_MAX 512u
 
-/* What to do with the part of the image that begins at from, page by page. */
+/* What to do with a part of the image, page by page. */
+struct dfu_upload_part {
+    uint32_t asked; /* the offset that was asked for: what lies before from is sent */
+    uint32_t from, end, size, copy;
+    uint32_t count;
+    uint8_t deeds[DFU_UPLOAD_PAGES_MAX];
+};
+
+/* The device is asked for the next part while this one is sent. */
 struct dfu_upload_plan {
     bool is_off;     /* the server does not offer it, or it is not asked to */
     bool no_running; /* it does not tell the running slot's hashes */
     bool is_asking, asks_running;
+    bool is_ahead;  /* the question is about the next part */
+    bool has_ahead; /* and was answered */
     uint8_t seq, tries;
-    uint64_t due_ms; /* when to ask again */
-    uint32_t asked;  /* the offset that was asked for: what lies before from is sent */
-    uint32_t from, end, size, copy;
-    uint32_t count;
-    uint8_t deeds[DFU_UPLOAD_PAGES_MAX];
+    uint32_t wait_ms; /* how long an answer may take: what one took; 0: none came yet */
+    uint64_t asked_ms, due_ms;
+    struct dfu_upload_part now, ahead;
 };
 
 struct dfu_upload {
@@ -92,7 +101,7 @@ struct dfu_upload {
     bool is_first, is_started, is_cautious, has_rtt;
     uint8_t seq, backoff, stalls, restarts, broken;
     uint32_t next, high, best, sent_to, acked_at_loss;
-    uint32_t window, credit, heard_order;
+    uint32_t window, credit, since_loss, heard_order;
     uint32_t srtt_8, rttvar_4, rto_ms; /* in eighths, in quarters of a millisecond */
     uint32_t told_to;                  /* up to where kept and copied count */
     uint64_t advanced_ms, hold_until_ms;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* A plan covers as many pages as one answer tells of; where it ends, the device is asked again. Its
- * answers are hints: a wrong one costs time, because the device checks the digest of the whole. */
+/* A part covers as many pages as one answer tells of; while it is sent, the device is asked for the
+ * next one. Its answers are hints: a wrong one costs time, because the device checks the digest of
+ * the whole. */
 #include "client/pages.h"
 
 #include <string.h>
@@ -11,49 +12,102 @@
 #include "dfu/err.h"
 
 #define HASH       8u /* bytes of a page's SHA-256 that are told */
-#define TRIES      3u
+#define TRIES      3u /* of a question that no answer was ever had to */
+#define TRIES_MAX  6u
 #define WAIT_MS    2000u /* the device hashes */
+#define WAIT_LEAST 300u
+#define WAIT_TIMES 4u /* as long as the answer before */
 #define PIECE      512u
 #define NO_UPLOAD  2u /* the group's code */
 #define LOST_BYTES 4096u
 
 void plan_forget(struct dfu_upload_plan *plan)
 {
-    *plan = (struct dfu_upload_plan){ .is_off = plan->is_off, .no_running = plan->no_running };
+    *plan = (struct dfu_upload_plan){ .is_off = plan->is_off,
+                                      .no_running = plan->no_running,
+                                      .wait_ms = plan->wait_ms };
+}
+
+void plan_stop(struct dfu_upload_plan *plan)
+{
+    plan->is_off = true;
+    plan->is_asking = false;
+    plan->asks_running = false;
 }
 
 /* Nothing is known of the part up to end. */
-static void send_up_to(struct dfu_upload_plan *plan, uint32_t end)
+static void send_up_to(struct dfu_upload_part *part, uint32_t end)
 {
-    plan->from = end;
-    plan->end = end;
-    plan->count = 0;
+    part->from = end;
+    part->end = end;
+    part->count = 0;
+}
+
+static bool holds(const struct dfu_upload_part *part, uint32_t off)
+{
+    return off >= part->asked && off < part->end;
+}
+
+/* The part that the question is about. */
+static struct dfu_upload_part *asked_part(struct dfu_upload_plan *plan)
+{
+    return plan->is_ahead ? &plan->ahead : &plan->now;
 }
 
 /* ---- Asking ---- */
 
-bool plan_is_due(const struct dfu_upload *u, uint32_t off)
+bool plan_is_due(const struct dfu_upload *u)
 {
     const struct dfu_upload_plan *plan = &u->plan;
 
-    return !plan->is_off && (plan->asks_running || off < plan->asked || off >= plan->end);
+    return !plan->is_off &&
+           (!holds(&plan->now, u->next) || (plan->asks_running && !plan->is_ahead));
 }
 
 static int encode_question(struct dfu_upload *u, uint8_t *frame, size_t cap)
 {
+    const struct dfu_upload_part *part = asked_part(&u->plan);
     struct dfu_call call = { .version = u->config.version,
-                             .seq = u->seq,
+                             .seq = u->plan.seq,
                              .op = DFU_SMP_READ,
                              .group = PAGES_GROUP,
                              .id = PAGES_HASHES };
     struct dfu_cbor_encoder enc;
 
     request_begin(&enc, frame, cap);
-    dfu_cbor_pair_uint(&enc, "off", u->plan.asks_running ? u->plan.from : u->plan.asked);
+    dfu_cbor_pair_uint(&enc, "off", u->plan.asks_running ? part->from : part->asked);
     if (u->plan.asks_running) {
         dfu_cbor_pair_bool(&enc, "running", true);
     }
     return request_end(&enc, &call, frame);
+}
+
+static uint32_t patience(const struct dfu_upload *u)
+{
+    uint32_t most_ms = max_u32(WAIT_MS, u->config.answer_ms);
+
+    return u->plan.wait_ms ? min_u32(max_u32(u->plan.wait_ms, WAIT_LEAST), most_ms) : most_ms;
+}
+
+/* Which part to ask for; false if none. */
+static bool choose_part(struct dfu_upload *u)
+{
+    struct dfu_upload_plan *plan = &u->plan;
+    struct dfu_upload_part *part;
+
+    if (plan->has_ahead && !holds(&plan->now, u->next) && holds(&plan->ahead, u->next)) {
+        plan->now = plan->ahead;
+        plan->has_ahead = false;
+    }
+    plan->is_ahead = holds(&plan->now, u->next);
+    if (plan->is_ahead && (plan->has_ahead || plan->now.end >= u->config.image.size)) {
+        return false;
+    }
+    part = asked_part(plan);
+    part->asked = plan->is_ahead ? plan->now.end : u->next;
+    send_up_to(part, part->asked);
+    plan->has_ahead = false;
+    return true;
 }
 
 size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap)
@@ -61,27 +115,24 @@ size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t ca
     struct dfu_upload_plan *plan = &u->plan;
     int len;
 
-    if (plan->is_asking && now_ms < plan->due_ms) {
+    if (plan->is_off || (plan->is_asking && now_ms < plan->due_ms)) {
         return 0;
     }
-    if (plan->tries == TRIES) {
-        plan->is_off = true; /* a server that drops what it does not know */
-        plan->is_asking = false;
+    if (!plan->is_asking && !plan->asks_running && !choose_part(u)) {
         return 0;
     }
-    if (!plan->is_asking && !plan->asks_running) {
-        plan->asked = u->next;
-        send_up_to(plan, plan->asked);
+    if (!plan->is_asking) {
+        plan->seq = u->seq++; /* repeats keep it: the answer to any of them will do */
     }
-    len = encode_question(u, frame, cap);
+    len = plan->tries < (plan->wait_ms ? TRIES_MAX : TRIES) ? encode_question(u, frame, cap)
+                                                            : DFU_ERR_TIMEOUT;
     if (len < 0) {
-        plan->is_off = true;
-        plan->is_asking = false;
+        plan_stop(plan); /* perhaps a server that drops what it does not know */
         return 0;
     }
+    plan->asked_ms = plan->is_asking ? plan->asked_ms : now_ms;
     plan->is_asking = true;
-    plan->seq = u->seq++;
-    plan->due_ms = now_ms + ((uint64_t)max_u32(WAIT_MS, u->config.answer_ms) << plan->tries);
+    plan->due_ms = now_ms + ((uint64_t)patience(u) << plan->tries);
     plan->tries++;
     return (size_t)len;
 }
@@ -137,18 +188,18 @@ static bool is_same(const struct dfu_upload *u, uint32_t off, uint32_t len, cons
 /* Pages that are still to be sent get the deed where the hash is right; false if any is left. */
 static bool match_pages(struct dfu_upload *u, const struct hashes *told, uint8_t deed)
 {
-    struct dfu_upload_plan *plan = &u->plan;
+    struct dfu_upload_part *part = asked_part(&u->plan);
     bool is_done = true;
 
-    for (uint32_t i = 0; i < plan->count && i < told->count; i++) {
-        uint32_t off = plan->from + i * plan->size;
+    for (uint32_t i = 0; i < part->count && i < told->count; i++) {
+        uint32_t off = part->from + i * part->size;
 
-        if (plan->deeds[i] == DFU_UPLOAD_SEND &&
-            is_same(u, off, min_u32(plan->size, plan->end - off),
+        if (part->deeds[i] == DFU_UPLOAD_SEND &&
+            is_same(u, off, min_u32(part->size, part->end - off),
                     told->bytes.data + (size_t)i * HASH)) {
-            plan->deeds[i] = deed;
+            part->deeds[i] = deed;
         }
-        is_done = is_done && plan->deeds[i] != DFU_UPLOAD_SEND;
+        is_done = is_done && part->deeds[i] != DFU_UPLOAD_SEND;
     }
     return is_done;
 }
@@ -156,29 +207,30 @@ static bool match_pages(struct dfu_upload *u, const struct hashes *told, uint8_t
 static void take_own(struct dfu_upload *u, const struct hashes *told)
 {
     struct dfu_upload_plan *plan = &u->plan;
+    struct dfu_upload_part *part = asked_part(plan);
 
-    if (told->off < plan->asked || told->len == 0) {
-        send_up_to(plan, u->config.image.size); /* no more pages */
+    if (told->off < part->asked || told->len == 0) {
+        send_up_to(part, u->config.image.size); /* no more pages */
         return;
     }
-    plan->from = told->off;
-    plan->end = told->off + told->len;
-    plan->size = min_u32(told->size, told->len);
-    plan->copy = told->copy;
-    plan->count = told->count;
-    memset(plan->deeds, DFU_UPLOAD_SEND, sizeof(plan->deeds));
+    part->from = told->off;
+    part->end = told->off + told->len;
+    part->size = min_u32(told->size, told->len);
+    part->copy = told->copy;
+    part->count = told->count;
+    memset(part->deeds, DFU_UPLOAD_SEND, sizeof(part->deeds));
     plan->asks_running = !match_pages(u, told, DFU_UPLOAD_KEEP) && !plan->no_running;
 }
 
 static void take_running(struct dfu_upload *u, const struct hashes *told)
 {
-    struct dfu_upload_plan *plan = &u->plan;
+    const struct dfu_upload_part *part = asked_part(&u->plan);
 
-    plan->asks_running = false;
+    u->plan.asks_running = false;
     /* The same pages, or fewer where that slot ends. */
-    if (told->off == plan->from && min_u32(told->size, plan->end - plan->from) == plan->size &&
-        (told->len == plan->end - plan->from ||
-         (told->count < plan->count && told->len == told->count * told->size))) {
+    if (told->off == part->from && min_u32(told->size, part->end - part->from) == part->size &&
+        (told->len == part->end - part->from ||
+         (told->count < part->count && told->len == told->count * told->size))) {
         (void)match_pages(u, told, DFU_UPLOAD_COPY);
     }
 }
@@ -186,19 +238,20 @@ static void take_running(struct dfu_upload *u, const struct hashes *told)
 static void take_no(struct dfu_upload *u, const struct dfu_refusal *refusal)
 {
     struct dfu_upload_plan *plan = &u->plan;
+    struct dfu_upload_part *part = asked_part(plan);
 
     if (plan->asks_running) {
         plan->asks_running = false;
         plan->no_running = true;
     } else if (refusal->from_group && refusal->group == PAGES_GROUP && refusal->rc == NO_UPLOAD) {
         /* It restarted; the next chunk will be told so. */
-        send_up_to(plan, plan->asked + min_u32(LOST_BYTES, u->config.image.size - plan->asked));
+        send_up_to(part, part->asked + min_u32(LOST_BYTES, u->config.image.size - part->asked));
     } else {
-        plan->is_off = true;
+        plan_stop(plan);
     }
 }
 
-bool plan_answer(struct dfu_upload *u, const uint8_t *frame, size_t len)
+bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
     struct dfu_upload_plan *plan = &u->plan;
     struct dfu_call call = {
@@ -212,16 +265,18 @@ bool plan_answer(struct dfu_upload *u, const uint8_t *frame, size_t len)
         return false;
     }
     plan->is_asking = false;
+    plan->wait_ms = WAIT_TIMES * min_u32((uint32_t)(now_ms - plan->asked_ms), WAIT_MS) + 1;
     plan->tries = 0;
     if (err == DFU_ERR_PERM) {
         take_no(u, &answer.refusal);
     } else if (err || !read_hashes(u, &answer, &told)) {
-        plan->is_off = true;
+        plan_stop(plan);
     } else if (plan->asks_running) {
         take_running(u, &told);
     } else {
         take_own(u, &told);
     }
+    plan->has_ahead = plan->is_ahead && !plan->asks_running && !plan->is_off;
     return true;
 }
 
@@ -229,23 +284,23 @@ bool plan_answer(struct dfu_upload *u, const uint8_t *frame, size_t len)
 
 uint8_t plan_deed(const struct dfu_upload *u, uint32_t off, uint32_t *len)
 {
-    const struct dfu_upload_plan *plan = &u->plan;
+    const struct dfu_upload_part *part = &u->plan.now;
     uint32_t first, i, end;
     uint8_t deed = DFU_UPLOAD_SEND;
 
-    if (plan->is_off || off < plan->asked || off >= plan->end) {
+    if (u->plan.is_off || !holds(part, off)) {
         return DFU_UPLOAD_SEND;
     }
-    first = off < plan->from ? 0 : (off - plan->from) / plan->size;
-    if (off >= plan->from && (off - plan->from) % plan->size == 0) {
-        deed = plan->deeds[first]; /* of a page that has begun, the rest is sent */
+    first = off < part->from ? 0 : (off - part->from) / part->size;
+    if (off >= part->from && (off - part->from) % part->size == 0) {
+        deed = part->deeds[first]; /* of a page that has begun, the rest is sent */
     }
-    i = off < plan->from ? 0 : first + 1;
-    while (i < plan->count && plan->deeds[i] == deed &&
-           (deed != DFU_UPLOAD_COPY || (i + 1 - first) * plan->size <= plan->copy)) {
+    i = off < part->from ? 0 : first + 1;
+    while (i < part->count && part->deeds[i] == deed &&
+           (deed != DFU_UPLOAD_COPY || (i + 1 - first) * part->size <= part->copy)) {
         i++;
     }
-    end = min_u32(plan->from + i * plan->size, plan->end);
+    end = min_u32(part->from + i * part->size, part->end);
     *len = min_u32(*len, end - off);
     return deed;
 }

@@ -15,14 +15,17 @@
 /* Whatever was planned says nothing any more; what the server offers, does. */
 void plan_forget(struct dfu_upload_plan *plan);
 
-/* Whether the device must be asked before anything at off can be sent. */
-bool plan_is_due(const struct dfu_upload *u, uint32_t off);
+/* Nothing is asked any more, and all is sent. */
+void plan_stop(struct dfu_upload_plan *plan);
 
-/* The question, or 0: it was asked and there is time (is_asking), or it is given up. */
+/* Whether what is to become of the bytes at u->next is not known yet. */
+bool plan_is_due(const struct dfu_upload *u);
+
+/* A question, or 0: none is open, or there is time until one is repeated, or it is given up. */
 size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap);
 
 /* True if the frame answers it, for better or worse. */
-bool plan_answer(struct dfu_upload *u, const uint8_t *frame, size_t len);
+bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len);
 
 /* An enum dfu_upload_deed for the bytes at off; *len, how many there are left, shrinks to those
  * that it is good for. */

@@ -7,9 +7,8 @@
 
 #include "base/bytes.h"
 #include "client/pages.h"
-#include "client/request.h"
+#include "client/upload_chunk.h"
 #include "dfu/err.h"
-#include "dfu/image.h"
 #include "dfu/smp.h"
 
 #define ANSWER_MS       1000u
@@ -25,7 +24,7 @@
 #define STALLS_MAX      16u  /* rewinds without a new byte */
 #define RESTARTS_MAX    20u  /* starts from the first chunk without getting further than before */
 #define BROKEN_MAX      8u   /* answers that make no sense */
-#define CHUNK_ALIGN     16u  /* servers that write only whole units would ask for the rest again */
+#define LOSS_APART      16u  /* advances between two losses that say nothing about the way */
 #define LOST_KEPT       128u /* requests sent since; half of what tells them apart */
 #define FRAME_MAX       (DFU_SMP_HEADER_SIZE + UINT16_MAX)
 
@@ -42,7 +41,7 @@ static void finish(struct dfu_upload *u, int result)
 
 static uint32_t in_flight(const struct dfu_upload *u)
 {
-    uint32_t count = 0;
+    uint32_t count = u->plan.is_asking; /* a question takes a buffer of the device, too */
 
     for (size_t i = 0; i < CHUNKS; i++) {
         count += u->chunks[i].state == FLYING || u->chunks[i].state == VOID;
@@ -72,12 +71,15 @@ static uint64_t silence_end(const struct dfu_upload *u)
     return u->advanced_ms + max_u32(wait_ms, u->has_silence ? 0 : SILENCE_TRIES * u->rto_ms);
 }
 
-/* Send again from what the device has. */
+/* Send again from what the device has. One loss alone may be chance: the window stays. */
 static void rewind_to_acked(struct dfu_upload *u)
 {
     u->next = u->acked;
     u->is_cautious = true;
-    u->window = max_u32(u->window / 2, 1);
+    if (u->since_loss < LOSS_APART) {
+        u->window = max_u32(u->window / 2, 1);
+    }
+    u->since_loss = 0;
     u->credit = 0;
 }
 
@@ -85,7 +87,7 @@ static void stall(struct dfu_upload *u)
 {
     u->stalls++;
     if (u->stalls > STALLS_MAX / 2) {
-        u->plan.is_off = true; /* perhaps it is the pages that are in the way */
+        plan_stop(&u->plan); /* perhaps it is the pages that are in the way */
     }
     if (u->stalls > STALLS_MAX) {
         finish(u, DFU_ERR_STATE);
@@ -162,58 +164,6 @@ static struct dfu_upload_chunk *place_for_chunk(struct dfu_upload *u)
     return oldest;
 }
 
-/* What the first chunk says about the whole. */
-static void put_identity(const struct dfu_upload *u, struct dfu_cbor_encoder *enc)
-{
-    const struct dfu_upload_config *config = &u->config;
-
-    if (config->image_number != 0) {
-        dfu_cbor_pair_uint(enc, "image", config->image_number);
-    }
-    dfu_cbor_pair_uint(enc, "len", config->image.size);
-    dfu_cbor_pair_bytes(enc, "sha", config->sha, sizeof(config->sha));
-    if (config->upgrade_only) {
-        dfu_cbor_pair_bool(enc, "upgrade", true);
-    }
-}
-
-/* Fills the frame up; *len is how much of the image may go into it, and then how much did. */
-static int encode_chunk(struct dfu_upload *u, struct dfu_call *call, uint32_t off, uint8_t *frame,
-                        size_t cap, uint32_t *len)
-{
-    struct dfu_cbor_encoder enc;
-    uint32_t room, head;
-    uint8_t *data;
-    int err;
-
-    cap = cap < u->config.frame_max ? cap : u->config.frame_max;
-    request_begin(&enc, frame, cap);
-    if (off == 0) {
-        put_identity(u, &enc);
-    }
-    dfu_cbor_pair_uint(&enc, "off", off);
-    dfu_cbor_put_text(&enc, "data");
-    if (enc.err) {
-        return enc.err;
-    }
-    room = (uint32_t)(enc.cap - enc.len);
-    head = room <= UINT16_MAX ? 3 : 5;
-    if (room < head + DFU_IMAGE_HEADER_SIZE) {
-        return DFU_ERR_NOSPACE;
-    }
-    if (*len > room - head) {
-        *len = round_down(room - head, CHUNK_ALIGN);
-    }
-    /* Read to the frame's end; the encoder moves it into place (it allows for the overlap). */
-    data = frame + cap - *len;
-    err = u->config.image.read(u->config.image.ctx, off, data, *len);
-    if (err) {
-        return err;
-    }
-    dfu_cbor_put_bytes(&enc, data, *len);
-    return request_end(&enc, call, frame);
-}
-
 static struct dfu_call call_of(uint8_t deed, uint8_t seq)
 {
     return (struct dfu_call){ .seq = seq,
@@ -244,7 +194,7 @@ static size_t send_chunk(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, 
 
     call.version = u->config.version;
     frame_len = deed ? plan_take(&call, deed, off, len, frame, cap)
-                     : encode_chunk(u, &call, off, frame, cap, &len);
+                     : upload_chunk_encode(u, &call, off, frame, cap, &len);
     if (frame_len < 0) {
         finish(u, frame_len);
         return 0;
@@ -299,6 +249,7 @@ static void grow(struct dfu_upload *u)
 
 static void advance(struct dfu_upload *u, uint64_t now_ms, uint32_t off)
 {
+    u->since_loss++;
     u->acked = off;
     u->next = max_u32(u->next, off);
     u->advanced_ms = now_ms;
@@ -339,6 +290,20 @@ static void gap(struct dfu_upload *u, uint32_t order)
     stall(u);
 }
 
+/* Servers answer in order: what was sent before the request that was answered now is in no buffer
+ * any more; its answer was lost, or is late. */
+static void settle(struct dfu_upload *u, uint32_t order)
+{
+    for (size_t i = 0; i < CHUNKS; i++) {
+        struct dfu_upload_chunk *c = &u->chunks[i];
+
+        if (c->order < order &&
+            (c->state == VOID || (c->state == FLYING && c->off + c->len <= u->acked))) {
+            c->state = LOST;
+        }
+    }
+}
+
 static void take_offset(struct dfu_upload *u, uint64_t now_ms, const struct dfu_upload_chunk *c,
                         uint32_t off)
 {
@@ -365,6 +330,7 @@ static void take_offset(struct dfu_upload *u, uint64_t now_ms, const struct dfu_
     } else if (is_news && off <= c->off) {
         gap(u, c->order);
     }
+    settle(u, u->heard_order);
 }
 
 static void take_refusal(struct dfu_upload *u, uint64_t now_ms,
@@ -374,7 +340,7 @@ static void take_refusal(struct dfu_upload *u, uint64_t now_ms,
 
     if (chunk->deed) {
         /* Without pages then; whether the upload still stands, the next chunk will hear. */
-        u->plan.is_off = true;
+        plan_stop(&u->plan);
         set_all_flying(u, VOID);
         rewind_to_acked(u);
         return;
@@ -389,19 +355,6 @@ static void take_refusal(struct dfu_upload *u, uint64_t now_ms,
     u->window = 1;
     u->hold_until_ms = now_ms + (hold_ms < HOLD_MAX_MS ? hold_ms : HOLD_MAX_MS);
     u->backoff = u->backoff < BACKOFF_MAX ? (uint8_t)(u->backoff + 1) : u->backoff;
-}
-
-static int read_upload_answer(const struct dfu_upload *u, const struct dfu_answer *answer,
-                              uint32_t *off, bool *has_match, bool *match)
-{
-    struct dfu_cbor_key keys[] = {
-        { "off", DFU_CBOR_UINT, off, false },
-        { "match", DFU_CBOR_BOOL, match, false },
-    };
-    int err = dfu_cbor_decode_map((struct dfu_cbor_span){ answer->body, answer->len }, keys, 2);
-
-    *has_match = keys[1].found;
-    return err || !keys[0].found || *off > u->config.image.size ? DFU_ERR_FORMAT : 0;
 }
 
 static struct dfu_upload_chunk *chunk_of(struct dfu_upload *u, const uint8_t *frame, size_t len,
@@ -445,6 +398,8 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
 
 size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap)
 {
+    size_t len;
+
     if (u->result != DFU_CLIENT_RUNNING) {
         return 0;
     }
@@ -462,9 +417,8 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
         u->hold_until_ms = 0;
     }
     if (u->plan.is_asking) {
-        size_t len = plan_ask(u, now_ms, frame, cap);
-
-        if (len > 0 || u->plan.is_asking) {
+        len = plan_ask(u, now_ms, frame, cap);
+        if (len > 0) {
             return len;
         }
     }
@@ -472,12 +426,14 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
         (!u->is_first && u->next >= u->config.image.size)) {
         return 0;
     }
-    if (!u->is_first && plan_is_due(u, u->next)) {
-        size_t len = plan_ask(u, now_ms, frame, cap);
-
-        if (len > 0 || u->plan.is_asking) {
+    if (!u->is_first && !u->plan.is_asking) {
+        len = plan_ask(u, now_ms, frame, cap);
+        if (len > 0) {
             return len;
         }
+    }
+    if (!u->is_first && plan_is_due(u)) {
+        return 0;
     }
     return send_chunk(u, now_ms, frame, cap);
 }
@@ -486,7 +442,7 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
 static void take_end(struct dfu_upload *u, uint64_t now_ms, bool has_match, bool match)
 {
     if (has_match && !match && u->is_partial) {
-        u->plan.is_off = true; /* then every byte is sent */
+        plan_stop(&u->plan); /* then every byte is sent */
         u->is_partial = false;
         u->kept = 0;
         u->copied = 0;
@@ -501,7 +457,7 @@ static void take_end(struct dfu_upload *u, uint64_t now_ms, bool has_match, bool
 /* The answer to a question for hashes; false if it is none. */
 static bool take_hashes(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
-    if (!plan_answer(u, frame, len)) {
+    if (!plan_answer(u, now_ms, frame, len)) {
         return false;
     }
     u->advanced_ms = now_ms; /* each question leads to a chunk */
@@ -533,7 +489,7 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
         take_refusal(u, now_ms, &was, &answer.refusal);
         return u->result;
     }
-    if (err || read_upload_answer(u, &answer, &off, &has_match, &match)) {
+    if (err || upload_chunk_answer(u, &answer, &off, &has_match, &match)) {
         u->broken++;
         stall(u);
         finish(u, u->broken > BROKEN_MAX ? DFU_ERR_FORMAT : DFU_CLIENT_RUNNING);
