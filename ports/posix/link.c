@@ -19,7 +19,7 @@ uint64_t dfu_link_now_ms(void)
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN])
+int dfu_link_begin(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN])
 {
     static const struct {
         const char *prefix;
@@ -56,8 +56,36 @@ int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_W
     return DFU_ERR_INVAL;
 }
 
+int dfu_link_go_on(struct dfu_link *link, char why[DFU_LINK_WHY_LEN])
+{
+    int err = link->is_opening ? link->kind->go_on(link, why) : 0;
+
+    if (err) {
+        dfu_link_close(link);
+    }
+    return err;
+}
+
+int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN])
+{
+    int err = dfu_link_begin(link, target, why);
+
+    while (!err && link->is_opening) {
+        struct pollfd fd = { .fd = link->fd, .events = link->opening_events };
+        uint64_t now_ms = dfu_link_now_ms();
+        uint64_t left_ms = link->opening_due_ms > now_ms ? link->opening_due_ms - now_ms : 0;
+
+        (void)poll(&fd, 1, (int)left_ms);
+        err = dfu_link_go_on(link, why);
+    }
+    return err;
+}
+
 int dfu_link_send(struct dfu_link *link, const uint8_t *packet, size_t len)
 {
+    if (link->is_opening) {
+        return 0; /* lost */
+    }
     return link->kind ? link->kind->send(link, packet, len) : DFU_ERR_IO;
 }
 
@@ -66,7 +94,9 @@ int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_
     uint64_t end_ms = dfu_link_now_ms() + timeout_ms;
 
     for (;;) {
-        int len = link->kind ? link->kind->receive(link, packet, cap) : DFU_ERR_IO;
+        int len = !link->kind        ? DFU_ERR_IO
+                  : link->is_opening ? 0
+                                     : link->kind->receive(link, packet, cap);
         uint64_t now_ms = dfu_link_now_ms();
         struct pollfd fd = { .fd = link->fd, .events = POLLIN };
 
@@ -90,4 +120,5 @@ void dfu_link_close(struct dfu_link *link)
     }
     link->kind = NULL;
     link->fd = -1;
+    link->is_opening = false;
 }

@@ -25,6 +25,8 @@ struct dfu_link;
 
 struct dfu_link_kind {
     int (*open)(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN]);
+    /* For kinds whose open only begins (is_opening); NULL: it is all. */
+    int (*go_on)(struct dfu_link *link, char why[DFU_LINK_WHY_LEN]);
     int (*send)(struct dfu_link *link, const uint8_t *packet, size_t len);
     int (*receive)(struct dfu_link *link, uint8_t *packet, size_t cap);
     void (*close)(struct dfu_link *link);
@@ -37,7 +39,12 @@ struct dfu_link {
     uint32_t answer_ms; /* a first guess of how long an answer takes */
     bool is_refused;    /* the host says that nothing listens there; cleared by any packet */
 
+    bool is_opening;         /* see dfu_link_begin */
+    uint64_t opening_due_ms; /* when to go on, if nothing comes in before */
+    short opening_events;    /* what poll() is to look for meanwhile */
+
     struct dfu_link_dtls *dtls; /* NULL: another kind */
+    struct dfu_link_tcp *tcp;   /* while it connects */
 
     /* streams: serial and TCP */
     struct sp_port *port; /* NULL: a terminal without a port behind it, or a connection */
@@ -53,6 +60,12 @@ struct dfu_link {
  * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]". On failure why holds a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no such target can be),
  * DFU_ERR_NOENT, DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_IO. */
 int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN]);
+
+/* The same without waiting, but for the name of a host to be looked up: while is_opening is set, it
+ * is not open yet. dfu_link_go_on() then returns 0, or why it cannot be opened; the link is closed
+ * in that case. */
+int dfu_link_begin(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN]);
+int dfu_link_go_on(struct dfu_link *link, char why[DFU_LINK_WHY_LEN]);
 
 /* 0; DFU_ERR_IO: the link is gone. A packet that finds no room is lost, as on any link. */
 int dfu_link_send(struct dfu_link *link, const uint8_t *packet, size_t len);

@@ -34,6 +34,8 @@ struct dfu_link_dtls {
     SSL *ssl;
     unsigned unheard; /* requests since anything came in */
     uint64_t unheard_ms;
+    struct settings *settings; /* during the handshake */
+    uint64_t end_ms;           /* of it, at the latest */
 };
 
 struct settings {
@@ -123,16 +125,16 @@ static int set_up(struct dfu_link *link, const struct settings *s)
     return set_name(link->dtls->ssl, s->name ? s->name : s->at.host) ? 0 : DFU_ERR_IO;
 }
 
-static int wait_ms(SSL *ssl, uint64_t left_ms)
+static uint64_t wait_ms(SSL *ssl, uint64_t left_ms)
 {
     struct timeval until;
     uint64_t ms;
 
     if (!DTLSv1_get_timeout(ssl, &until)) {
-        return (int)left_ms;
+        return left_ms;
     }
     ms = (uint64_t)until.tv_sec * 1000u + (uint64_t)until.tv_usec / 1000u + 1;
-    return (int)(ms < left_ms ? ms : left_ms);
+    return ms < left_ms ? ms : left_ms;
 }
 
 /* Whose silence it was: one that came so far has shown who it is, and has our key exchange. */
@@ -150,45 +152,50 @@ static void explain_silence(const struct settings *s, SSL *ssl, char why[DFU_LIN
                                     : "check that it serves DTLS there");
 }
 
-static int shake_hands(struct dfu_link *link, const struct settings *s, char why[DFU_LINK_WHY_LEN])
+static void settle(struct dfu_link *link)
 {
+    free(link->dtls->settings);
+    link->dtls->settings = NULL;
+    link->is_opening = false;
+}
+
+/* One step of the handshake. */
+static int shake_hands(struct dfu_link *link, char why[DFU_LINK_WHY_LEN])
+{
+    const struct settings *s = link->dtls->settings;
     SSL *ssl = link->dtls->ssl;
-    uint64_t end_ms = dfu_link_now_ms() + HANDSHAKE_MS;
+    uint64_t now_ms = dfu_link_now_ms();
     char reason[200];
+    int code, error;
 
-    for (;;) {
-        struct pollfd fd = { .fd = link->fd, .events = POLLIN };
-        uint64_t now_ms = dfu_link_now_ms();
-        int code, error;
-
-        ERR_clear_error();
-        errno = 0;
-        code = SSL_connect(ssl);
-        error = SSL_get_error(ssl, code);
-        if (code == 1) {
-            return 0;
-        }
-        if (error == SSL_ERROR_SYSCALL && errno == ECONNREFUSED) {
-            snprintf(why, DFU_LINK_WHY_LEN,
-                     "%s says that nothing listens on port %s; start the device or correct the "
-                     "port",
-                     s->at.host, s->at.port);
-            return DFU_ERR_NOENT;
-        }
-        if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-            dfu_dtls_explain(ssl, reason, sizeof(reason));
-            snprintf(why, DFU_LINK_WHY_LEN, "no DTLS with %s port %s: %s", s->at.host, s->at.port,
-                     reason);
-            return DFU_ERR_PERM;
-        }
-        if (now_ms >= end_ms) {
-            explain_silence(s, ssl, why);
-            return DFU_ERR_NOENT;
-        }
-        if (poll(&fd, 1, wait_ms(ssl, end_ms - now_ms)) == 0) {
-            (void)DTLSv1_handle_timeout(ssl);
-        }
+    ERR_clear_error();
+    errno = 0;
+    code = SSL_connect(ssl);
+    error = SSL_get_error(ssl, code);
+    if (code == 1) {
+        settle(link);
+        return 0;
     }
+    if (error == SSL_ERROR_SYSCALL && errno == ECONNREFUSED) {
+        snprintf(why, DFU_LINK_WHY_LEN,
+                 "%s says that nothing listens on port %s; start the device or correct the "
+                 "port",
+                 s->at.host, s->at.port);
+        return DFU_ERR_NOENT;
+    }
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        dfu_dtls_explain(ssl, reason, sizeof(reason));
+        snprintf(why, DFU_LINK_WHY_LEN, "no DTLS with %s port %s: %s", s->at.host, s->at.port,
+                 reason);
+        return DFU_ERR_PERM;
+    }
+    if (now_ms >= link->dtls->end_ms) {
+        explain_silence(s, ssl, why);
+        return DFU_ERR_NOENT;
+    }
+    (void)DTLSv1_handle_timeout(ssl); /* sends again where it is time to */
+    link->opening_due_ms = now_ms + wait_ms(ssl, link->dtls->end_ms - now_ms);
+    return 0;
 }
 
 /* ---- The link ---- */
@@ -200,6 +207,7 @@ static void dtls_close(struct dfu_link *link)
             (void)SSL_shutdown(link->dtls->ssl); /* says good-bye; the answer is not waited for */
         }
         SSL_free(link->dtls->ssl);
+        free(link->dtls->settings);
         dfu_dtls_close(&link->dtls->dtls);
         free(link->dtls);
         link->dtls = NULL;
@@ -211,8 +219,9 @@ static void dtls_close(struct dfu_link *link)
     link->fd = -1;
 }
 
-static int open_all(struct dfu_link *link, const struct settings *s, char why[DFU_LINK_WHY_LEN])
+static int open_all(struct dfu_link *link, char why[DFU_LINK_WHY_LEN])
 {
+    const struct settings *s = link->dtls->settings;
     int err = dfu_dtls_open(&link->dtls->dtls, &s->files, false, why, DFU_LINK_WHY_LEN);
 
     if (!err) {
@@ -222,31 +231,38 @@ static int open_all(struct dfu_link *link, const struct settings *s, char why[DF
         err = set_up(link, s);
         snprintf(why, DFU_LINK_WHY_LEN, "OpenSSL cannot make a DTLS connection to %s", s->at.host);
     }
-    return err ? err : shake_hands(link, s, why);
-}
-
-static int dtls_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
-{
-    struct settings settings;
-    int err = parse(address, &settings, why);
-
     if (err) {
-        return err;
-    }
-    link->dtls = calloc(1, sizeof(*link->dtls));
-    if (!link->dtls) {
-        snprintf(why, DFU_LINK_WHY_LEN, "out of memory");
-        return DFU_ERR_IO;
-    }
-    err = open_all(link, &settings, why);
-    if (err) {
-        dtls_close(link);
         return err;
     }
     link->mtu -= DFU_DTLS_OVERHEAD;
     link->mtu = link->mtu < SSL3_RT_MAX_PLAIN_LENGTH ? link->mtu : SSL3_RT_MAX_PLAIN_LENGTH;
     link->answer_ms = ANSWER_MS;
-    return 0;
+    link->is_opening = true;
+    link->opening_events = POLLIN;
+    link->dtls->end_ms = dfu_link_now_ms() + HANDSHAKE_MS;
+    return shake_hands(link, why);
+}
+
+static int dtls_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
+{
+    struct settings *settings = calloc(1, sizeof(*settings));
+    int err = settings ? parse(address, settings, why) : DFU_ERR_IO;
+
+    link->dtls = err ? NULL : calloc(1, sizeof(*link->dtls));
+    if (!settings || (!err && !link->dtls)) {
+        snprintf(why, DFU_LINK_WHY_LEN, "out of memory");
+        err = DFU_ERR_IO;
+    }
+    if (err) {
+        free(settings);
+        return err;
+    }
+    link->dtls->settings = settings;
+    err = open_all(link, why);
+    if (err) {
+        dtls_close(link);
+    }
+    return err;
 }
 
 /* A refused port is a device that restarts, as with plain UDP. */
@@ -294,4 +310,5 @@ static int dtls_receive(struct dfu_link *link, uint8_t *packet, size_t cap)
     return len;
 }
 
-const struct dfu_link_kind dfu_link_dtls = { dtls_open, dtls_send, dtls_receive, dtls_close };
+const struct dfu_link_kind dfu_link_dtls = { dtls_open, shake_hands, dtls_send, dtls_receive,
+                                             dtls_close };

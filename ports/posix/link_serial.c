@@ -181,5 +181,5 @@ static int serial_open(struct dfu_link *link, const char *address, char why[DFU_
     return 0;
 }
 
-const struct dfu_link_kind dfu_link_serial = { serial_open, dfu_link_stream_send,
+const struct dfu_link_kind dfu_link_serial = { serial_open, NULL, dfu_link_stream_send,
                                                dfu_link_stream_receive, serial_close };

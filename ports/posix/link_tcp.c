@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,38 +20,55 @@
 #define CONNECT_MS 5000
 #define ANSWER_MS  1500u /* the line behind it has a pace that is not known here */
 
-static int wait_for_connection(int fd)
-{
-    struct pollfd wait = { .fd = fd, .events = POLLOUT };
-    int error = ETIMEDOUT;
-    socklen_t len = sizeof(error);
+/* The addresses that are left to be tried. */
+struct dfu_link_tcp {
+    struct addrinfo *found;
+    const struct addrinfo *next;
+    struct dfu_link_address at;
+    bool is_raw;
+    int error; /* of the last one that was tried */
+    uint64_t end_ms;
+};
 
-    if (poll(&wait, 1, CONNECT_MS) == 1) {
-        (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+static void forget(struct dfu_link *link)
+{
+    if (link->tcp) {
+        freeaddrinfo(link->tcp->found);
+        free(link->tcp);
     }
-    return error;
+    link->tcp = NULL;
 }
 
-/* A descriptor, or -errno. */
-static int connect_one(const struct addrinfo *a)
+static void give_up(struct dfu_link *link, int error)
 {
-    int one = 1;
-    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int error = 0;
+    link->tcp->error = error;
+    if (link->fd >= 0) {
+        close(link->fd);
+    }
+    link->fd = -1;
+}
 
-    if (fd < 0) {
-        return -errno;
+/* Begin with the next address that does not fail at once. False: there is none. */
+static bool try_next(struct dfu_link *link)
+{
+    struct dfu_link_tcp *tcp = link->tcp;
+
+    while (tcp->next) {
+        const struct addrinfo *a = tcp->next;
+
+        tcp->next = a->ai_next;
+        link->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (link->fd < 0) {
+            tcp->error = errno;
+        } else if (connect(link->fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS) {
+            tcp->end_ms = dfu_link_now_ms() + CONNECT_MS;
+            link->opening_due_ms = tcp->end_ms;
+            return true;
+        } else {
+            give_up(link, errno);
+        }
     }
-    if (connect(fd, a->ai_addr, a->ai_addrlen)) {
-        error = errno == EINPROGRESS ? wait_for_connection(fd) : errno;
-    }
-    if (error) {
-        close(fd);
-        return -error;
-    }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-    return fd;
+    return false;
 }
 
 static int parse(const char *address, struct dfu_link_address *at, bool *is_raw,
@@ -74,40 +92,80 @@ static int parse(const char *address, struct dfu_link_address *at, bool *is_raw,
     return 0;
 }
 
-static int tcp_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
+static int explain(struct dfu_link *link, char why[DFU_LINK_WHY_LEN])
 {
-    struct addrinfo *found = NULL;
-    struct dfu_link_address at;
-    bool is_raw = false;
-    int err = parse(address, &at, &is_raw, why);
+    const struct dfu_link_tcp *tcp = link->tcp;
 
-    if (!err) {
-        err = dfu_link_address_find(&at, SOCK_STREAM, &found, why);
-    }
-    if (err) {
-        return err;
-    }
-    for (const struct addrinfo *a = found; a && link->fd < 0; a = a->ai_next) {
-        link->fd = connect_one(a);
-    }
-    freeaddrinfo(found);
-    if (link->fd < 0) {
-        snprintf(why, DFU_LINK_WHY_LEN,
-                 "cannot connect to %s port %s: %s; check that the serial server runs there",
-                 at.host, at.port, strerror(-link->fd));
-        link->fd = -1;
-        return DFU_ERR_NOENT;
-    }
+    snprintf(why, DFU_LINK_WHY_LEN,
+             "cannot connect to %s port %s: %s; check that the serial server runs there",
+             tcp->at.host, tcp->at.port, strerror(tcp->error));
+    forget(link);
+    return DFU_ERR_NOENT;
+}
+
+static void settle(struct dfu_link *link)
+{
+    bool is_raw = link->tcp->is_raw;
+    int one = 1;
+
+    (void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(link->fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    forget(link);
+    link->is_opening = false;
     link->is_socket = true;
     dfu_link_stream_init(link, is_raw);
     link->answer_ms = ANSWER_MS;
-    return 0;
+}
+
+static int tcp_go_on(struct dfu_link *link, char why[DFU_LINK_WHY_LEN])
+{
+    struct pollfd wait = { .fd = link->fd, .events = POLLOUT };
+    bool is_decided = poll(&wait, 1, 0) == 1;
+    int error = ETIMEDOUT;
+    socklen_t len = sizeof(error);
+
+    if (!is_decided && dfu_link_now_ms() < link->tcp->end_ms) {
+        return 0;
+    }
+    if (is_decided) {
+        (void)getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    }
+    if (error == 0) {
+        settle(link);
+        return 0;
+    }
+    give_up(link, error);
+    return try_next(link) ? 0 : explain(link, why);
+}
+
+static int tcp_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
+{
+    struct dfu_link_tcp *tcp = calloc(1, sizeof(*tcp));
+    int err = tcp ? parse(address, &tcp->at, &tcp->is_raw, why) : DFU_ERR_IO;
+
+    if (!tcp) {
+        snprintf(why, DFU_LINK_WHY_LEN, "out of memory");
+    } else if (!err) {
+        err = dfu_link_address_find(&tcp->at, SOCK_STREAM, &tcp->found, why);
+    }
+    if (err) {
+        free(tcp);
+        return err;
+    }
+    link->tcp = tcp;
+    tcp->next = tcp->found;
+    link->is_opening = true;
+    link->opening_events = POLLOUT;
+    return try_next(link) ? 0 : explain(link, why);
 }
 
 static void tcp_close(struct dfu_link *link)
 {
-    close(link->fd);
+    forget(link);
+    if (link->fd >= 0) {
+        close(link->fd);
+    }
 }
 
-const struct dfu_link_kind dfu_link_tcp = { tcp_open, dfu_link_stream_send, dfu_link_stream_receive,
-                                            tcp_close };
+const struct dfu_link_kind dfu_link_tcp = { tcp_open, tcp_go_on, dfu_link_stream_send,
+                                            dfu_link_stream_receive, tcp_close };

@@ -123,4 +123,4 @@ static void udp_close(struct dfu_link *link)
     close(link->fd);
 }
 
-const struct dfu_link_kind dfu_link_udp = { udp_open, udp_send, udp_receive, udp_close };
+const struct dfu_link_kind dfu_link_udp = { udp_open, NULL, udp_send, udp_receive, udp_close };

@@ -15,13 +15,23 @@
 #define ERASE_TIMEOUT_MS 60000u
 #define FIRST_ANSWER_MS  1000u
 #define LATENCY_TRIES    4u /* that a device which sleeps may miss */
+#define OPENING_MS       10u
 #define AT_ONE_GO        32 /* packets, where others wait for their turn */
 
 static int open_link(struct dfu_session *s, char why[DFU_LINK_WHY_LEN])
 {
-    int err = dfu_link_open(&s->link, s->target, why);
+    int err = s->waits_for_none ? dfu_link_begin(&s->link, s->target, why)
+                                : dfu_link_open(&s->link, s->target, why);
 
-    s->opens += !err;
+    s->opens += !err && !s->link.is_opening;
+    return err;
+}
+
+int dfu_session_go_on(struct dfu_session *s, char why[DFU_LINK_WHY_LEN])
+{
+    int err = dfu_link_go_on(&s->link, why);
+
+    s->opens += !err && !s->link.is_opening;
     return err;
 }
 
@@ -56,15 +66,17 @@ static void lose_link(struct dfu_session *s)
 static void reopen(struct dfu_session *s, const struct dfu_job *job, uint64_t now_ms)
 {
     char why[DFU_LINK_WHY_LEN];
+    int err;
 
-    if (now_ms < s->reopen_ms) {
+    if (!s->link.is_opening && now_ms < s->reopen_ms) {
         return;
     }
-    if (open_link(s, why)) {
+    err = s->link.is_opening ? dfu_session_go_on(s, why) : open_link(s, why);
+    if (err) {
         s->reopen_wait_ms *= 2;
         s->reopen_wait_ms = s->reopen_wait_ms < REOPEN_MAX_MS ? s->reopen_wait_ms : REOPEN_MAX_MS;
         s->reopen_ms = now_ms + s->reopen_wait_ms;
-    } else if (job->link_back) {
+    } else if (!s->link.is_opening && job->link_back) {
         job->link_back(job->ctx, now_ms);
     }
 }
@@ -134,9 +146,17 @@ static void keep_open(struct dfu_session *s, const struct dfu_job *job, uint64_t
     if (job->wants_reconnect && job->wants_reconnect(job->ctx)) {
         try_again_in(s, now_ms, 0);
     }
-    if (!s->link.kind) {
+    if (!s->link.kind || s->link.is_opening) {
         reopen(s, job, now_ms);
     }
+}
+
+static uint64_t link_due_ms(const struct dfu_session *s, uint64_t now_ms)
+{
+    if (s->link.is_opening) { /* its file may be another one each time: callers can't watch it */
+        return now_ms + OPENING_MS;
+    }
+    return s->link.kind ? UINT64_MAX : s->reopen_ms;
 }
 
 uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job)
@@ -161,7 +181,7 @@ uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job)
     }
     keep_open(s, job, now_ms);
     due_ms = len > 0 ? now_ms : job->deadline(job->ctx);
-    return !s->link.kind && s->reopen_ms < due_ms ? s->reopen_ms : due_ms;
+    return link_due_ms(s, now_ms) < due_ms ? link_due_ms(s, now_ms) : due_ms;
 }
 
 int dfu_session_run(struct dfu_session *s, const struct dfu_job *job, dfu_session_watch *watch,

@@ -27,6 +27,7 @@ struct dfu_session {
     struct dfu_session_hooks hooks;
     uint32_t timeout_ms; /* of one request, its repeats included; 0: as its patience says */
     uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
+    bool waits_for_none; /* only turns are taken: a link may be is_opening after an open */
 
     struct dfu_link link; /* closed while it is lost */
     uint32_t opens;       /* how often it was opened: each time its fd is a new one */
@@ -52,6 +53,10 @@ int dfu_session_run(struct dfu_session *s, const struct dfu_job *job, dfu_sessio
  * what is due, open the link again. Call it when link.fd can be read (it changes when the link is
  * opened again), and at the latest at the time that it returns. */
 uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job);
+
+/* With waits_for_none: while the link is_opening after dfu_session_open, instead of a turn. 0, or why
+ * it cannot be opened. */
+int dfu_session_go_on(struct dfu_session *s, char why[DFU_LINK_WHY_LEN]);
 
 enum dfu_patience {
     DFU_PATIENCE_QUICK,  /* 5 s; repeated */

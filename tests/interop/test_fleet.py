@@ -8,6 +8,7 @@ import os
 import pty
 import random
 import signal
+import socket
 import subprocess
 import time
 from types import SimpleNamespace
@@ -233,6 +234,58 @@ def test_serial_lines_are_part_of_a_fleet(fleets, images, tmp_path):
     done = upgrade("--targets", targets_file(tmp_path / "targets", targets), images.new)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [n for n in range(1, 7) if not runs(fleet.flash(n), images.new)] == []
+
+
+def test_dtls_and_tcp_are_part_of_a_fleet_and_the_silent_hold_nobody_up(fleets, images, tmp_path):
+    fleet = fleets(2)
+    psk = tmp_path / "psk.txt"
+    psk.write_text("field-7:000102030405060708090a0b0c0d0e0f\n")
+    singles, targets = [], fleet.targets()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        singles.append(Device(tmp_path / name))
+        ready = singles[-1].start("--init", images.old, "--tcp", "0", "--dtls", "0", "--dtls-psk",
+                                  psk, board="sim")
+        where = singles[-1].address
+        targets.append(f"dtls:{where}:{ready['dtls']},psk={psk}" if name == "a"
+                       else f"tcp:{where}:{ready['tcp']}")
+    # Nobody answers a handshake here; nobody listens there. They come first.
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    bad = [f"dtls:127.0.0.1:{silent.getsockname()[1]},psk={psk}", "tcp:127.0.0.1:1"]
+    audit = tmp_path / "audit.log"
+    done = upgrade("--targets", targets_file(tmp_path / "targets", bad + targets), "--audit", audit,
+                   images.new)
+    silent.close()
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "dfu: d1: 127.0.0.1 port" in done.stderr and "DTLS handshake" in done.stderr
+    assert "dfu: d2: cannot connect to 127.0.0.1 port 1: Connection refused" in done.stderr
+    results = {event["name"]: event for event in events(audit, "result")}
+    assert {name for name, event in results.items() if event["code"]} == {"d1", "d2"}
+    # A packet each was sent at once, not when the handshake had been given up.
+    starts = [event["time"] for event in events(audit, "start")]
+    assert results["d1"]["seconds"] >= 5 and max(starts) < results["d1"]["time"]
+    assert [n for n in (1, 2) if not runs(fleet.flash(n), images.new)] == []
+    for single in singles:
+        assert runs(single.flash.read_bytes(), images.new)
+        assert single.stop() == 0, single.console()
+
+
+def test_a_fleet_that_asks_for_a_role_is_logged_in_to(fleets, images, tmp_path):
+    for name in ("operator", "stranger"):
+        key, public = tmp_path / f"{name}.pem", tmp_path / f"{name}-pub.pem"
+        assert run(DFU, "keygen", "-k", key, "-t", "ed25519").returncode == 0
+        assert run(DFU, "getpub", "-k", key, "-e", "pem", "-o", public).returncode == 0
+    fleet = fleets(5, "--auth", f"update:{tmp_path}/operator-pub.pem")
+    listed = targets_file(tmp_path / "targets", fleet.targets())
+    for options in ([], ["--auth-key", tmp_path / "stranger.pem"]):
+        done = upgrade("--targets", listed, *options, images.new)
+        assert done.returncode == 7 and "5 devices: 5 failed" in done.stdout, done.stderr
+        assert done.stderr.count("NEEDS_ROLE") == 5, done.stderr
+        assert not any(runs(fleet.flash(n), images.new) for n in range(1, 6))
+    done = upgrade("--targets", listed, "--auth-key", tmp_path / "operator.pem", images.new)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [n for n in range(1, 6) if not runs(fleet.flash(n), images.new)] == []
 
 
 def test_on_a_terminal_each_running_device_has_a_line(fleets, images, tmp_path):

@@ -39,7 +39,11 @@ static bool received(void *ctx, uint8_t *frame, size_t len)
     struct device *dev = ctx;
 
     trace(dev, '<', frame, len);
-    return login_take(dev->login, dev, frame, len);
+    switch (login_take(dev->login, dev, frame, len)) {
+    case LOGIN_BEGINS: return dev->session.waits_for_none || login_run(dev->login, dev, frame);
+    case LOGIN_TAKES: return true;
+    default: return false;
+    }
 }
 
 static void lost(void *ctx)
@@ -57,7 +61,7 @@ static int exit_code_of(int err)
     return err == DFU_ERR_INVAL ? CLI_USAGE : CLI_NO_DEVICE;
 }
 
-struct device *device_open(struct cli *cli, int *exit_code)
+static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exit_code)
 {
     char why[DFU_LINK_WHY_LEN] = "";
     struct device *dev = calloc(1, sizeof(*dev));
@@ -72,6 +76,7 @@ struct device *device_open(struct cli *cli, int *exit_code)
     dev->session.hooks = (struct dfu_session_hooks){ dev, sent, received, lost };
     dev->session.timeout_ms = cli->timeout_ms;
     dev->session.latency_ms = cli->latency_ms;
+    dev->session.waits_for_none = is_one_of_many;
     *exit_code = login_open(cli, &dev->login);
     if (!*exit_code) {
         *exit_code = record_open(cli, &dev->record);
@@ -85,6 +90,16 @@ struct device *device_open(struct cli *cli, int *exit_code)
         return NULL;
     }
     return dev;
+}
+
+struct device *device_open(struct cli *cli, int *exit_code)
+{
+    return open_device(cli, false, exit_code);
+}
+
+struct device *device_begin(struct cli *cli, int *exit_code)
+{
+    return open_device(cli, true, exit_code);
 }
 
 void device_close(struct device *dev)
@@ -138,13 +153,6 @@ void device_run(struct device *dev, const struct dfu_job *job,
     struct shown shown = { show, show_ctx };
 
     (void)dfu_session_run(&dev->session, job, show_it, &shown);
-}
-
-void device_exchange(struct device *dev, struct dfu_exchange *x)
-{
-    const struct dfu_job job = dfu_job_of_exchange(x);
-
-    (void)dfu_session_run(&dev->session, &job, NULL, NULL);
 }
 
 bool device_send_again(struct device *dev, const uint8_t *frame, size_t len)

@@ -36,6 +36,10 @@ struct device {
 struct device *device_open(struct cli *cli, int *exit_code);
 void device_close(struct device *dev);
 
+/* The same for one of many, whose session waits_for_none: the link may still be opening, and its job
+ * is login_around's where dev->login is set. */
+struct device *device_begin(struct cli *cli, int *exit_code);
+
 /* Open, run, close: all of most commands. */
 int device_with(struct cli *cli, int (*run)(struct device *dev));
 
@@ -56,9 +60,7 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
 void device_run(struct device *dev, const struct dfu_job *job,
                 void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
-/* For logins: run one exchange whose frame the caller keeps; send a request once more. False: the
- * link is gone. */
-void device_exchange(struct device *dev, struct dfu_exchange *x);
+/* For logins: send a request once more. False: the link is gone. */
 bool device_send_again(struct device *dev, const uint8_t *frame, size_t len);
 
 /* Sentences. what: "take the image". */

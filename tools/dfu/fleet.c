@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define TICK_MS       100
+#define OPENING_MS    10u
 #define EVENTS_MAX    128
 #define START_AT_ONCE 32u /* names are looked up, ports opened: others wait meanwhile */
 #define FILES_BESIDE  32u
@@ -24,12 +25,14 @@ struct fleet_live {
     struct cli cli; /* of this device: its target, and where its sentence goes */
     char told[1024];
     struct device *dev; /* NULL: it could not be opened */
+    struct login_around around;
     struct dfu_job job;
     void *state;
+    bool is_begun;  /* the job; before that the link is opened */
     uint32_t opens; /* of its link, when epoll was told of it */
 };
 
-enum stop { STOP_NOT, STOP_BUDGET, STOP_CANARY, STOP_SIGNAL, STOP_ABORT, STOP_LOG };
+enum stop { STOP_NOT, STOP_BUDGET, STOP_CANARY, STOP_SIGNAL, STOP_MEMORY, STOP_LOG, STOP_ABORT };
 
 struct fleet {
     struct cli *cli;
@@ -106,6 +109,7 @@ static void stop(struct fleet *fleet, enum stop why)
     static const char *const reasons[] = { [STOP_BUDGET] = "too many failures",
                                            [STOP_CANARY] = "a canary failed",
                                            [STOP_SIGNAL] = "signal",
+                                           [STOP_MEMORY] = "out of memory",
                                            [STOP_ABORT] = "aborted by a second signal",
                                            [STOP_LOG] = "the log cannot be written" };
     char sentence[256];
@@ -150,8 +154,8 @@ static void take_signals(struct fleet *fleet)
 void fleet_member_progress(const struct fleet_order *order, const struct fleet_member *member,
                            struct fleet_progress *out)
 {
-    *out = (struct fleet_progress){ .step = "" };
-    if (member->live && member->live->state) {
+    *out = (struct fleet_progress){ .step = "connect" };
+    if (member->live && member->live->is_begun) {
         order->work->progress(member->live->state, out);
     }
 }
@@ -234,16 +238,52 @@ static void watch(struct fleet *fleet, struct fleet_member *m)
     struct epoll_event event = { .events = EPOLLIN,
                                  .data.u64 = (uint64_t)(m - fleet->targets.members) };
 
-    if (live->dev->session.link.kind && live->opens != live->dev->session.opens) {
+    if (live->dev->session.link.kind && !live->dev->session.link.is_opening &&
+        live->opens != live->dev->session.opens) {
         live->opens = live->dev->session.opens;
         (void)epoll_ctl(fleet->epoll, EPOLL_CTL_ADD, live->dev->session.link.fd, &event);
     }
 }
 
+static void begin(struct fleet *fleet, struct fleet_member *m)
+{
+    struct fleet_live *live = m->live;
+
+    live->is_begun = true;
+    live->job = fleet->order->work->begin(live->state, fleet->order->what, live->dev);
+    if (live->dev->login) {
+        live->around = (struct login_around){ live->dev, live->job };
+        live->job = login_around(&live->around);
+    }
+    watch(fleet, m);
+}
+
+/* It never came as far as a job. */
+static void fail(struct fleet *fleet, struct fleet_member *m, int code)
+{
+    struct fleet_result result = { .outcome = "failed", .facts = event_of(fleet, "result", m) };
+
+    finish(fleet, m, code, &result);
+    check_budget(fleet);
+}
+
 static void take_turn(struct fleet *fleet, struct fleet_member *m)
 {
-    m->due_ms = dfu_session_turn(&m->live->dev->session, &m->live->job);
-    if (m->live->job.is_over(m->live->job.ctx)) {
+    struct fleet_live *live = m->live;
+    char why[DFU_LINK_WHY_LEN];
+
+    if (!live->is_begun && live->dev->session.link.is_opening) {
+        m->due_ms = dfu_link_now_ms() + OPENING_MS;
+        if (dfu_session_go_on(&live->dev->session, why)) {
+            fail(fleet, m, cli_fail(&live->cli, CLI_NO_DEVICE, "%s", why));
+        }
+        return;
+    }
+    if (!live->is_begun) {
+        begin(fleet, m);
+    }
+    m->due_ms = dfu_session_turn(&live->dev->session, &live->job);
+    if (live->job.is_over(live->job.ctx)) {
         conclude(fleet, m);
     } else {
         watch(fleet, m);
@@ -255,30 +295,24 @@ static void start(struct fleet *fleet, struct fleet_member *m)
     struct fleet_live *live = calloc(1, sizeof(*live));
     int code = CLI_DONE;
 
-    if (!live) { /* it stays where it was; a later round may have more */
+    if (!live) {
+        stop(fleet, STOP_MEMORY);
         return;
     }
     m->live = live;
     m->start_ms = dfu_link_now_ms();
+    m->due_ms = m->start_ms;
     fleet_audit_add(&fleet->audit, event_of(fleet, "start", m));
     set_state(fleet, m, FLEET_RUNNING);
     live->cli = *fleet->cli;
     live->cli.target = m->target;
     live->cli.told = live->told;
     live->cli.told_cap = sizeof(live->told);
-    live->dev = device_open(&live->cli, &code);
+    live->dev = device_begin(&live->cli, &code);
     live->state = live->dev ? calloc(1, fleet->order->work->size) : NULL;
     if (!live->state) {
-        struct fleet_result result = { .outcome = "failed", .facts = event_of(fleet, "result", m) };
-
-        code = code ? code : cli_fail(&live->cli, CLI_INTERNAL, "out of memory");
-        finish(fleet, m, code, &result);
-        check_budget(fleet);
-        return;
+        fail(fleet, m, code ? code : cli_fail(&live->cli, CLI_INTERNAL, "out of memory"));
     }
-    live->job = fleet->order->work->begin(live->state, fleet->order->what, live->dev);
-    m->due_ms = m->start_ms;
-    watch(fleet, m);
 }
 
 /* ---- All ---- */

@@ -88,7 +88,7 @@ static int add(struct cli *cli, struct fleet_targets *t, const struct source *fr
     m = &t->members[t->count];
     *m = (struct fleet_member){ .due_ms = UINT64_MAX };
     code = resolve(cli, from, text, &m->target);
-    if (code) {
+    if (code || !m->target) {
         return code;
     }
     t->count++;

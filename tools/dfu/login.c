@@ -11,9 +11,8 @@
 #include "dfu/openssl.h"
 #include "dfu/smp.h"
 
-#define TRIES       3 /* a challenge may be used up by an answer that was lost */
-#define WAIT_MS     5000u
-#define REFUSAL_MAX 512u
+#define TRIES   3 /* a challenge may be used up by an answer that was lost */
+#define WAIT_MS 5000u
 
 int login_open(struct cli *cli, struct login **out)
 {
@@ -62,12 +61,14 @@ void login_note(struct login *login, const uint8_t *frame, size_t len)
 {
     struct login_frame *sent;
 
-    if (!login || login->is_going_on || len < DFU_SMP_HEADER_SIZE) {
+    if (!login || login->step != LOGIN_NOT || len < DFU_SMP_HEADER_SIZE) {
         return;
     }
     sent = &login->sent[login->next++ % LOGIN_SENT_MAX];
     free(sent->data);
-    *sent = (struct login_frame){ .data = malloc(len), .len = len };
+    *sent =
+        (struct login_frame){ .data = malloc(len), .len = len, .is_repeated = login->is_repeating };
+    login->is_repeating = false;
     if (sent->data) {
         memcpy(sent->data, frame, len);
     }
@@ -94,88 +95,237 @@ static struct login_frame *find(struct login *login, const struct dfu_smp_header
 
 /* ---- The login itself ---- */
 
-/* One request of its own, with buffers of its own: 0, or an error of the exchange. */
-static int exchange(struct device *dev, const struct dfu_call *call, uint8_t *frame, int len,
-                    struct dfu_exchange *x)
+static bool is_going_on(const struct login *login)
 {
+    return login->step == LOGIN_ASKS || login->step == LOGIN_PROVES;
+}
+
+static void start_exchange(struct login *login, const struct device *dev,
+                           const struct dfu_call *call, int len)
+{
+    uint32_t answer_ms = dev->session.link.answer_ms ? dev->session.link.answer_ms : WAIT_MS / 5;
+
+    dfu_exchange_start(&login->exchange, call, login->frame, len, answer_ms + dev->cli->latency_ms,
+                       WAIT_MS + TRIES * dev->cli->latency_ms);
+}
+
+static void ask(struct login *login, struct device *dev)
+{
+    struct dfu_call call = device_call(dev);
+    int len = dfu_client_auth_challenge(&call, login->frame, sizeof login->frame);
+
+    login->step = LOGIN_ASKS;
+    login->tries++;
+    start_exchange(login, dev, &call, len);
+}
+
+static int prove(struct login *login, struct device *dev)
+{
+    struct dfu_client_challenge challenge;
+    struct dfu_call call = device_call(dev);
+    int err = dfu_client_auth_challenge_read(&login->exchange.answer, &challenge);
+    int len = err ? err
+                  : dfu_client_auth_login(&call, &challenge, &login->signer, 0, login->frame,
+                                          sizeof login->frame);
+
     if (len < 0) {
         return len;
     }
-    dfu_exchange_start(x, call, frame, len,
-                       (dev->session.link.answer_ms ? dev->session.link.answer_ms : WAIT_MS / 5) +
-                           dev->cli->latency_ms,
-                       WAIT_MS + TRIES * dev->cli->latency_ms);
-    device_exchange(dev, x);
-    return x->result;
+    login->step = LOGIN_PROVES;
+    start_exchange(login, dev, &call, len);
+    return 0;
 }
 
-static int try_once(struct login *login, struct device *dev)
+static void end(struct login *login, const struct device *dev, bool is_in)
 {
-    struct dfu_client_challenge challenge;
-    struct dfu_exchange x;
-    struct dfu_call call = device_call(dev);
-    uint8_t frame[512];
-    uint32_t role;
-    int err =
-        exchange(dev, &call, frame, dfu_client_auth_challenge(&call, frame, sizeof frame), &x);
-
-    if (!err) {
-        err = dfu_client_auth_challenge_read(&x.answer, &challenge);
-    }
-    if (err) {
-        return err;
-    }
-    call = device_call(dev);
-    err = exchange(dev, &call, frame,
-                   dfu_client_auth_login(&call, &challenge, &login->signer, 0, frame, sizeof frame),
-                   &x);
-    return err ? err : dfu_client_auth_role_read(&x.answer, &role);
-}
-
-static bool log_in(struct login *login, struct device *dev)
-{
-    int err = DFU_ERR_PERM;
-
-    login->is_going_on = true;
-    for (int i = 0; err && err != DFU_ERR_TIMEOUT && i < TRIES; i++) {
-        err = try_once(login, dev);
-    }
-    login->is_going_on = false;
+    login->step = is_in ? LOGIN_REPEATS : LOGIN_REFUSED;
     if (dev->cli->verbose > 0) {
-        cli_note(dev->cli, err ? "the login with %s was refused" : "logged in with %s",
+        cli_note(dev->cli, is_in ? "logged in with %s" : "the login with %s was refused",
                  login->key.path);
     }
-    return !err;
 }
 
-bool login_take(struct login *login, struct device *dev, uint8_t *frame, size_t len)
+/* One of the two exchanges is over. */
+static void settle(struct login *login, struct device *dev)
+{
+    int err = login->exchange.result;
+    uint32_t role;
+
+    if (!err && login->step == LOGIN_ASKS) {
+        err = prove(login, dev);
+    } else if (!err) {
+        err = dfu_client_auth_role_read(&login->exchange.answer, &role);
+        if (!err) {
+            end(login, dev, true);
+        }
+    }
+    if (err && err != DFU_ERR_TIMEOUT && login->tries < TRIES) {
+        ask(login, dev);
+    } else if (err) {
+        end(login, dev, false);
+    }
+}
+
+/* The request that was refused for want of a role; NULL if that is not what the answer says. */
+static struct login_frame *refused_request(struct login *login, const uint8_t *frame, size_t len)
 {
     struct dfu_smp_header header;
     struct dfu_answer answer;
     struct login_frame *sent;
     struct dfu_call call;
-    uint8_t kept[REFUSAL_MAX];
 
-    if (!login || login->is_going_on || len < DFU_SMP_HEADER_SIZE || len > sizeof kept) {
-        return false;
+    if (len < DFU_SMP_HEADER_SIZE || len > sizeof login->refusal) {
+        return NULL;
     }
-    memcpy(kept, frame, len);
     dfu_smp_header_decode(frame, &header);
     call = (struct dfu_call){
         .seq = header.seq, .op = (uint8_t)(header.op - 1), .id = header.id, .group = header.group
     };
     if (dfu_client_answer(&call, frame, len, &answer) != DFU_ERR_PERM ||
         !dfu_client_auth_is_needed(&answer.refusal)) {
-        return false;
+        return NULL;
     }
     sent = find(login, &header);
-    if (!sent || sent->is_repeated) {
-        return false;
+    return sent && !sent->is_repeated ? sent : NULL;
+}
+
+enum login_interest login_take(struct login *login, struct device *dev, const uint8_t *frame,
+                               size_t len)
+{
+    if (!login) {
+        return LOGIN_NO_INTEREST;
     }
-    if (!log_in(login, dev)) {
-        memcpy(frame, kept, len); /* the refusal is the answer after all */
-        return false;
+    if (login->step != LOGIN_NOT) { /* others ask again, by their own clocks */
+        if (is_going_on(login) &&
+            dfu_exchange_answer(&login->exchange, frame, len) != DFU_CLIENT_RUNNING) {
+            settle(login, dev);
+        }
+        return LOGIN_TAKES;
     }
-    sent->is_repeated = true;
-    return device_send_again(dev, sent->data, sent->len);
+    login->refused = refused_request(login, frame, len);
+    if (!login->refused) {
+        return LOGIN_NO_INTEREST;
+    }
+    memcpy(login->refusal, frame, len);
+    login->refusal_len = len;
+    login->tries = 0;
+    ask(login, dev);
+    return LOGIN_BEGINS;
+}
+
+/* ---- As a job ---- */
+
+/* Its two requests, then the one that was refused. */
+static size_t own_next(struct login *login, struct device *dev, uint64_t now_ms, uint8_t *frame,
+                       size_t cap)
+{
+    while (is_going_on(login)) {
+        if (dfu_exchange_next(&login->exchange, now_ms) && login->exchange.len <= cap) {
+            memcpy(frame, login->exchange.frame, login->exchange.len);
+            return login->exchange.len;
+        }
+        if (login->exchange.result == DFU_CLIENT_RUNNING) {
+            return 0;
+        }
+        settle(login, dev);
+    }
+    if (login->step != LOGIN_REPEATS || login->refused->len > cap) {
+        return 0;
+    }
+    login->step = LOGIN_NOT;
+    login->is_repeating = true;
+    memcpy(frame, login->refused->data, login->refused->len);
+    return login->refused->len;
+}
+
+static size_t next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    const struct login_around *a = ctx;
+    struct login *login = a->dev->login;
+    size_t len = own_next(login, a->dev, now_ms, frame, cap);
+
+    if (len > 0 || is_going_on(login)) {
+        return len;
+    }
+    if (login->step == LOGIN_REFUSED) {
+        login->step = LOGIN_NOT;
+        a->job.answer(a->job.ctx, now_ms, login->refusal, login->refusal_len);
+    }
+    return a->job.next(a->job.ctx, now_ms, frame, cap);
+}
+
+static void answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    const struct login_around *a = ctx;
+
+    a->job.answer(a->job.ctx, now_ms, frame, len);
+}
+
+static uint64_t deadline(void *ctx)
+{
+    const struct login_around *a = ctx;
+
+    return is_going_on(a->dev->login) ? dfu_exchange_deadline(&a->dev->login->exchange)
+                                      : a->job.deadline(a->job.ctx);
+}
+
+static bool is_over(void *ctx)
+{
+    const struct login_around *a = ctx;
+
+    return a->job.is_over(a->job.ctx);
+}
+
+static void link_back(void *ctx, uint64_t now_ms)
+{
+    const struct login_around *a = ctx;
+
+    if (a->job.link_back) {
+        a->job.link_back(a->job.ctx, now_ms);
+    }
+}
+
+static bool wants_reconnect(void *ctx)
+{
+    const struct login_around *a = ctx;
+
+    return a->job.wants_reconnect && a->job.wants_reconnect(a->job.ctx);
+}
+
+struct dfu_job login_around(struct login_around *around)
+{
+    return (struct dfu_job){ around, next, answer, deadline, is_over, link_back, wants_reconnect };
+}
+
+/* ---- At one go ---- */
+
+/* Nothing but the login. */
+static size_t no_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    const struct login_around *a = ctx;
+
+    return is_going_on(a->dev->login) ? own_next(a->dev->login, a->dev, now_ms, frame, cap) : 0;
+}
+
+static bool is_settled(void *ctx)
+{
+    const struct login_around *a = ctx;
+
+    return !is_going_on(a->dev->login);
+}
+
+bool login_run(struct login *login, struct device *dev, uint8_t *frame)
+{
+    struct login_around alone = { .dev = dev };
+    const struct dfu_job job = { &alone, no_next, answer, deadline, is_settled, NULL, NULL };
+
+    (void)dfu_session_run(&dev->session, &job, NULL, NULL);
+    if (login->step == LOGIN_REPEATS) {
+        login->step = LOGIN_NOT;
+        login->refused->is_repeated = true;
+        return device_send_again(dev, login->refused->data, login->refused->len);
+    }
+    login->step = LOGIN_NOT;
+    memcpy(frame, login->refusal, login->refusal_len); /* the refusal is the answer after all */
+    return false;
 }

@@ -7,6 +7,7 @@
 #define DFU_TOOL_LOGIN_H
 
 #include "cli.h"
+#include "dfu/client_job.h"
 #include "dfu/crypto.h"
 #include "keyfile.h"
 
@@ -20,12 +21,22 @@ struct login_frame {
     bool is_repeated; /* after a login: a second refusal stands */
 };
 
+enum login_step { LOGIN_NOT, LOGIN_ASKS, LOGIN_PROVES, LOGIN_REPEATS, LOGIN_REFUSED };
+
 struct login {
     struct keyfile key;
     struct dfu_signer signer;
-    bool is_going_on;
     size_t next;
     struct login_frame sent[LOGIN_SENT_MAX];
+    bool is_repeating; /* the next request that is sent was refused once */
+
+    /* while one is going on */
+    enum login_step step;
+    unsigned tries;
+    struct login_frame *refused; /* what is to be sent again */
+    struct dfu_exchange exchange;
+    uint8_t frame[512], refusal[512];
+    size_t refusal_len;
 };
 
 /* The key of the command line, or NULL and 0 if it names none; otherwise an exit code. */
@@ -35,8 +46,21 @@ void login_close(struct login *login);
 /* Keep a request. */
 void login_note(struct login *login, const uint8_t *frame, size_t len);
 
-/* Whether an answer was a refusal for want of a role, and the request was sent again. Otherwise the
- * answer, which is still in frame, is for whoever asked. */
-bool login_take(struct login *login, struct device *dev, uint8_t *frame, size_t len);
+/* Look at what came in: not the login's business, a refusal for want of a role that begins one, or
+ * a part of one that is going on. */
+enum login_interest { LOGIN_NO_INTEREST, LOGIN_BEGINS, LOGIN_TAKES };
+enum login_interest login_take(struct login *login, struct device *dev, const uint8_t *frame,
+                               size_t len);
+
+/* One that began, to its end, while everything else waits. True: the request was sent again. False:
+ * the refusal stands and is in frame, for whoever asked. */
+bool login_run(struct login *login, struct device *dev, uint8_t *frame);
+
+/* The same in steps that wait for nothing, around a job. Both stay where they are. */
+struct login_around {
+    struct device *dev;
+    struct dfu_job job;
+};
+struct dfu_job login_around(struct login_around *around);
 
 #endif
