@@ -4,6 +4,7 @@
  * Manuals number their registers. */
 #include "chip.h"
 #include "port.h"
+#include "received.h"
 
 #define SYST_CSR     REG(0xe000e010)
 #define SYST_RVR     REG(0xe000e014)
@@ -17,8 +18,6 @@
 #define SCB_AIRCR    REG(0xe000ed0c)
 #define PENDSTCLR    (1u << 25)
 #define IDLE_MS_MAX  10u
-
-#define RECEIVED_SIZE 64u
 
 __attribute__((section(".retained"))) volatile struct port_retained port_retained;
 
@@ -44,20 +43,6 @@ uint64_t port_now_ms(void)
 
 /* ---- Console ---- */
 
-/* What the interrupt has taken and port_getc() has not. */
-static volatile uint8_t received[RECEIVED_SIZE];
-static volatile uint8_t received_head, received_tail;
-
-static void take_byte(void)
-{
-    uint8_t next = (uint8_t)((received_head + 1) % RECEIVED_SIZE);
-
-    if (next != received_tail && chip_has_byte()) {
-        received[received_head] = chip_take_byte();
-        received_head = next;
-    }
-}
-
 static volatile bool is_woken;
 
 void port_interrupt(void)
@@ -71,8 +56,7 @@ void port_interrupt(void)
         NVIC_ICER(number) = NVIC_BIT(number);
         return;
     }
-    take_byte();
-    if (chip_has_byte()) {
+    if (!received_take()) {
         NVIC_ICER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ); /* full: until somebody has read */
     }
 }
@@ -100,14 +84,12 @@ int port_getc(void)
     int byte;
 
     if (are_interrupts_masked()) {
-        take_byte();
+        (void)received_take();
     }
-    if (received_head == received_tail) {
-        return -1;
+    byte = received_get();
+    if (byte >= 0) {
+        NVIC_ISER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
     }
-    byte = received[received_tail];
-    received_tail = (uint8_t)((received_tail + 1) % RECEIVED_SIZE);
-    NVIC_ISER(CHIP_UART_IRQ) = NVIC_BIT(CHIP_UART_IRQ);
     return byte;
 }
 
@@ -122,7 +104,7 @@ void port_idle(void)
     bool are_masked = are_interrupts_masked();
 
     __asm volatile("cpsid i");
-    if (received_head == received_tail && !chip_has_byte() && !is_woken) {
+    if (received_is_empty() && !chip_has_byte() && !is_woken) {
         __asm volatile("wfi");
     }
     is_woken = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Nordic nRF51 and nRF52: flash controller, UART, timer. Register numbers are those of the nRF51
- * Series Reference Manual, chapters 6 (NVMC), 18 (TIMER) and 29 (UART); the nRF52 has the same. */
+ * Series Reference Manual, NVMC, CLOCK, GPIO, TIMER and UART; the nRF52 has the same. */
 #include <string.h>
 
 #include "chip.h"
@@ -34,6 +34,13 @@
 #define TIMER_BITMODE   REG(0x40008508)
 #define TIMER_PRESCALER REG(0x40008510)
 #define TIMER_CC        REG(0x40008540)
+
+#define CLOCK_HFCLKSTART REG(0x40000000)
+
+#define GPIO_OUTSET       REG(0x50000508)
+#define GPIO_PIN_CNF(pin) REG(0x50000700 + 4 * (pin))
+#define GPIO_OUTPUT       3u
+#define GPIO_INPUT        0u
 
 /* ---- Flash: words, erased to ones, in pages ---- */
 
@@ -90,6 +97,10 @@ void chip_start(void)
     TIMER_BITMODE = 3;   /* 32 bits */
     TIMER_PRESCALER = 4; /* of 16 MHz: microseconds */
     TIMER_START = 1;
+    CLOCK_HFCLKSTART = 1; /* the crystal, which the UART's pace needs on real chips */
+    GPIO_OUTSET = 1u << CHIP_TX_PIN;
+    GPIO_PIN_CNF(CHIP_TX_PIN) = GPIO_OUTPUT;
+    GPIO_PIN_CNF(CHIP_RX_PIN) = GPIO_INPUT;
     UART_PSELTXD = CHIP_TX_PIN;
     UART_PSELRXD = CHIP_RX_PIN;
     UART_BAUDRATE = 0x01d7e000; /* 115200 */

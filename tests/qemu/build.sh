@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 #
-# build.sh BUILD BOARD: the firmware of one board, into BUILD/firmware/BOARD, and with a bootloader
-# that checks no signature into BOARD-hash-only beside it.
+# build.sh BUILD BOARD [once]: the firmware of one board, into BUILD/firmware/BOARD, and, unless once
+# is enough, with a bootloader that checks no signature into BOARD-hash-only beside it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,4 +19,5 @@ build_firmware() { # FOLDER [OPTION...]
 }
 
 build_firmware "$board"
-build_firmware "$board-hash-only" -DBOOT_CONF="$PWD/tests/qemu/hash_only.conf"
+[ "${3-}" = once ] ||
+    build_firmware "$board-hash-only" -DBOOT_CONF="$PWD/tests/qemu/hash_only.conf"

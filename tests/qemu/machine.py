@@ -160,6 +160,8 @@ class Microbit(Machine):
     PAGE = 1024
     ERASE_REGISTER = 0x4001E508
     STORES_CUT = 35
+    COMMANDS_BEHIND = 0  # stores behind the last that changes something
+    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 6000]
     STORES = [(0, FLASH_SIZE), (ERASE_REGISTER, ERASE_REGISTER + 4)]
 
     def __init__(self, folder, firmware, flash, *options):
@@ -186,6 +188,8 @@ class An385(Machine):
     PAGE = 4096
     ERASE_REGISTER = None
     STORES_CUT = 8
+    COMMANDS_BEHIND = 0
+    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 6000]
     STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
 
     def __init__(self, folder, firmware, flash, *options):
@@ -211,4 +215,35 @@ class An505(An385):
     STORES = [(0x80000000, 0x80000000 + An385.FLASH_SIZE)]
 
 
-MACHINES = {"microbit": Microbit, "mps2-an385": An385, "mps2-an505": An505}
+class RiscvVirt(Machine):
+    """Two banks of CFI NOR in files: the bootloader in the first, all else in the second."""
+
+    FLASH_SIZE = 0x240000
+    OTHER_DEVICES = 0x40000
+    BANK_SIZE = 32 * 1024 * 1024
+    PAGE = 256 * 1024
+    ERASE_REGISTER = None
+    STORES_CUT = 4
+    COMMANDS_BEHIND = 1  # back to reading
+    UPLOAD_CUTS = [3, 100, 6000]  # the third store confirms the first erase
+    STORES = [(0x22000000, 0x22000000 + FLASH_SIZE)]
+
+    def __init__(self, folder, firmware, flash, *options):
+        self.bank = folder / "bank1.bin"
+        command = ["qemu-system-riscv32", "-M", "virt", "-bios", "none"]
+        boot = (firmware / "boot.bin").read_bytes()
+        for unit, content in enumerate((boot, flash)):
+            path = folder / f"bank{unit}.bin"
+            with open(path, "wb") as file:
+                file.write(content)
+                file.truncate(self.BANK_SIZE)
+            command += ["-drive", f"if=pflash,unit={unit},format=raw,file={path}"]
+        super().__init__(folder, command, *options)
+
+    def flash(self):
+        with open(self.bank, "rb") as file:
+            return file.read(self.FLASH_SIZE)
+
+
+MACHINES = {"microbit": Microbit, "mps2-an385": An385, "mps2-an505": An505,
+            "riscv-virt": RiscvVirt}

@@ -89,11 +89,13 @@ def fixture_requested(tmp_path_factory, images):
 
 
 def torn(before, after, draw):
-    """Between the two: a word with bits left to program, or a page of which the start is erased."""
+    """Between the two: a word with bits left to program, maybe after others, or a page of which the
+    start is erased."""
     words = [at for at in range(0, FLASH_SIZE, 4) if before[at:at + 4] != after[at:at + 4]]
     state = bytearray(before)
-    if len(words) == 1:
-        at = words[0]
+    if len(words) == 1 or (words and all(before[at:at + 4] == b"\xff" * 4 for at in words)):
+        at = draw.choice(words)
+        state[words[0]:at] = after[words[0]:at]
         late = draw.randbytes(4)
         state[at:at + 4] = bytes(a | (b & l) for a, b, l in zip(after[at:], before[at:], late))
     elif words:
@@ -121,12 +123,13 @@ def cut_everywhere(bench, flash, images, seed):
     draw = random.Random(seed)
     stores, _ = bench.all_stores(flash)
     between, inside = set(), set()
-    cuts = [*chosen(stores, draw), len(stores)]
+    last = len(stores) - Board.COMMANDS_BEHIND
+    cuts = [*chosen(stores[:last], draw), last]
     for nth in cuts:
         before = bench.flash_after(flash, nth - 1)
         after = bench.flash_after(flash, nth)
         between.add(bench.image_that_runs(before, images))
-        if nth < len(stores):  # after the last one it is a start that was not cut
+        if nth < last:  # after the last one it is a start that was not cut
             between.add(bench.image_that_runs(after, images))
         inside.add(bench.image_that_runs(torn(before, after, draw), images))
     print(f"{3 * len(cuts)} states at {len(stores)} stores, seed {seed}")
@@ -171,7 +174,7 @@ def test_flash_is_the_simulators_after_a_swap_and_after_a_revert(bench, requeste
         assert real[SLOT0:STORAGE] == simulated[SLOT0:STORAGE]
 
 
-@pytest.mark.parametrize("nth", [1, 2, 100, 1500, 4000, 6000])
+@pytest.mark.parametrize("nth", Board.UPLOAD_CUTS)
 def test_an_upload_that_is_cut_leaves_the_old_image(bench, images, tmp_path, nth):
     file = tmp_path / "two.bin"
     file.write_bytes(images[1])

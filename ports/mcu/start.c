@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* Reset of a Cortex-M: memory as C wants it, then main(). */
+/* Reset: memory as C wants it, then main(). */
 #include <stdint.h>
 
 #include "port.h"
