@@ -26,6 +26,7 @@
 struct dfu_board_flash {
     const char *name; /* its label, or its node name */
     uint32_t address; /* where the processor sees it, if it does */
+    bool is_mapped;   /* whether it does */
     uint32_t size;
     uint8_t write_size, erased;
     struct dfu_sector_run runs[DFU_BOARD_RUNS_MAX];
@@ -51,7 +52,9 @@ struct dfu_board {
     const struct dfu_area *code;    /* chosen zephyr,code-partition: what applications run from */
     const struct dfu_area *boot;    /* boot_partition, or NULL */
     const struct dfu_area *storage; /* storage_partition, or NULL */
-    void *fdt;                      /* the blob that names point into */
+    /* Of the node "dfukit,flasher", how programs that write flash name chip and probe; or NULL. */
+    const char *openocd, *pyocd, *nrfjprog;
+    void *fdt; /* the blob that names point into */
 };
 
 /* name: of a file in the boards folder (DFU_BOARDS_DIR in the environment, else where this build

@@ -94,6 +94,7 @@ static int read_flash_size(const struct parser *p, int node, struct dfu_board_fl
         flash->size = bits / 8;
     }
     if (found == 0) {
+        flash->is_mapped = true;
         return get_reg(p, node, flash->name, &flash->address, &flash->size);
     }
     return found < 0 ? found : DFU_OK;
@@ -465,6 +466,17 @@ static bool may_run_from(const struct dfu_slot_map *map, const struct dfu_area *
     return false;
 }
 
+static void read_flasher(struct parser *p)
+{
+    int node = fdt_node_offset_by_compatible(p->fdt, -1, "dfukit,flasher");
+
+    if (node >= 0) {
+        p->board->openocd = board_fdt_string(p->fdt, node, "openocd");
+        p->board->pyocd = board_fdt_string(p->fdt, node, "pyocd");
+        p->board->nrfjprog = board_fdt_string(p->fdt, node, "nrfjprog");
+    }
+}
+
 static int read_map(struct parser *p)
 {
     struct dfu_board *board = p->board;
@@ -496,6 +508,7 @@ static int read_map(struct parser *p)
     }
     board->boot = dfu_board_area(board, "boot_partition");
     board->storage = dfu_board_area(board, "storage_partition");
+    read_flasher(p);
     return DFU_OK;
 }
 

@@ -21,6 +21,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_history,
 
     /* devices */
+    &cmd_flash_plan,
     &cmd_devices,
     &cmd_upgrade,
     &cmd_echo,

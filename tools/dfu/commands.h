@@ -25,6 +25,7 @@ extern const struct cli_command cmd_suffix_add, cmd_suffix_check, cmd_suffix_del
 extern const struct cli_command cmd_usb_list, cmd_usb_upload, cmd_usb_download, cmd_usb_detach;
 extern const struct cli_command cmd_config_fwinfo, cmd_config_upload, cmd_config_reboot;
 extern const struct cli_command cmd_conformance, cmd_devices;
+extern const struct cli_command cmd_flash_plan;
 extern const struct cli_command cmd_version;
 
 #endif
