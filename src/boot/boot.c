@@ -169,6 +169,9 @@ static int decide(struct job *job, bool has_start_left)
         job->is_half_changed = boot_has_begun(&facts);
         err = survive(job, err);
     }
+    if (!err && facts.rest != BOOT_REST_NONE) {
+        err = survive(job, swap_end_trial(&swap, facts.rest == BOOT_REST_REQUEST));
+    }
     job->is_recorded = swap.is_recorded || decision.is_recorded;
     job->is_in_scratch = swap.is_in_scratch;
     if (!err && facts.can_upgrade && !decision.is_recorded) {

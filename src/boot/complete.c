@@ -26,15 +26,28 @@ static int write_mark(const struct swap *swap, uint32_t index, uint8_t value)
 
 int swap_is_withdrawing(const struct swap *swap)
 {
+    const struct dfu_trailer *at = &swap->at;
     uint8_t mark;
-    int err = dfu_area_read(swap->pair->primary, swap->at.status, &mark, sizeof mark);
+    int err = dfu_area_read(swap->pair->primary, at->status, &mark, sizeof mark);
 
     if (err) {
         return err;
     }
-    return mark == WITHDRAWING ? dfu_area_is_erased(swap->pair->primary,
-                                                    swap->at.status + swap->at.status_stride, 1)
-                               : 0;
+    return mark == WITHDRAWING
+               ? dfu_area_is_erased(swap->pair->primary, at->status + at->status_stride,
+                                    (at->status_count - 1) * at->status_stride)
+               : 0;
+}
+
+/* Into the first unit that takes it. */
+static int write_withdrawn(const struct swap *swap)
+{
+    int err = DFU_ERR_IO;
+
+    for (uint32_t i = 1; err && err != DFU_ERR_POWER && i < swap->at.status_count; i++) {
+        err = write_mark(swap, i, WITHDRAWN);
+    }
+    return err;
 }
 
 static int write_finished_trailer(const struct swap *swap)
@@ -61,24 +74,33 @@ static int write_finished_trailer(const struct swap *swap)
     return err ? err : dfu_trailer_write_magic(map, primary);
 }
 
-/* A copy_done that can not be written again: make the whole trailer anew. Without one, a trial
- * would stay for good, so until it is back the secondary asks for the old image. */
-static int rebuild_trailer(const struct swap *swap)
+int swap_end_trial(const struct swap *swap, bool is_withdrawing)
 {
-    const struct swap_plan *plan = swap->pair->cfg->strategy->plan;
-    int err;
+    int err = is_withdrawing ? DFU_OK : write_finished_trailer(swap);
 
-    if (plan->end_trial) {
-        return plan->end_trial(swap);
-    }
-    err = plan->request_back(swap);
-    if (!err) {
-        err = write_finished_trailer(swap);
-    }
     if (!err) {
         err = slot_erase_trailer(swap->pair, swap->pair->secondary);
     }
-    return err ? err : write_mark(swap, 1, WITHDRAWN);
+    return err ? err : write_withdrawn(swap);
+}
+
+/* A copy_done that can not be written again: make the whole trailer anew. Without one, a trial
+ * would stay for good, so until it is back the secondary asks for the old image; and notes that it
+ * does so for this reason, so that the next start makes the trailer first. Where the trailer may
+ * share its sector with the image, that note has to do. */
+static int rebuild_trailer(const struct swap *swap)
+{
+    const struct swap_plan *plan = swap->pair->cfg->strategy->plan;
+    int err = plan->request_back ? slot_erase_trailer(swap->pair, swap->pair->secondary) : DFU_OK;
+
+    if (!err) {
+        err = spare_end_trial(swap);
+    }
+    if (err || !plan->request_back) {
+        return err;
+    }
+    err = plan->request_back(swap);
+    return err ? err : swap_end_trial(swap, false);
 }
 
 /* copy_done beside an image_ok that reads erased would mean revert, so it waits for image_ok. A

@@ -37,19 +37,16 @@ bool boot_is_noted_twice(const struct boot_facts *facts)
            facts->primary.swap_type != DFU_SWAP_NONE && facts->scratch.magic == DFU_MAGIC_GOOD;
 }
 
-/* copy_done of a trial is noted there where the primary could not take it (end_trial). */
-static bool is_trial_noted(const struct boot_facts *facts)
-{
-    return facts->mode == DFU_MODE_SWAP_SCRATCH && facts->scratch.magic == DFU_MAGIC_GOOD &&
-           facts->scratch.copy_done == DFU_FLAG_SET && facts->scratch.image_num == facts->image;
-}
-
 /* Once the primary's trailer says that the first operation is done, what is left in scratch is of
- * no use: its erase may have been torn (B2). */
+ * no use: its erase may have been torn (B2). But a revert has not come as far by what the trial's
+ * trailer says, which lacks its copy_done (complete.c). */
 static bool is_scratch_over(const struct boot_facts *facts)
 {
-    return facts->scratch.magic != DFU_MAGIC_GOOD || is_trial_noted(facts) ||
-           (boot_is_noted_twice(facts) && facts->own_done == SCRATCH_STATES);
+    bool is_newer =
+        facts->scratch.swap_type == DFU_SWAP_REVERT && facts->primary.swap_type == DFU_SWAP_TEST;
+
+    return facts->scratch.magic != DFU_MAGIC_GOOD ||
+           (boot_is_noted_twice(facts) && facts->own_done == SCRATCH_STATES && !is_newer);
 }
 
 /* A request that is newer than the swap whose records are complete: then only the last flag of
@@ -68,7 +65,7 @@ static enum boot_source source_with_scratch(const struct boot_facts *facts)
         return facts->scratch.image_num == facts->image ? BOOT_SOURCE_SCRATCH : BOOT_SOURCE_NONE;
     }
     if (primary->copy_done != DFU_FLAG_UNSET || primary->magic == DFU_MAGIC_BAD ||
-        is_trial_noted(facts) || is_over_but_for_its_flag(facts)) {
+        is_over_but_for_its_flag(facts)) {
         return BOOT_SOURCE_NONE;
     }
     return BOOT_SOURCE_PRIMARY; /* where a primary without a magic has nothing to tell */
@@ -132,18 +129,10 @@ static bool is_torn_permanent_request(const struct boot_facts *facts)
 struct boot_decision boot_decide(const struct boot_facts *facts)
 {
     const struct dfu_slot_state *primary = &facts->primary;
-    struct dfu_slot_state asking = facts->primary;
     enum boot_source source;
     enum dfu_swap_type type;
     bool is_possible;
 
-    if (is_trial_noted(facts)) {
-        asking.copy_done = DFU_FLAG_SET;
-        if (asking.magic != DFU_MAGIC_GOOD) { /* the revert was about to write its own trailer */
-            asking.magic = DFU_MAGIC_GOOD;
-            asking.image_ok = DFU_FLAG_UNSET;
-        }
-    }
     if (!facts->can_upgrade) {
         return (struct boot_decision){ BOOT_KEEP, DFU_SWAP_NONE, false, DFU_BOOT_WHY_BLOCKED };
     }
@@ -161,7 +150,7 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
         return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true,
                                        DFU_BOOT_WHY_TORN_REQUEST };
     }
-    type = dfu_swap_type_of(facts->mode, &asking, &facts->secondary);
+    type = dfu_swap_type_of(facts->mode, primary, &facts->secondary);
     is_possible = type != DFU_SWAP_NONE && !(type == DFU_SWAP_REVERT && facts->is_misplaced);
     return (struct boot_decision){ is_possible ? BOOT_UPGRADE : BOOT_KEEP, type, false,
                                    DFU_BOOT_WHY_TABLE };

@@ -15,6 +15,10 @@
 /* Which area holds the status of a swap that has begun. */
 enum boot_source { BOOT_SOURCE_NONE, BOOT_SOURCE_PRIMARY, BOOT_SOURCE_SCRATCH };
 
+/* What a cut left to do of ending a trial whose copy_done could not be written. The facts are those
+ * of when it will be done. */
+enum boot_rest { BOOT_REST_NONE, BOOT_REST_TRAILER, BOOT_REST_REQUEST };
+
 /* What one image pair looks like before anything is done. */
 struct boot_facts {
     enum dfu_boot_mode mode;
@@ -26,6 +30,7 @@ struct boot_facts {
     uint32_t steps;     /* ... of so many; 0 where none has begun */
     uint32_t own_done;  /* the same by the primary's records alone, where scratch has some, too */
     struct dfu_slot_state primary, secondary, scratch;
+    enum boot_rest rest;
 };
 
 enum boot_action {

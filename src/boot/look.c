@@ -8,6 +8,7 @@
 #include "boot/locate.h"
 #include "boot/rollback.h"
 #include "boot/slot_ops.h"
+#include "boot/spare.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
@@ -204,19 +205,54 @@ static int look_at_records(struct boot_facts *facts, struct swap *swap)
     return read_progress(facts, swap);
 }
 
-/* A request that was being withdrawn asks for nothing. */
-static int drop_withdrawn(struct boot_facts *facts, const struct swap *swap)
+/* The request for the old image stands only for the time in which the primary's trailer is made
+ * anew, or beyond it where it was about to be erased. */
+static int look_at_rest(struct boot_facts *facts, struct swap *swap, bool is_done)
 {
-    int is_void = 0;
+    static const struct dfu_slot_state over = { DFU_MAGIC_GOOD, DFU_FLAG_UNSET, DFU_FLAG_SET,
+                                                DFU_SWAP_TEST, 0 };
+    const struct dfu_slot_state *secondary = &facts->secondary;
+    int rest = 0;
 
-    if (facts->primary.magic == DFU_MAGIC_GOOD && facts->primary.copy_done == DFU_FLAG_SET &&
-        facts->secondary.magic != DFU_MAGIC_UNSET) {
-        is_void = swap_is_withdrawing(swap);
+    if (is_done) {
+        rest = swap_is_withdrawing(swap);
+    } else if (secondary->magic == DFU_MAGIC_GOOD &&
+               (secondary->image_ok == DFU_FLAG_SET || secondary->copy_done == DFU_FLAG_SET)) {
+        rest = spare_is_trial_over(swap->pair);
     }
-    if (is_void > 0) {
+    if (rest > 0) {
+        facts->rest = is_done ? BOOT_REST_REQUEST : BOOT_REST_TRAILER;
+        facts->primary = is_done ? facts->primary : over;
         facts->secondary = empty_trailer;
+        swap->type = DFU_SWAP_TEST;
+        return swap_requested_size(swap, &swap->size);
     }
-    return is_void < 0 ? is_void : DFU_OK;
+    return rest;
+}
+
+/* A trial's copy_done may be noted elsewhere (complete.c). */
+static int look_at_trial_end(struct boot_facts *facts, struct swap *swap)
+{
+    struct dfu_slot_state *primary = &facts->primary;
+    struct boot_facts own = *facts;
+    int err;
+
+    if (swap->pair->cfg->strategy->plan->request_back) {
+        return look_at_rest(facts, swap,
+                            primary->magic == DFU_MAGIC_GOOD && primary->copy_done == DFU_FLAG_SET);
+    }
+    if (primary->magic != DFU_MAGIC_GOOD || primary->copy_done != DFU_FLAG_UNSET ||
+        primary->swap_type != DFU_SWAP_TEST) {
+        return DFU_OK;
+    }
+    err = spare_is_trial_over(swap->pair);
+    if (err > 0) {
+        err = read_progress(&own, swap);
+        if (!err && own.steps > 0 && own.done == own.steps) {
+            primary->copy_done = DFU_FLAG_SET;
+        }
+    }
+    return err == DFU_ERR_POWER ? err : DFU_OK;
 }
 
 static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts, struct swap *swap)
@@ -227,7 +263,7 @@ static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts
         err = look_at_own_records(facts, swap);
     }
     if (!err) {
-        err = drop_withdrawn(facts, swap);
+        err = look_at_trial_end(facts, swap);
     }
     announce_status(pair, facts, swap);
     if (!err && boot_source_of(facts) == BOOT_SOURCE_NONE) {

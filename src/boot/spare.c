@@ -8,7 +8,9 @@
 
 #define SPARE_TAG  0x5ea0u /* so that left-over bytes do not read as a record; plus the type */
 #define SPARE_VOID 0x5eafu /* what stands before this counts no more */
-#define SPARE_SIZE 4u      /* tag, index */
+#define SPARE_OVER \
+    0xa151u /* the trial has ended; no torn tag of either kind reads as one of the other */
+#define SPARE_SIZE 4u /* tag, index */
 
 #define FIRST_IS_DONE 0x52u /* no torn program of it reads as a flag that is set */
 
@@ -107,6 +109,26 @@ int spare_count(const struct swap *swap, uint32_t *count)
         }
     }
     return err || !swap->is_in_scratch ? err : count_in_scratch(swap, count);
+}
+
+int spare_end_trial(const struct swap *swap)
+{
+    return append(swap->pair, SPARE_OVER, 0);
+}
+
+int spare_is_trial_over(const struct boot_pair *pair)
+{
+    struct spare_list list;
+    uint8_t raw[2];
+    int err = find_list(pair, &list);
+
+    for (uint32_t i = 0; !err && i < list.count; i++) {
+        err = dfu_area_read(pair->secondary, list.off + i * list.stride, raw, sizeof raw);
+        if (!err && get_le16(raw) == SPARE_OVER) {
+            return 1;
+        }
+    }
+    return err;
 }
 
 int spare_forget(const struct swap *swap)

@@ -80,11 +80,8 @@ int swap_request_back(const struct swap *swap)
 {
     const struct dfu_slot_map *map = swap->pair->cfg->map;
     const struct dfu_area *secondary = swap->pair->secondary;
-    int err = slot_erase_trailer(swap->pair, secondary);
+    int err = dfu_trailer_write_image_ok(map, secondary);
 
-    if (!err) {
-        err = dfu_trailer_write_image_ok(map, secondary);
-    }
     if (!err) {
         err = swap_write_size(swap, secondary);
     }
@@ -110,7 +107,8 @@ static int ask_back(const struct swap *swap)
     if (secondary.magic == DFU_MAGIC_GOOD && asks) {
         return DFU_OK;
     }
-    return pair->cfg->strategy->plan->request_back(swap);
+    err = slot_erase_trailer(pair, pair->secondary);
+    return err ? err : pair->cfg->strategy->plan->request_back(swap);
 }
 
 int swap_prepare(struct swap *swap)

@@ -78,8 +78,8 @@ struct swap_plan {
     struct swap_place (*header)(const struct swap *swap, bool of_primary);
     /* Put the trailers in order before step 0. */
     int (*prepare)(struct swap *swap);
-    /* Make the secondary ask for the image in it, which is the confirmed one. NULL: no trailer can
-     * be made anew, it may share its sector with an image. */
+    /* Make the secondary, whose trailer was erased, ask for the image in it, which is the confirmed
+     * one. NULL: no trailer can be made anew, it may share its sector with an image. */
     int (*request_back)(const struct swap *swap);
 
     /* NULL where there is nothing to do: */
@@ -87,8 +87,7 @@ struct swap_plan {
     /* The step itself, where it is more than an erase and a copy, and what follows its record. */
     int (*apply)(const struct swap *swap, uint32_t n);
     int (*recorded)(const struct swap *swap, uint32_t n);
-    int (*finish)(const struct swap *swap);    /* after the last step, before the flags */
-    int (*end_trial)(const struct swap *swap); /* for a copy_done that refuses to be written */
+    int (*finish)(const struct swap *swap); /* after the last step, before the flags */
 };
 
 struct pick_rules;

@@ -60,16 +60,30 @@ int swap_new_size(const struct boot_pair *pair, uint32_t *size)
     return err;
 }
 
-int swap_recorded_size(const struct swap *swap, uint32_t *size)
+static int read_size(const struct dfu_area *area, const struct dfu_trailer *at, uint32_t *size)
 {
-    struct swap_source from = source_of(swap);
     uint8_t raw[4];
-    int err = dfu_area_read(from.area, from.at->swap_size, raw, sizeof raw);
+    int err = dfu_area_read(area, at->swap_size, raw, sizeof raw);
 
     if (!err) {
         *size = get_le32(raw);
     }
     return err;
+}
+
+int swap_recorded_size(const struct swap *swap, uint32_t *size)
+{
+    struct swap_source from = source_of(swap);
+
+    return read_size(from.area, from.at, size);
+}
+
+int swap_requested_size(const struct swap *swap, uint32_t *size)
+{
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(swap->pair->cfg->map, swap->pair->secondary, &at);
+
+    return err ? err : read_size(swap->pair->secondary, &at, size);
 }
 
 /* ---- Reading the journal ---- */

@@ -21,6 +21,9 @@ int swap_measure_new(const struct boot_pair *pair);
 /* The size that the primary's trailer records; any bytes. */
 int swap_recorded_size(const struct swap *swap, uint32_t *size);
 
+/* The same of the secondary's. */
+int swap_requested_size(const struct swap *swap, uint32_t *size);
+
 /* Fill swap->done from the primary's records. DFU_ERR_FORMAT if they are not those of any swap
  * that fits these slots; a gap is only reported. */
 int swap_read_progress(struct swap *swap);
@@ -50,6 +53,9 @@ int swap_request_back(const struct swap *swap);
 /* 1 if the secondary's trailer is one that a finished swap was about to erase, 0 if not, or a
  * negative error. Only for a primary whose trailer has copy_done. */
 int swap_is_withdrawing(const struct swap *swap);
+
+/* What is left of ending a trial whose copy_done could not be written (facts, look.h). */
+int swap_end_trial(const struct swap *swap, bool is_withdrawing);
 
 /* image_ok for an image that need not prove itself, then copy_done. */
 int swap_complete(const struct swap *swap);

@@ -91,13 +91,10 @@ static int offset_request_back(const struct swap *swap)
 {
     const struct dfu_area *secondary = swap->pair->secondary;
     struct swap back = *swap;
-    int err = slot_erase_trailer(swap->pair, secondary);
+    int err = dfu_trailer_write_copy_done(swap->pair->cfg->map, secondary);
 
     back.type = DFU_SWAP_REVERT;
     back.done = 0;
-    if (!err) {
-        err = dfu_trailer_write_copy_done(swap->pair->cfg->map, secondary);
-    }
     return err ? err : swap_write_status(&back, secondary);
 }
 

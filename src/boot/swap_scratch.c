@@ -207,35 +207,6 @@ static bool describes(const struct swap *swap, const struct dfu_area *area,
            get_le32(size) == swap->size;
 }
 
-/* A finished trial is noted there (scratch_end_trial): until the primary's trailer tells of the
- * revert, that note is all that does. */
-static bool is_noted(const struct swap *swap)
-{
-    struct dfu_slot_state state;
-
-    return swap->type == DFU_SWAP_REVERT &&
-           dfu_slot_state_read(swap->pair->cfg->map, scratch_of(swap), &state) == DFU_OK &&
-           state.magic == DFU_MAGIC_GOOD && state.copy_done == DFU_FLAG_SET &&
-           state.image_num == swap->pair->image;
-}
-
-/* Where scratch is needed for the revert itself, its note must not go before something else asks for
- * the old image: the secondary does, as for a permanent swap. What refuses that changes nothing. */
-static int ask_back(const struct swap *swap)
-{
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
-    struct dfu_slot_state state;
-    int err = dfu_slot_state_read(map, swap->pair->secondary, &state);
-
-    if (!err && state.image_ok != DFU_FLAG_SET) {
-        err = dfu_trailer_write_image_ok(map, swap->pair->secondary);
-    }
-    if (!err && state.magic != DFU_MAGIC_GOOD) {
-        err = dfu_trailer_write_magic(map, swap->pair->secondary);
-    }
-    return err == DFU_ERR_POWER ? err : DFU_OK;
-}
-
 /* At every moment one whole trailer tells of the swap. A revert is told of by no other, so the one
  * in scratch must not go before the primary's stands (B14). */
 static int scratch_prepare(struct swap *swap)
@@ -245,10 +216,9 @@ static int scratch_prepare(struct swap *swap)
     bool is_trailer = group_at(swap, 0).is_trailer;
     bool is_only_one = swap->is_in_scratch && describes(swap, scratch, &swap->scratch_at) &&
                        !describes(swap, pair->primary, &swap->at);
-    bool is_kept = !is_trailer && (is_only_one || is_noted(swap));
-    int err = is_trailer && is_noted(swap) ? ask_back(swap) : DFU_OK;
+    int err = DFU_OK;
 
-    if (!err && !is_kept) {
+    if (is_trailer || !is_only_one) {
         err = slot_erase(pair, scratch);
         if (!err) {
             err = swap_write_status(swap, scratch);
@@ -392,24 +362,6 @@ static int scratch_recorded(const struct swap *swap, uint32_t n)
     return n == STATES - 1 && group_at(swap, 0).is_trailer ? retire_scratch(swap) : DFU_OK;
 }
 
-/* The primary's trailer can not be made anew: it may share its sector with the image. So copy_done
- * is noted in the scratch area. MCUboot takes that for a request to swap once more, which brings
- * the old image back as well. */
-static int scratch_end_trial(const struct swap *swap)
-{
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
-    const struct dfu_area *scratch = scratch_of(swap);
-    int err = slot_erase(swap->pair, scratch);
-
-    if (!err) {
-        err = dfu_trailer_write_copy_done(map, scratch);
-    }
-    if (!err) {
-        err = dfu_trailer_write_swap_info(map, scratch, swap->type, swap->pair->image);
-    }
-    return err ? err : dfu_trailer_write_magic(map, scratch);
-}
-
 static const struct swap_plan scratch_plan = {
     .algorithm = "scratch",
     .first_records = STATES - 1,
@@ -423,7 +375,6 @@ static const struct swap_plan scratch_plan = {
     .ready = scratch_ready,
     .apply = scratch_apply,
     .recorded = scratch_recorded,
-    .end_trial = scratch_end_trial,
 };
 
 const struct dfu_boot_strategy dfu_boot_swap_scratch = {

@@ -9,6 +9,7 @@
 #include "dfu/err.h"
 
 #define SHOWN_MAX 8u
+#define FIELD_MAX 32u /* bytes of the longest write of a trailer field */
 
 void cut_failed(struct cut_rig *rig, const char *why)
 {
@@ -21,8 +22,9 @@ void cut_failed(struct cut_rig *rig, const char *why)
     }
     (void)printf("FAILED: %s: %s", rig->device, why);
     for (unsigned i = 0; i < rig->depth; i++) {
-        (void)printf("; cut %s operation %u, seed %llu", words[rig->path[i].when], rig->path[i].op,
-                     (unsigned long long)rig->path[i].seed);
+        (void)printf("; cut %s operation %u, seed %llu%s", words[rig->path[i].when],
+                     rig->path[i].op, (unsigned long long)rig->path[i].seed,
+                     rig->path[i].is_unseen ? ", unseen" : "");
     }
     (void)printf("\n");
     (void)fflush(stdout);
@@ -47,6 +49,25 @@ static void power_on(struct cut_rig *rig)
     }
 }
 
+bool cut_is_trial_noted(const struct world *world, uint8_t image)
+{
+    static const uint8_t tag[] = { 0x51, 0xa1 };
+    const struct dfu_area *area = world->map.images[image].secondary;
+    const uint8_t *bytes = boot_world_bytes(world, boot_world_secondary(image));
+    uint32_t stride = area->write_size > 4 ? area->write_size : 4;
+    struct dfu_trailer at;
+
+    if (dfu_slot_trailer(&world->map, area, &at)) {
+        abort();
+    }
+    for (uint32_t i = 0; i < at.status_count * area->write_size / stride; i++) {
+        if (memcmp(bytes + at.status + i * stride, tag, sizeof tag) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Everything that follows a path of cuts, and what must hold whatever the campaign is. */
 static void visit_cut(struct cut_rig *rig, cut_visit *visit, void *ctx)
 {
@@ -59,6 +80,18 @@ static void visit_cut(struct cut_rig *rig, cut_visit *visit, void *ctx)
     if (!boot_world_guard_is_intact(rig->world)) {
         cut_failed(rig, "flash outside the slots was touched");
     }
+}
+
+/* False: it was no write of a field. */
+static bool stop_unseen(struct dfu_sim_flash *sim)
+{
+    uint32_t unit = sim->last.off / sim->write_size;
+
+    if (sim->last.kind != DFU_SIM_WRITE || sim->last.len > FIELD_MAX) {
+        return false;
+    }
+    sim->programmed[unit / 8] |= (uint8_t)(1u << unit % 8);
+    return true;
 }
 
 /* False: the session was over before the cut came. */
@@ -76,6 +109,9 @@ static bool cut_once(struct cut_rig *rig, cut_session *session, const struct cut
         return false;
     }
     power_on(rig);
+    if (cut->is_unseen && !stop_unseen(sim)) {
+        return true;
+    }
     rig->found->cuts++;
     rig->path[rig->depth++] = *cut;
     visit_cut(rig, visit, ctx);
@@ -94,14 +130,18 @@ void cut_everywhere(struct cut_rig *rig, cut_session *session, unsigned tears, c
     }
     boot_world_keep(rig->world, begin);
     for (uint32_t op = 1; is_cut; op++) {
-        struct cut cut = { DFU_SIM_CUT_BEFORE, op, 0 };
+        struct cut cut = { DFU_SIM_CUT_BEFORE, op, 0, false };
 
         is_cut = cut_once(rig, session, &cut, begin, visit, ctx);
-        for (unsigned i = 0; is_cut && i < tears; i++) {
-            cut = (struct cut){ DFU_SIM_CUT_INSIDE, op, i * 7919u + 1 };
+        if (is_cut && rig->is_sticky) {
+            cut.is_unseen = true;
             (void)cut_once(rig, session, &cut, begin, visit, ctx);
         }
-        cut = (struct cut){ DFU_SIM_CUT_AFTER, op, 0 };
+        for (unsigned i = 0; is_cut && i < tears; i++) {
+            cut = (struct cut){ DFU_SIM_CUT_INSIDE, op, i * 7919u + 1, false };
+            (void)cut_once(rig, session, &cut, begin, visit, ctx);
+        }
+        cut = (struct cut){ DFU_SIM_CUT_AFTER, op, 0, false };
         is_cut = is_cut && cut_once(rig, session, &cut, begin, visit, ctx);
     }
     boot_world_restore(rig->world, begin);
@@ -163,7 +203,7 @@ void cut_chains(struct cut_rig *rig, const struct cut_chains *chains, void *ctx)
             chains->begin(rig, ctx);
         }
         while (rig->depth < sessions) {
-            struct cut cut = { DFU_SIM_CUT_BEFORE, 1, 0 };
+            struct cut cut = { DFU_SIM_CUT_BEFORE, 1, 0, false };
 
             cut.when = (enum dfu_sim_cut_when)(DFU_SIM_CUT_BEFORE + next_random(&random) % 3);
             cut.op = 1 + (uint32_t)(next_random(&random) % chains->ops);

@@ -15,6 +15,7 @@ struct cut {
     enum dfu_sim_cut_when when;
     uint32_t op;
     uint64_t seed;
+    bool is_unseen; /* the cells of the write refuse, but read as before */
 };
 
 struct cut_rig {
@@ -33,7 +34,8 @@ typedef int cut_session(struct cut_rig *rig, void *ctx);
 typedef void cut_visit(struct cut_rig *rig, void *ctx);
 
 /* Visit each cut of a session that begins with the flash as it is: before every operation, inside
- * it with so many tears, and after the last. The flash is then as it was at first. */
+ * it with so many tears, and after the last; in sticky cells also with nothing to be seen of the
+ * write of a field. The flash is then as it was at first. */
 void cut_everywhere(struct cut_rig *rig, cut_session *session, unsigned tears, cut_visit *visit,
                     void *ctx);
 
@@ -51,6 +53,9 @@ void cut_chains(struct cut_rig *rig, const struct cut_chains *chains, void *ctx)
 
 /* Count and report a failure on the path. */
 void cut_failed(struct cut_rig *rig, const char *why);
+
+/* Whether the secondary's spare list notes that a trial has ended (src/boot/spare.h). */
+bool cut_is_trial_noted(const struct world *world, uint8_t image);
 
 /* Power on, start; counted. */
 struct world_boot cut_start(struct cut_rig *rig);

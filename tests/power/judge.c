@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "dfu/err.h"
+#include "cuts.h"
 #include "story_inner.h"
 
 /* Upgrade, other starts of a trial, revert, and one that finds nothing to do; one to spare. */
@@ -79,8 +80,8 @@ static bool holds(const struct story *s, enum world_place place, enum image imag
 
 /* A trial counts as run once its copy_done was begun: from then on the loader goes back unless
  * the application confirms. A torn copy_done counts as begun; where it cannot be written again,
- * the loader asks for the way back in the secondary before it makes the trailer anew, or notes it
- * in the scratch area. */
+ * the loader asks for the way back in the secondary before it makes the trailer anew, or only notes
+ * it there. */
 static bool is_trial_over(const struct story *s, const struct facts *f)
 {
     bool asks_back = s->spec.strategy == STORY_OFFSET ? f->sec.copy_done == DFU_FLAG_SET
@@ -92,8 +93,9 @@ static bool is_trial_over(const struct story *s, const struct facts *f)
         return s->spec.is_sticky && (asks_back || is_withdrawn) && holds(s, WORLD_PRI, NEW) &&
                holds(s, WORLD_SEC, OLD);
     }
-    if (s->spec.is_sticky && f->scr.magic == DFU_MAGIC_GOOD && f->scr.copy_done == DFU_FLAG_SET) {
-        return f->pri.image_ok == DFU_FLAG_UNSET;
+    if (s->spec.is_sticky && s->spec.strategy == STORY_SCRATCH && f->pri.magic == DFU_MAGIC_GOOD &&
+        f->pri.image_ok == DFU_FLAG_UNSET && cut_is_trial_noted(&s->world, 0)) {
+        return true;
     }
     return f->pri.magic == DFU_MAGIC_GOOD && f->pri.copy_done != DFU_FLAG_UNSET &&
            f->pri.image_ok == DFU_FLAG_UNSET;

@@ -230,7 +230,6 @@ static void plan_special(struct plan *plan, enum story_strategy strategy)
     }
 }
 
-/* In plain cells: see "known and open" in docs/TESTING.md. */
 static void plan_encrypted_pairs(struct plan *plan, enum story_strategy strategy)
 {
     static const struct slots slots = { 512, 7, 1, 8, LAYOUT_EQUAL, 2 };
@@ -238,7 +237,7 @@ static void plan_encrypted_pairs(struct plan *plan, enum story_strategy strategy
     struct story_spec spec = spec_of(strategy, 4, 0xff, &slots, size);
 
     spec.crypt_len = 16;
-    add_job(plan, &spec, PAIRS, "every pair");
+    add_twice(plan, spec, PAIRS, "every pair");
 }
 
 /* Encrypted images: every cut in few geometries. The last layout's trailers take several sectors. */

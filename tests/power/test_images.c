@@ -9,6 +9,7 @@
 #include "cuts.h"
 #include "dfu/err.h"
 #include "dfu/update.h"
+#include "known.h"
 #include "layout.h"
 #include "test_image.h"
 
@@ -32,6 +33,7 @@ struct story {
     enum stage stage;
     bool is_permanent, depends;
     bool was_on_trial; /* all new images were in the primaries, and had their start */
+    struct known known;
 };
 
 /* ---- The device ---- */
@@ -149,19 +151,35 @@ static unsigned version_in(const struct story *s, enum world_place place)
                : 0;
 }
 
-/* Every image's copy_done was begun: the trial of them all is over. */
+/* Its copy_done was begun; or, where that cannot be written, the way back was asked for instead. */
+static bool is_over(const struct story *s, uint8_t image)
+{
+    const struct dfu_slot_pair *pair = &s->world.map.images[image];
+    struct dfu_slot_state pri, sec;
+    bool is_done, asks_back;
+
+    if (dfu_slot_state_read(&s->world.map, pair->primary, &pri) ||
+        dfu_slot_state_read(&s->world.map, pair->secondary, &sec)) {
+        abort();
+    }
+    is_done = pri.magic == DFU_MAGIC_GOOD && pri.copy_done != DFU_FLAG_UNSET;
+    asks_back = s->rig.is_sticky && cut_is_trial_noted(&s->world, image);
+    if (s->world.spec.mode == DFU_MODE_SWAP_SCRATCH) {
+        return sec.magic != DFU_MAGIC_GOOD && (is_done || asks_back);
+    }
+    if (sec.magic == DFU_MAGIC_GOOD) {
+        return version_in(s, boot_world_primary(image)) == NEW &&
+               version_in(s, boot_world_secondary(image)) == OLD &&
+               ((s->rig.is_sticky && is_done) || asks_back);
+    }
+    return is_done;
+}
+
+/* The trial of them all. */
 static bool is_trial_over(const struct story *s)
 {
     for (uint8_t i = 0; i < s->world.map.image_count; i++) {
-        const struct dfu_slot_pair *pair = &s->world.map.images[i];
-        struct dfu_slot_state pri, sec;
-
-        if (dfu_slot_state_read(&s->world.map, pair->primary, &pri) ||
-            dfu_slot_state_read(&s->world.map, pair->secondary, &sec)) {
-            abort();
-        }
-        if (sec.magic == DFU_MAGIC_GOOD || pri.magic != DFU_MAGIC_GOOD ||
-            pri.copy_done == DFU_FLAG_UNSET) {
+        if (!is_over(s, i)) {
             return false;
         }
     }
@@ -192,10 +210,17 @@ static void judge(struct cut_rig *rig, void *ctx)
     struct story *s = ctx;
     bool goes_back =
         s->stage == REVERT || (!s->is_permanent && (s->was_on_trial || is_trial_over(s)));
+    struct known_key keys[BOOTS_TO_REST];
 
-    for (int i = 0; i < BOOTS_TO_REST; i++) {
-        struct world_boot boot = cut_start(rig);
+    for (size_t i = 0; i < BOOTS_TO_REST; i++) {
+        struct world_boot boot;
 
+        keys[i] = known_key_of(s->world.sim.mem, s->world.state_size, goes_back);
+        if (known_has(&s->known, &keys[i])) {
+            known_add(&s->known, keys, i);
+            return;
+        }
+        boot = cut_start(rig);
         if (boot.err) {
             cut_failed(rig, "no image runs");
             return;
@@ -205,6 +230,7 @@ static void judge(struct cut_rig *rig, void *ctx)
             return;
         }
         if (boot.ops == 0) {
+            known_add(&s->known, keys, i + 1);
             return;
         }
         goes_back = !s->is_permanent;
@@ -289,6 +315,7 @@ static void run_device(size_t job, struct pool_row *rows, void *ctx)
     found->cases++;
     run_stages(&s, campaign, job, device->twice);
     found->seconds += pool_cpu_seconds() - begin;
+    known_free(&s.known);
     boot_world_free(&s.world);
 }
 
@@ -304,15 +331,16 @@ static void add_device(struct campaign *campaign, struct device device)
     campaign->devices[campaign->pool.job_count++] = device;
 }
 
-/* Test and permanent, dependent on each other or not. Pairs, and other modes than move, in plain
- * cells only: see "known and open" in docs/TESTING.md. */
+/* Test and permanent, dependent on each other or not, in both kinds of cells. Pairs are many: in
+ * sticky cells of a trial only, and fewer where the campaign is short. */
 static void add_devices(struct campaign *campaign, struct device device)
 {
-    unsigned kinds = device.mode == DFU_MODE_SWAP_MOVE && !device.twice ? 8 : 4;
-
-    kinds = device.twice && !campaign->options.is_full ? 2 : kinds;
+    unsigned kinds = device.twice ? 5 : 8;
 
     for (unsigned n = 0; n < kinds; n++) {
+        if (device.twice && !campaign->options.is_full && (n & 2) != 0) {
+            continue;
+        }
         device.is_permanent = (n & 1) != 0;
         device.depends = (n & 2) != 0;
         device.is_sticky = (n & 4) != 0;

@@ -163,6 +163,57 @@ static void four_images_survive_every_torn_operation_in_every_swap(void **state)
     }
 }
 
+/* Power fails at the copy_done of the first image, whose cells then refuse it. */
+static void refuse_first_copy_done(struct device *d)
+{
+    uint8_t *kept = keep(d);
+    struct dfu_trailer at;
+    uint32_t off, op = 0;
+
+    assert_int_equal(dfu_slot_trailer(&d->world.map, &d->world.area[WORLD_PRI], &at), 0);
+    off = d->world.area[WORLD_PRI].base + at.copy_done;
+    assert_int_equal(start(d), NEW);
+    while (d->journal.ops[op].kind != DFU_SIM_WRITE || d->journal.ops[op].off != off) {
+        op++;
+    }
+    boot_world_restore(&d->world, kept);
+    start_cut(d, DFU_SIM_CUT_BEFORE, op + 1, 0);
+    d->world.sim.programmed[off / d->world.sim.write_size / 8] |=
+        (uint8_t)(1u << off / d->world.sim.write_size % 8);
+    free(kept);
+}
+
+static void a_trial_of_two_images_ends_for_both_though_copy_done_refuses(void **state)
+{
+    (void)state;
+    EACH(swaps, make)
+    {
+        struct world_spec spec = with_pairs(make, 2);
+        struct device *d = all_pending(&spec);
+        uint8_t *kept;
+        uint32_t ops;
+
+        refuse_first_copy_done(d);
+        kept = keep(d);
+        assert_int_equal(start(d), NEW);
+        ops = d->last.ops;
+        for (uint32_t op = 1; op <= ops; op++) {
+            boot_world_restore(&d->world, kept);
+            start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
+            if (trailer(d, WORLD_PRI1).copy_done == DFU_FLAG_UNSET) {
+                assert_int_equal(start(d), NEW);
+                assert_all_run(d, NEW);
+            }
+            assert_int_equal(start(d), OLD);
+            assert_all_run(d, OLD);
+            assert_int_equal(start(d), OLD);
+            assert_string_equal(ops_of(d), "");
+        }
+        free(kept);
+        device_free(d);
+    }
+}
+
 /* ---- Flash that fails ---- */
 
 /* One at a time: cmocka runs tests one after the other. */
@@ -282,6 +333,7 @@ int main(void)
         cmocka_unit_test(swaps_with_units_of_32_bytes_survive_every_torn_operation),
         cmocka_unit_test(two_images_survive_every_torn_operation_in_every_swap),
         cmocka_unit_test(four_images_survive_every_torn_operation_in_every_swap),
+        cmocka_unit_test(a_trial_of_two_images_ends_for_both_though_copy_done_refuses),
         cmocka_unit_test(read_errors_anywhere_lose_no_image),
         cmocka_unit_test(write_errors_anywhere_lose_no_image),
     };

@@ -16,8 +16,8 @@ enum { ANY = 0, GOOD = 1, SET = 1, BAD = 2, UNSET = 3, NOT_GOOD = 8, NOT_SET = 8
 enum { NO_TYPE = 1, A_TYPE = 20, PERM_OR_REVERT = 21, NOT_TEST = 22 };
 enum { NO = 1, YES = 2, ALL = 3, SOME = 23 };
 enum { NOT_BAD = 24, FROM_SCRATCH = 25 };
-/* What a scratch area says: nothing that counts, that a swap has begun, or that a trial has ended. */
-enum { SILENT = 1, BEGUN_THERE = 2, ENDED_THERE = 3 };
+/* What a scratch area says: nothing that counts, or that a swap has begun. */
+enum { SILENT = 1, BEGUN_THERE = 2 };
 
 struct rule {
     int pri_magic, sec_magic, pri_ok, sec_ok, pri_done, sec_done, pri_type, sec_type;
@@ -81,24 +81,6 @@ static const struct rule overwrite_rules[] = {
 /* 3.2, the rows of scratch mode; then 3.1. A torn permanent request cannot be: there the request
  * goes when the records of the swap stand. */
 static const struct scratch_rule scratch_rules[] = {
-    /* a trial whose copy_done its own unit refused: as if it stood there */
-    { ENDED_THERE,
-      ANY,
-      { ANY, GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_TEST, false } },
-    { ENDED_THERE,
-      ANY,
-      { ANY, GOOD, ANY, SET, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_PERM, false } },
-    { ENDED_THERE,
-      ANY,
-      { GOOD, ANY, UNSET, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
-        false } },
-    { ENDED_THERE,
-      ANY,
-      { NOT_GOOD, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_UPGRADE, DFU_SWAP_REVERT,
-        false } },
-    { ENDED_THERE,
-      ANY,
-      { ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, BOOT_KEEP, DFU_SWAP_NONE, false } },
     /* row 3: scratch tells of the swap; without a record the request still counts, if it stands */
     { BEGUN_THERE,
       ANY,
@@ -165,13 +147,12 @@ static int records_of(const struct boot_facts *facts)
 static int scratch_of(const struct boot_facts *facts)
 {
     const struct dfu_slot_state *pri = &facts->primary, *scr = &facts->scratch;
-    /* B2: its first operation is recorded in the primary, what else scratch says is left over */
+    /* B2: its first operation is recorded in the primary, what else scratch says is left over; if
+     * those are not the records of the trial that it brings back */
     bool is_over = pri->magic == DFU_MAGIC_GOOD && pri->copy_done == DFU_FLAG_UNSET &&
-                   pri->swap_type != DFU_SWAP_NONE && facts->own_done == 3;
+                   pri->swap_type != DFU_SWAP_NONE && facts->own_done == 3 &&
+                   !(scr->swap_type == DFU_SWAP_REVERT && pri->swap_type == DFU_SWAP_TEST);
 
-    if (scr->magic == DFU_MAGIC_GOOD && scr->copy_done == DFU_FLAG_SET) {
-        return ENDED_THERE;
-    }
     return scr->magic == DFU_MAGIC_GOOD && !is_over ? BEGUN_THERE : SILENT;
 }
 
