@@ -291,7 +291,7 @@ static void take_offset(struct dfu_file *f, const struct dfu_flight_part *p, uin
         f->rewinds++;
         go_on_from(f, 0);
         ask(f); /* it is to be opened again */
-    } else if (is_news && (off < f->done || off <= p->off)) {
+    } else if (is_news && (off < f->done || off < p->off + p->len)) {
         f->done = off;
         gap(f, p->order);
     }

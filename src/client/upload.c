@@ -327,8 +327,8 @@ static void take_offset(struct dfu_upload *u, uint64_t now_ms, const struct dfu_
     } else if (is_news && off < u->acked) {
         u->acked = off;
         gap(u, c->order);
-    } else if (is_news && off <= c->off) {
-        gap(u, c->order);
+    } else if (is_news && off < c->off + c->len) {
+        gap(u, c->order); /* it lies before, or begins before what the device has: dropped */
     }
     settle(u, u->heard_order);
 }
