@@ -171,6 +171,25 @@ def test_bash_knows_the_boards(tmp_path):
     assert offered == [BOARDS | {"mine.dtb"}, {"nrf52840dk"}, {"microbit", "mine.dtb"}, set()]
 
 
+PROFILES = "# mine\n\n  desk =\tudp:192.0.2.1\ndeck=serial:/dev/ttyACM0\n=nameless\nno line\n"
+
+
+def profiles(folder):
+    (folder / "dfu").mkdir(parents=True)
+    (folder / "dfu" / "profiles").write_text(PROFILES)
+    return folder
+
+
+def test_bash_knows_the_profiles(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(profiles(tmp_path / "config")))
+    assert bash("dfu -d de", "dfu --device d") == [{"desk", "deck"}, {"desk", "deck", "dtls:"}]
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert bash("dfu -d de") == [set()]
+    profiles(tmp_path / "home" / ".config")
+    assert bash("dfu -d de") == [{"desk", "deck"}]
+
+
 # zsh ----------------------------------------------------------------------------------------------
 
 # An interactive zsh on a terminal of its own, whose compadd tells what it is given.
@@ -238,6 +257,12 @@ def test_zsh_knows_the_boards(tmp_path):
         BOARDS | {"mine.dtb"}, {"nrf52840dk"}, {"microbit", "mine.dtb"}]
 
 
+def test_zsh_knows_the_profiles(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(profiles(tmp_path / "config")))
+    assert zsh(tmp_path, "dfu -d de", "dfu --device d") == [{"desk", "deck"},
+                                                            {"desk", "deck", "dtls:"}]
+
+
 # fish ---------------------------------------------------------------------------------------------
 
 def fish(tmp_path, *lines):
@@ -276,3 +301,12 @@ def test_fish_knows_the_boards(tmp_path):
         (tmp_path / name).touch()
     offered = fish(tmp_path, "dfu sign --board ", "dfu sim -b nrf5", "dfu explain -b mi")
     assert offered == [BOARDS | {"mine.dtb"}, {"nrf52840dk"}, {"microbit", "mine.dtb"}]
+
+
+def test_fish_knows_the_profiles(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(profiles(tmp_path / "config")))
+    assert fish(tmp_path, "dfu -d de", "dfu --device d") == [{"desk", "deck"},
+                                                             {"desk", "deck", "dtls:"}]
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    profiles(tmp_path / ".config")
+    assert fish(tmp_path, "dfu -d de") == [{"desk", "deck"}]

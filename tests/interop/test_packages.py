@@ -160,6 +160,23 @@ def test_a_package_may_stop_before_each_decision(two, pair, tmp_path):
     assert versions(two) == {0: ("2.0.0", True), 1: ("2.0.0", True)}
 
 
+def test_a_package_may_be_kept_without_a_test(two, pair, tmp_path):
+    path = pack(tmp_path / "p.zip", (0, pair["app2"]), (1, pair["net2"]))
+    assert facts(two, "upgrade", "--permanent", "--no-reset", path)["outcome"] == "staged"
+    for number in (0, 1):
+        slot = listed(two)[number, 1]
+        assert slot["pending"] and slot["permanent"]
+    assert facts(two, "upgrade", "--permanent", path)["outcome"] == "confirmed"
+    assert versions(two) == {0: ("2.0.0", True), 1: ("2.0.0", True)}
+    assert two.console().count("*** Booting") == 2
+    # None of them was on trial: the next start keeps both.
+    assert dfu(two, "reset").returncode == 0
+    two.wait_for("app: app 2.0.0+0 running from slot 0 (confirmed)", 2)
+    assert versions(two) == {0: ("2.0.0", True), 1: ("2.0.0", True)}
+    both = dfu(two, "upgrade", "--permanent", "--test-only", path)
+    assert both.returncode == 2 and "contradict" in both.stderr
+
+
 def test_a_package_of_one_image_or_with_one_that_runs_already(two, pair, tmp_path):
     path = pack(tmp_path / "p.zip", (1, pair["net2"]))
     assert facts(two, "upgrade", path)["outcome"] == "confirmed"

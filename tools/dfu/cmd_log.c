@@ -21,32 +21,11 @@ enum { OPT_FROM = 1 };
 
 static int list(struct device *dev)
 {
-    static const char what[] = "list its logs";
     struct dfu_call call = device_call(dev);
     int len = dfu_client_log_list(&call, dev->out, sizeof(dev->out));
-    int code = device_ask(dev, &call, len, DEVICE_QUICK, what);
-    struct dfu_client_text name;
-    struct dfu_cbor_walk walk;
-    struct device_list out;
-    char text[NAME_MAX_LEN];
-    int more;
 
-    if (code) {
-        return code;
-    }
-    if (dfu_client_logs_open(&dev->answer, &walk)) {
-        return device_fail_broken(dev, what);
-    }
-    device_list_begin(&out, dev, "logs");
-    while ((more = dfu_client_stats_next(&walk, &name)) > 0) {
-        out.count++;
-        if (out.array) {
-            cJSON_AddItemToArray(out.array, device_json_text(name));
-        } else {
-            printf("%s\n", device_text(name, text, sizeof(text)));
-        }
-    }
-    return device_list_end(&out, more, what, "the device keeps no log");
+    return device_list_names(dev, &call, len, dfu_client_logs_open, "logs", "list its logs",
+                             "the device keeps no log");
 }
 
 static int numbers(struct device *dev, const struct dfu_call *call, int len, const char *key,

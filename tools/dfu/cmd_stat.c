@@ -12,32 +12,11 @@
 
 static int list(struct device *dev)
 {
-    static const char what[] = "list its statistics";
     struct dfu_call call = device_call(dev);
     int len = dfu_client_stat_list(&call, dev->out, sizeof(dev->out));
-    int code = device_ask(dev, &call, len, DEVICE_QUICK, what);
-    struct device_list out;
-    struct dfu_client_text name;
-    struct dfu_cbor_walk walk;
-    char text[NAME_MAX_LEN];
-    int more;
 
-    if (code) {
-        return code;
-    }
-    if (dfu_client_stats_open(&dev->answer, &walk)) {
-        return device_fail_broken(dev, what);
-    }
-    device_list_begin(&out, dev, "statistics");
-    while ((more = dfu_client_stats_next(&walk, &name)) > 0) {
-        out.count++;
-        if (out.array) {
-            cJSON_AddItemToArray(out.array, device_json_text(name));
-        } else {
-            printf("%s\n", device_text(name, text, sizeof(text)));
-        }
-    }
-    return device_list_end(&out, more, what, "the device keeps no statistics");
+    return device_list_names(dev, &call, len, dfu_client_stats_open, "statistics",
+                             "list its statistics", "the device keeps no statistics");
 }
 
 static void add_field(cJSON *fields, struct dfu_client_text name, uint64_t value)

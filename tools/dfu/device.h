@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "dfu/client.h"
+#include "dfu/client_groups.h"
 #include "dfu/upgrade.h"
 #include "login.h"
 #include "session.h"
@@ -92,6 +92,11 @@ struct device_list {
 void device_list_begin(struct device_list *list, struct device *dev, const char *key);
 /* result: of the walk, negative if it broke off. An exit code. */
 int device_list_end(struct device_list *list, int result, const char *what, const char *if_empty);
+
+/* Ask for a list that is nothing but names, and show it. */
+int device_list_names(struct device *dev, const struct dfu_call *call, int len,
+                      int (*open)(const struct dfu_answer *answer, struct dfu_cbor_walk *walk),
+                      const char *key, const char *what, const char *if_empty);
 
 /* Something was done that has no answer to show: the sentence, or {"key": true}. */
 int device_say_done(struct device *dev, const char *key, const char *sentence);

@@ -9,6 +9,8 @@
 #include "dfu/err.h"
 #include "imagefile.h"
 
+#define NAME_MAX_LEN 64
+
 char *device_text(struct dfu_client_text text, char *buf, size_t cap)
 {
     size_t len = text.len < cap - 1 ? text.len : cap - 1;
@@ -57,6 +59,35 @@ int device_list_end(struct device_list *list, int result, const char *what, cons
         printf("%s\n", if_empty);
     }
     return CLI_DONE;
+}
+
+int device_list_names(struct device *dev, const struct dfu_call *call, int len,
+                      int (*open)(const struct dfu_answer *answer, struct dfu_cbor_walk *walk),
+                      const char *key, const char *what, const char *if_empty)
+{
+    int code = device_ask(dev, call, len, DEVICE_QUICK, what);
+    struct device_list list;
+    struct dfu_client_text name;
+    struct dfu_cbor_walk walk;
+    char text[NAME_MAX_LEN];
+    int more;
+
+    if (code) {
+        return code;
+    }
+    if (open(&dev->answer, &walk)) {
+        return device_fail_broken(dev, what);
+    }
+    device_list_begin(&list, dev, key);
+    while ((more = dfu_client_stats_next(&walk, &name)) > 0) {
+        list.count++;
+        if (list.array) {
+            cJSON_AddItemToArray(list.array, device_json_text(name));
+        } else {
+            printf("%s\n", device_text(name, text, sizeof(text)));
+        }
+    }
+    return device_list_end(&list, more, what, if_empty);
 }
 
 int device_say_done(struct device *dev, const char *key, const char *sentence)

@@ -142,7 +142,7 @@ static const char walker[] =
     "        mapfile -t COMPREPLY < <(compgen -f -- \"$2\") ;;\n"
     "    @text) ;;\n"
     "    @target) compopt -o nospace 2>/dev/null\n"
-    "        mapfile -t COMPREPLY < <(compgen -W \"$_dfu_targets\" -- \"$2\") ;;\n"
+    "        mapfile -t COMPREPLY < <(compgen -W \"$_dfu_targets $(_dfu_profiles)\" -- \"$2\") ;;\n"
     "    @board) compopt -o filenames 2>/dev/null\n"
     "        mapfile -t COMPREPLY < <(compgen -W \"$_dfu_boards\" -- \"$2\"\n"
     "            compgen -f -X '!*.dtb' -- \"$2\"; compgen -d -- \"$2\") ;;\n"
@@ -196,5 +196,5 @@ void docs_bash(FILE *out)
     }
     fputs("'\n_dfu_boards='", out);
     docs_print_boards(out);
-    fprintf(out, "'\n\n%s", walker);
+    fprintf(out, "'\n\n_dfu_profiles() {\n    %s\n}\n\n%s", docs_profiles, walker);
 }

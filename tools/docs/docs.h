@@ -36,6 +36,11 @@ bool docs_is_first_of_group(const struct cli_command *const *command);
 /* How devices are named. */
 extern const char *const docs_targets[];
 
+/* A sed script that takes the names out of the file of profiles, quoted for every shell; and the
+ * command of bash and zsh that prints them. */
+#define DOCS_PROFILE_NAMES "'s/^[ \t]*\\([^#= \t]*\\)[ \t]*=.*/\\1/p'"
+extern const char docs_profiles[];
+
 /* The boards of this build, apart by blanks; others are .dtb files. */
 void docs_print_boards(FILE *out);
 

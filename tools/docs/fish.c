@@ -26,6 +26,7 @@ static void print_value(FILE *out, const struct docs_value *value)
         for (size_t i = 0; docs_targets[i]; i++) {
             fprintf(out, "%s%s", i ? " " : "", docs_targets[i]);
         }
+        fputs(" (__dfu_profiles)", out);
         break;
     case DOCS_BOARD:
         fputs(" -x -a '", out);
@@ -124,6 +125,12 @@ static const char finder[] =
     "\n"
     "function __dfu_is --argument-names wanted\n"
     "    test (__dfu_command) = \"$wanted\"\n"
+    "end\n"
+    "\n"
+    "function __dfu_profiles --description 'names of devices'\n"
+    "    set -l folder $XDG_CONFIG_HOME\n"
+    "    test -n \"$folder\"; or set folder $HOME/.config\n"
+    "    command sed -n " DOCS_PROFILE_NAMES " $folder/dfu/profiles 2>/dev/null\n"
     "end\n"
     "\n"
     "complete -c dfu -f\n";

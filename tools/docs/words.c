@@ -11,6 +11,9 @@ const char *const docs_targets[] = {
     "serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:", NULL
 };
 
+const char docs_profiles[] = "command sed -n " DOCS_PROFILE_NAMES
+                             " \"${XDG_CONFIG_HOME:-${HOME-}/.config}/dfu/profiles\" 2>/dev/null";
+
 static enum docs_kind kind_of(const char *name)
 {
     static const char *const files[] = { "FILE", "INFILE", "OUTFILE", "IMGFILE",

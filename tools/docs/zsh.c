@@ -143,7 +143,8 @@ void docs_zsh(FILE *out)
     for (size_t i = 0; docs_targets[i]; i++) {
         fprintf(out, " %s", docs_targets[i]);
     }
-    fputs("\n}\n\n_dfu_boards() {\n    _alternative 'boards:board:(", out);
+    fprintf(out, "\n    compadd -- ${(f)\"$(%s)\"}\n}", docs_profiles);
+    fputs("\n\n_dfu_boards() {\n    _alternative 'boards:board:(", out);
     docs_print_boards(out);
     fputs(")' 'files:board file:_path_files -g \"*.dtb(-.) *(-/)\"'\n}\n\n", out);
     print_lists(out);
