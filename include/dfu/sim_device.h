@@ -125,6 +125,9 @@ struct dfu_sim_device_config {
     bool has_config_channel; /* where dfu_sim_device_config_check() allows it */
 
     const struct dfu_sim_auth_config *auth; /* NULL: everybody may do everything */
+    /* Told of transfer events, which chunks over Bluetooth submit (transfer.h). */
+    const struct dfu_transfer_subscriber *transfer_subscribers;
+    size_t transfer_subscriber_count;
 
     /* One line of the console, without its newline. */
     void (*line)(void *ctx, const char *text);
@@ -244,6 +247,7 @@ struct dfu_sim_device {
      * DFU_SIM_PEER_MAX bytes. */
     const void *peer;
     size_t peer_len;
+    bool is_bluetooth;    /* that link */
     bool is_pin_pressed;  /* set it before a start, which then is one into recovery */
     uint32_t starts;      /* so far */
     struct dfu_lock lock; /* of the upload slot: SMP, USB, configuration channel */

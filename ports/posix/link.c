@@ -27,7 +27,8 @@ int dfu_link_begin(struct dfu_link *link, const char *target, char why[DFU_LINK_
     } kinds[] = { { "udp:", &dfu_link_udp },
                   { "dtls:", &dfu_link_dtls },
                   { "serial:", &dfu_link_serial },
-                  { "tcp:", &dfu_link_tcp } };
+                  { "tcp:", &dfu_link_tcp },
+                  { "ble:", &dfu_link_ble } };
     int err;
 
     memset(link, 0, offsetof(struct dfu_link, rx)); /* buffers cost memory once they are used */
@@ -41,16 +42,13 @@ int dfu_link_begin(struct dfu_link *link, const char *target, char why[DFU_LINK_
             return err;
         }
     }
-    if (strncmp(target, "ble:", 4) == 0) {
-        snprintf(why, DFU_LINK_WHY_LEN,
-                 "target %s: Bluetooth is not supported yet; use serial: or udp:", target);
-    } else if (target[0] == '/') {
+    if (target[0] == '/') {
         snprintf(why, DFU_LINK_WHY_LEN, "target %s lacks its kind; write serial:%s", target,
                  target);
     } else {
         snprintf(why, DFU_LINK_WHY_LEN,
                  "target %s is none of serial:PORT[,baud=N][,raw], udp:HOST[:PORT], "
-                 "dtls:HOST[:PORT], tcp:HOST:PORT[,raw]",
+                 "dtls:HOST[:PORT], tcp:HOST:PORT[,raw], ble:NAME",
                  target);
     }
     return DFU_ERR_INVAL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* link.h - a client's way to a device: whole SMP packets over UDP, DTLS, a serial port, or one
- * that TCP carries.
+/* link.h - a client's way to a device: whole SMP packets over UDP, DTLS, Bluetooth LE, a serial
+ * port, or one that TCP carries.
  *
  * One struct is one link; it is the caller's, and large (a packet lies in it). A link that fails
  * is closed and may be opened again by its target. Nothing here repeats or waits beyond what the
@@ -19,6 +19,7 @@
 #define DFU_LINK_PACKET_MAX 65543u /* an SMP header and the longest payload */
 #define DFU_LINK_WHY_LEN    512u
 
+struct dfu_link_ble;
 struct dfu_link_dtls;
 struct sp_port;
 struct dfu_link;
@@ -45,6 +46,7 @@ struct dfu_link {
 
     struct dfu_link_dtls *dtls; /* NULL: another kind */
     struct dfu_link_tcp *tcp;   /* while it connects */
+    struct dfu_link_ble *ble;   /* the same */
 
     /* streams: serial and TCP */
     struct sp_port *port; /* NULL: a terminal without a port behind it, or a connection */
@@ -57,8 +59,10 @@ struct dfu_link {
 
 /* target: "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PATH[,baud=N][,raw]",
  * "tcp:HOST:PORT[,raw]",
- * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]". On failure why holds a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no such target can be),
- * DFU_ERR_NOENT, DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_IO. */
+ * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]",
+ * "ble:NAME|ADDRESS[,adapter=hciN][,passkey=N][,whole]". On failure why holds a sentence, and the
+ * result says whose fault it is: DFU_ERR_INVAL (no such target can be), DFU_ERR_NOENT,
+ * DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_NOTSUP, DFU_ERR_IO. Bluetooth takes seconds. */
 int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN]);
 
 /* The same without waiting, but for the name of a host to be looked up: while is_opening is set, it
@@ -77,7 +81,8 @@ int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_
 void dfu_link_close(struct dfu_link *link);
 
 /* For the kinds. */
-extern const struct dfu_link_kind dfu_link_udp, dfu_link_dtls, dfu_link_serial, dfu_link_tcp;
+extern const struct dfu_link_kind dfu_link_ble, dfu_link_dtls, dfu_link_serial, dfu_link_tcp,
+    dfu_link_udp;
 uint64_t dfu_link_now_ms(void);
 
 /* For the kinds that are streams; fd is open and does not block. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* nearby.h - what a target may name: this computer's serial ports, and UDP addresses to ask who is
- * there. */
+/* nearby.h - what a target may name: this computer's serial ports, Bluetooth devices near it, and
+ * UDP addresses to ask who is there. */
 #ifndef DFU_POSIX_NEARBY_H
 #define DFU_POSIX_NEARBY_H
 
@@ -20,6 +20,17 @@ struct dfu_serial_port {
 
 /* Every serial port, in the system's order. DFU_ERR_IO if they cannot be listed. */
 int dfu_nearby_serial(void (*visit)(void *ctx, const struct dfu_serial_port *port), void *ctx);
+
+/* A Bluetooth device that says it has SMP's service. */
+struct dfu_ble_device {
+    const char *address, *name; /* name: NULL if it tells none */
+    int rssi;                   /* dBm */
+};
+
+/* Look for devices for so long, and tell of each that is heard. 0, or, with why, as
+ * dfu_link_open(). */
+int dfu_nearby_ble(uint32_t wait_ms, void (*visit)(void *ctx, const struct dfu_ble_device *device),
+                   void *ctx, char why[DFU_LINK_WHY_LEN]);
 
 /* A socket that may ask many addresses at once; -1 if there can be none. The caller closes it. */
 int dfu_nearby_socket(void);

@@ -248,6 +248,8 @@ static void start_updates(struct dfu_sim_device *dev)
         .lock = &dev->lock,
         .others = s->others,
         .other_count = s->config.is_served ? 1 : 0,
+        .transfer = { .subscribers = dev->cfg->transfer_subscribers,
+                      .subscriber_count = dev->cfg->transfer_subscriber_count },
         .event = say_update,
         .ctx = dev,
     };
@@ -324,6 +326,7 @@ void sim_server_receive(struct dfu_sim_device *dev, uint32_t link, const uint8_t
     s->asker = link;
     s->now_ms = now_ms;
     sim_auth_take_peer(dev, link);
+    s->link.is_bluetooth = dev->is_bluetooth;
     s->groups.packets++;
     s->groups.packet_bytes += (uint32_t)len;
     sim_groups_note_pools(dev);

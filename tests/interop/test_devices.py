@@ -34,9 +34,9 @@ def refuse(code, *words, says):
 def test_serial_ports_are_those_that_pyserial_lists():
     theirs = {(f"serial:{port.device}", f"{port.vid:04x}:{port.pid:04x}" if port.vid else None,
                port.serial_number if port.vid else None) for port in list_ports.comports()}
-    found = devices("--no-network")
+    found = devices("--no-network", "--no-bluetooth")
     assert {(one["target"], one["usb_id"], one["serial_number"]) for one in found} == theirs
-    shown = run(DFU, "devices", "--no-network").stdout
+    shown = run(DFU, "devices", "--no-network", "--no-bluetooth").stdout
     assert (shown == "no device was found\n") if not theirs else shown.count("\n") == len(theirs)
 
 

@@ -19,7 +19,7 @@
 const struct cli_option cli_globals[] = {
     { "device", 'd', "TARGET", 1,
       "serial:PORT[,baud=N][,raw], udp:HOST[:PORT], dtls:HOST[:PORT][,ca=FILE]..., "
-      "tcp:HOST:PORT[,raw], usbip:HOST[:PORT], config:HOST[:PORT], or a name from "
+      "tcp:HOST:PORT[,raw], ble:NAME|ADDRESS, usbip:HOST[:PORT], config:HOST[:PORT], or a name from "
       "~/.config/dfu/profiles (or set DFU_TARGET)",
       NULL, CLI_G_DEVICE },
     { "json", 0, NULL, 0, "print facts and errors as JSON on standard output", NULL, CLI_G_JSON },

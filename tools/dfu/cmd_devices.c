@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* dfu devices: what -d could name. Serial ports are listed, networks are asked. */
+/* dfu devices: what -d could name. Serial ports are listed, networks are asked, Bluetooth is
+ * listened to. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #define ANSWERS_MAX 256u
 #define TRIES       2u /* datagrams get lost */
 
-enum { OPT_WAIT = 1, OPT_NO_NETWORK };
+enum { OPT_WAIT = 1, OPT_NO_NETWORK, OPT_NO_BLUETOOTH };
 
 struct listing {
     struct cli *cli;
@@ -69,6 +70,26 @@ static void show_port(void *ctx, const struct dfu_serial_port *port)
     printf("%-28s  %-9s  %-16s  %s\n", target, usb[0] ? usb : "-",
            column(port->serial_number, number, sizeof(number)),
            column(port->description, description, sizeof(description)));
+}
+
+static void show_ble(void *ctx, const struct dfu_ble_device *device)
+{
+    struct listing *list = ctx;
+    char target[300], name[80];
+
+    snprintf(target, sizeof(target), "ble:%s", device->address);
+    list->count++;
+    if (list->array) {
+        cJSON *item = cJSON_CreateObject();
+
+        add_text(item, "target", target);
+        add_text(item, "name", device->name);
+        cJSON_AddNumberToObject(item, "rssi", device->rssi);
+        cJSON_AddItemToArray(list->array, item);
+        return;
+    }
+    printf("%-28s  offers SMP  %-16s  %d dBm\n", target, column(device->name, name, sizeof(name)),
+           device->rssi);
 }
 
 static bool is_new(struct listing *list, const char *from)
@@ -148,6 +169,17 @@ static int ask_all(struct listing *list, int fd, uint64_t wait_ms)
     return CLI_DONE;
 }
 
+/* A computer without Bluetooth has no devices there, and that is no failure. */
+static void listen_to_bluetooth(struct listing *list, uint64_t wait_ms)
+{
+    char why[DFU_LINK_WHY_LEN];
+
+    if (cli_argc(list->cli) == 0 && !cli_has(list->cli, OPT_NO_BLUETOOTH) &&
+        dfu_nearby_ble((uint32_t)wait_ms, show_ble, list, why) && list->cli->verbose > 0) {
+        cli_note(list->cli, "no Bluetooth: %s", why);
+    }
+}
+
 static int list_all(struct listing *list, uint64_t wait_ms)
 {
     int fd, code;
@@ -155,6 +187,7 @@ static int list_all(struct listing *list, uint64_t wait_ms)
     if (cli_argc(list->cli) == 0 && dfu_nearby_serial(show_port, list)) {
         return cli_fail(list->cli, CLI_INTERNAL, "the system does not list its serial ports");
     }
+    listen_to_bluetooth(list, wait_ms);
     if (cli_has(list->cli, OPT_NO_NETWORK)) {
         return CLI_DONE;
     }
@@ -196,12 +229,13 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     { "wait", 0, "MS", 1, "how long to wait for answers, in milliseconds", "1000", OPT_WAIT },
-    { "no-network", 0, NULL, 0, "only list this computer's serial ports", NULL, OPT_NO_NETWORK },
+    { "no-network", 0, NULL, 0, "ask nobody over UDP", NULL, OPT_NO_NETWORK },
+    { "no-bluetooth", 0, NULL, 0, "don't listen to Bluetooth", NULL, OPT_NO_BLUETOOTH },
     { 0 },
 };
 
 static const char *const examples[] = {
-    "# Serial ports, and who answers on the networks",
+    "# Serial ports, Bluetooth devices, and who answers on the networks",
     "dfu devices",
     "# Ask two addresses, the second of them a whole network",
     "dfu devices 192.0.2.1 198.51.100.255:1337",
@@ -211,11 +245,12 @@ static const char *const examples[] = {
 const struct cli_command cmd_devices = {
     .name = "devices",
     .args = "[ADDRESS...]",
-    .summary = "List what -d could name: serial ports, devices that answer over UDP",
+    .summary = "List what -d could name: serial ports, Bluetooth devices, who answers over UDP",
     .details =
         "Serial ports come with VID:PID and serial number of USB. UDP port 1337 of every\n"
-        "network is asked by IPv4 broadcast; with ADDRESS (HOST[:PORT]) only those are asked,\n"
-        "and no ports are listed.",
+        "network is asked by IPv4 broadcast. Bluetooth devices are shown that advertise SMP's\n"
+        "service; where there is no Bluetooth, -v says why. With ADDRESS (HOST[:PORT]) only\n"
+        "those are asked, and nothing else is listed.",
     .options = options,
     .examples = examples,
     .run = run,

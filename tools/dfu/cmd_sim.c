@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "extras.h"
+#include "server_ble.h"
 #include "sim_fleet.h"
 
 enum {
@@ -25,6 +26,9 @@ enum {
     OPT_DTLS_KEY,
     OPT_DTLS_CA,
     OPT_DTLS_PSK,
+    OPT_BLE,
+    OPT_BLE_ADAPTER,
+    OPT_BLE_AUTHENTICATED,
     OPT_KEY,
     OPT_HASH_ONLY,
     OPT_DECRYPT_KEY,
@@ -102,6 +106,13 @@ static const struct cli_option options[] = {
     { "dtls-psk", 0, "FILE", 1,
       "pre-shared keys for DTLS, a line 'identity:key' each, the key in hexadecimal", NULL,
       OPT_DTLS_PSK },
+    { "ble", 0, "NAME", 1, "serve SMP over Bluetooth LE, advertised under this name", NULL,
+      OPT_BLE },
+    { "ble-adapter", 0, "hciN", 1, "with this adapter, not the first one that is on", NULL,
+      OPT_BLE_ADAPTER },
+    { "ble-authenticated", 0, NULL, 0,
+      "only for centrals that are paired by a passkey, which the device shows here", NULL,
+      OPT_BLE_AUTHENTICATED },
     { "serial-raw", 0, NULL, 0,
       "packets on --serial and --tcp have no console framing: one behind the other, as they are",
       NULL, OPT_SERIAL_RAW },
@@ -187,6 +198,8 @@ static const char *const examples[] = {
     "dfu sim -b sim -f flash.bin --hash-only --tcp 4000",
     "# One that proves who it is, reached as dtls:localhost:1338,ca=ca.pem",
     "dfu sim -b sim -f flash.bin --hash-only --dtls 1338 --dtls-cert cert.pem --dtls-key key.pem",
+    "# One on Bluetooth, reached as ble:blinky from another adapter or computer",
+    "dfu sim -b sim -f flash.bin --hash-only --ble blinky",
     "# One that only who has a key may update; everybody may look",
     "dfu sim -b sim -f flash.bin --hash-only --udp 1337 --auth update:operator.pem",
     "# One on USB, for dfu usb and dfu-util",
@@ -371,6 +384,9 @@ static int take_options(struct cli *cli, struct sim_host_config *config)
                                             .psk = cli_value(cli, OPT_DTLS_PSK) };
     config->ready_file = cli_value(cli, OPT_READY_FILE);
     config->address = cli_has(cli, OPT_ADDRESS) ? cli_value(cli, OPT_ADDRESS) : NULL;
+    config->ble = cli_value(cli, OPT_BLE);
+    config->ble_adapter = cli_value(cli, OPT_BLE_ADAPTER);
+    config->is_ble_authenticated = cli_has(cli, OPT_BLE_AUTHENTICATED);
     config->console_on_serial = cli_has(cli, OPT_CONSOLE_ON_SERIAL);
     config->hash_only = cli_has(cli, OPT_HASH_ONLY);
     config->confirms_at_start = cli_has(cli, OPT_CONFIRM_AT_START);
@@ -399,6 +415,20 @@ static int check_dtls(struct cli *cli, const struct sim_host_config *config)
     if (!config->has_dtls && (files->cert || files->key || files->ca || files->psk)) {
         return cli_fail(cli, CLI_USAGE,
                         "this says how DTLS is served, but it is not; give --dtls PORT");
+    }
+    return 0;
+}
+
+static int check_ble(struct cli *cli, const struct sim_host_config *config)
+{
+    if (!config->ble && (config->ble_adapter || config->is_ble_authenticated)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "this says how Bluetooth is served, but it is not; give --ble NAME");
+    }
+    if (config->ble && (!config->ble[0] || strlen(config->ble) > DFU_SERVER_BLE_NAME_MAX)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--ble takes a name of 1 to %u bytes, for it must fit an advertisement",
+                        DFU_SERVER_BLE_NAME_MAX);
     }
     return 0;
 }
@@ -437,7 +467,7 @@ static int check_options(struct cli *cli, const struct sim_host_config *config)
         return cli_fail(cli, CLI_USAGE,
                         "--usb-wait needs a USB port to wait at; give --usbip PORT");
     }
-    if (check_dtls(cli, config)) {
+    if (check_dtls(cli, config) || check_ble(cli, config)) {
         return CLI_USAGE;
     }
     if (!config->has_recovery &&
@@ -458,8 +488,8 @@ static int check_count(struct cli *cli, const struct sim_host_config *config, ui
     if (err || !cli_has(cli, OPT_COUNT)) {
         return err;
     }
-    if (config->has_tcp || config->has_dtls || config->usb.is_wanted || config->has_channel ||
-        config->has_clock) {
+    if (config->has_tcp || config->has_dtls || config->ble || config->usb.is_wanted ||
+        config->has_channel || config->has_clock) {
         return cli_fail(cli, CLI_USAGE,
                         "many devices are served over UDP and serial lines only; leave out --count "
                         "and start the others one by one");

@@ -51,6 +51,7 @@ struct sim_host {
     struct dfu_loop loop;
     struct sim_auth auth;
     struct sim_links links;
+    struct dfu_transfer_subscriber transfer;
     struct sim_usb usb;
     struct sim_channel channel;
     struct sim_clock clock;
@@ -419,6 +420,9 @@ static void set_up_device(struct sim_host *host)
     host->device_config.confirms_at_start = config->confirms_at_start;
     host->device_config.has_config_channel = config->has_channel;
     host->device_config.usb_wait_ms = config->usb.wait_ms;
+    host->transfer = sim_links_transfer(&host->links);
+    host->device_config.transfer_subscribers = &host->transfer;
+    host->device_config.transfer_subscriber_count = 1;
     host->device_config.line = print_line;
     host->device_config.frame = send_frame;
     host->device_config.flash_time = config->real_time ? wait_for_flash : NULL;
@@ -437,9 +441,9 @@ static void give_hints(const struct sim_host *host)
         cli_note(host->cli, "slot 0 is empty; --init IMAGE programs it, as a factory does");
     }
     if (!config->has_udp && !config->serial && !config->has_tcp && !config->has_dtls &&
-        !config->usb.is_wanted && !config->has_channel) {
+        !config->ble && !config->usb.is_wanted && !config->has_channel) {
         cli_note(host->cli, "nobody can talk to this device; give --udp PORT, --serial LINK, "
-                            "--tcp PORT, --usbip PORT or --config-channel PORT");
+                            "--tcp PORT, --ble NAME, --usbip PORT or --config-channel PORT");
     }
     if (config->usb.permanent && !config->has_recovery && config->usb.wait_ms == 0) {
         cli_note(

@@ -2,7 +2,7 @@
 /* Copyright the dfukit authors */
 
 /* sim_host.h - a virtual device on this machine: its flash a file, its links UDP, DTLS and
- * TCP ports and a pseudo terminal, its console standard output. */
+ * TCP ports, Bluetooth LE and a pseudo terminal, its console standard output. */
 #ifndef DFU_DFU_SIM_HOST_H
 #define DFU_DFU_SIM_HOST_H
 
@@ -29,6 +29,8 @@ struct sim_host_config {
     bool has_tcp, has_dtls, is_serial_raw;
     uint16_t tcp_port, dtls_port;
     struct dfu_dtls_files dtls;
+    const char *ble, *ble_adapter; /* the name it advertises; or NULL */
+    bool is_ble_authenticated;
     bool console_on_serial;
     struct sim_usb_options usb;
     bool has_channel, has_clock; /* the configuration channel; a clock that stands still */

@@ -16,6 +16,7 @@ static void receive(struct sim_links *links, enum sim_link link, const void *pee
 {
     links->device->peer = peer;
     links->device->peer_len = peer_len;
+    links->device->is_bluetooth = link == SIM_LINK_BLE;
     dfu_sim_device_receive(links->device, link, packet, len, dfu_loop_now_ms());
 }
 
@@ -52,6 +53,13 @@ static void receive_dtls(void *ctx, const uint8_t *packet, size_t len)
     receive(ctx, SIM_LINK_DTLS, number, sizeof *number, packet, len);
 }
 
+static void receive_ble(void *ctx, const uint8_t *packet, size_t len)
+{
+    const struct sim_links *links = ctx;
+
+    receive(ctx, SIM_LINK_BLE, links->ble.peer, strlen(links->ble.peer), packet, len);
+}
+
 static void say(void *ctx, const char *text)
 {
     (void)ctx;
@@ -65,6 +73,7 @@ void sim_links_send(struct sim_links *links, uint32_t link, const uint8_t *packe
     case SIM_LINK_SERIAL: dfu_server_pty_send(&links->serial, packet, len); break;
     case SIM_LINK_TCP: dfu_server_tcp_send(&links->tcp, packet, len); break;
     case SIM_LINK_DTLS: dfu_server_dtls_send(&links->dtls, packet, len); break;
+    case SIM_LINK_BLE: dfu_server_ble_send(&links->ble, packet, len); break;
     default: break;
     }
 }
@@ -196,6 +205,42 @@ static int serve_dtls(struct sim_links *links)
     return 0;
 }
 
+/* BlueZ gives a peripheral no say in the connection's parameters, so this one only tells. */
+static void say_latency(void *ctx, bool is_low)
+{
+    (void)ctx;
+    puts(is_low ? "sim: Bluetooth: low latency wanted, for an upload"
+                : "sim: Bluetooth: the usual latency will do");
+}
+
+struct dfu_transfer_subscriber sim_links_transfer(struct sim_links *links)
+{
+    links->latency.set = say_latency;
+    return (struct dfu_transfer_subscriber){ dfu_latency_transfer, &links->latency };
+}
+
+static int serve_ble(struct sim_links *links)
+{
+    const struct sim_host_config *config = links->config;
+    char why[DFU_LINK_WHY_LEN] = "";
+
+    if (!config->ble) {
+        return 0;
+    }
+    links->ble.packet = receive_ble;
+    links->ble.line = say;
+    links->ble.ctx = links;
+    links->ble.name = config->ble;
+    links->ble.adapter = config->ble_adapter;
+    links->ble.latency = &links->latency;
+    links->ble.authenticated_only = config->is_ble_authenticated;
+    if (dfu_server_ble_open(&links->ble, links->loop, why)) {
+        return cli_fail(links->cli, CLI_NO_DEVICE, "%s", why);
+    }
+    printf("sim: serving ble:%s (%s)\n", config->ble, strrchr(links->ble.bluez.adapter, '/') + 1);
+    return 0;
+}
+
 int sim_links_open(struct cli *cli, struct sim_links *links, const struct sim_host_config *config,
                    struct dfu_sim_device *device, struct dfu_loop *loop)
 {
@@ -212,7 +257,10 @@ int sim_links_open(struct cli *cli, struct sim_links *links, const struct sim_ho
     if (!err) {
         err = serve_tcp(links);
     }
-    return err ? err : serve_dtls(links);
+    if (!err) {
+        err = serve_dtls(links);
+    }
+    return err ? err : serve_ble(links);
 }
 
 void sim_links_tell(const struct sim_links *links, cJSON *json)
@@ -226,6 +274,9 @@ void sim_links_tell(const struct sim_links *links, cJSON *json)
     if (links->config->has_dtls) {
         cJSON_AddNumberToObject(json, "dtls", links->dtls_port);
     }
+    if (links->config->ble) {
+        cJSON_AddStringToObject(json, "ble", links->config->ble);
+    }
     if (links->config->serial) {
         cJSON_AddStringToObject(json, "serial", links->config->serial);
     }
@@ -238,6 +289,9 @@ uint64_t sim_links_due_ms(const struct sim_links *links)
     uint64_t serial = links->is_serial_open ? dfu_server_pty_due_ms(&links->serial) : UINT64_MAX;
     uint64_t dtls = dfu_server_dtls_due_ms(&links->dtls);
 
+    uint64_t latency = dfu_latency_due_ms(&links->latency);
+
+    serial = serial < latency ? serial : latency;
     return serial < dtls ? serial : dtls;
 }
 
@@ -246,8 +300,10 @@ void sim_links_poll(struct sim_links *links)
     if (links->starts != links->device->starts) { /* its RAM is gone */
         links->starts = links->device->starts;
         dfu_server_dtls_forget(&links->dtls);
+        dfu_server_ble_restart(&links->ble);
     }
     dfu_server_dtls_poll(&links->dtls);
+    dfu_latency_poll(&links->latency, dfu_loop_now_ms());
     if (links->is_serial_open) {
         dfu_server_pty_poll(&links->serial);
     }
@@ -258,6 +314,7 @@ void sim_links_close(struct sim_links *links)
     if (links->is_serial_open) {
         dfu_server_pty_close(&links->serial);
     }
+    dfu_server_ble_close(&links->ble);
     dfu_server_dtls_close(&links->dtls);
     dfu_server_tcp_close(&links->tcp);
     dfu_server_udp_close(&links->udp);

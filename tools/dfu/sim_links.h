@@ -2,13 +2,14 @@
 /* Copyright the dfukit authors */
 
 /* sim_links.h - the links of the virtual device that carry SMP packets: UDP, DTLS, a pseudo
- * terminal and TCP. USB stands in sim_usb.h. */
+ * terminal, TCP and Bluetooth LE. USB stands in sim_usb.h. */
 #ifndef DFU_DFU_SIM_LINKS_H
 #define DFU_DFU_SIM_LINKS_H
 
 #include "cli.h"
 #include "dfu/sim_device.h"
 #include "event_loop.h"
+#include "server_ble.h"
 #include "server_dtls.h"
 #include "server_pty.h"
 #include "server_tcp.h"
@@ -17,7 +18,14 @@
 struct sim_host_config;
 
 /* Numbers of links, for the device. */
-enum sim_link { SIM_LINK_UDP, SIM_LINK_SERIAL, SIM_LINK_USB, SIM_LINK_TCP, SIM_LINK_DTLS };
+enum sim_link {
+    SIM_LINK_UDP,
+    SIM_LINK_SERIAL,
+    SIM_LINK_USB,
+    SIM_LINK_TCP,
+    SIM_LINK_DTLS,
+    SIM_LINK_BLE
+};
 
 /* Zeroed, nothing is open. It must stay where it is. */
 struct sim_links {
@@ -29,10 +37,15 @@ struct sim_links {
     struct dfu_server_pty serial;
     struct dfu_server_tcp tcp;
     struct dfu_server_dtls dtls;
+    struct dfu_server_ble ble;
+    struct dfu_latency latency; /* of the Bluetooth connection */
     bool is_serial_open;
     int udp_port, tcp_port, dtls_port;
     uint32_t starts; /* of the device, when its DTLS sessions began */
 };
+
+/* For the device's configuration: it lives in the links. */
+struct dfu_transfer_subscriber sim_links_transfer(struct sim_links *links);
 
 /* All that the configuration asks for. An exit code; close in either case. */
 int sim_links_open(struct cli *cli, struct sim_links *links, const struct sim_host_config *config,
