@@ -192,8 +192,9 @@ const char *rec_send(struct recovery_world *w, struct dfu_smp_header header, con
 
 const char *rec_ask(struct recovery_world *w, enum dfu_smp_op op, uint16_t group, uint8_t id)
 {
-    return rec_send(w, (struct dfu_smp_header){ .op = op, .version = 1, .group = group, .id = id },
-                    "\xa0", 1);
+    return rec_send(
+        w, (struct dfu_smp_header){ .op = (uint8_t)op, .version = 1, .group = group, .id = id },
+        "\xa0", 1);
 }
 
 const char *rec_ask_images(struct recovery_world *w)
