@@ -29,6 +29,7 @@ int dfu_client_auth_login(struct dfu_call *call, const struct dfu_client_challen
                           const struct dfu_signer *signer, uint8_t role, uint8_t *frame,
                           size_t cap);
 int dfu_client_auth_status(struct dfu_call *call, uint8_t *frame, size_t cap);
+int dfu_client_auth_logout(struct dfu_call *call, uint8_t *frame, size_t cap);
 
 /* Decoders return 0 or DFU_ERR_FORMAT. The role is in the answers of status and login. */
 int dfu_client_auth_challenge_read(const struct dfu_answer *answer,

@@ -90,6 +90,15 @@ int dfu_client_auth_status(struct dfu_call *call, uint8_t *frame, size_t cap)
     return request_end(&enc, call, frame);
 }
 
+int dfu_client_auth_logout(struct dfu_call *call, uint8_t *frame, size_t cap)
+{
+    struct dfu_cbor_encoder enc;
+
+    name_call(call, DFU_SMP_WRITE, DFU_SMP_AUTH_LOGOUT);
+    request_begin(&enc, frame, cap);
+    return request_end(&enc, call, frame);
+}
+
 int dfu_client_auth_role_read(const struct dfu_answer *answer, uint32_t *role)
 {
     struct dfu_cbor_key keys[] = { { "role", DFU_CBOR_UINT, role, false } };

@@ -5,11 +5,14 @@
 import os
 import re
 import socket
+import subprocess
 
 import pytest
 
+from roles import dfu, make_keys, ok, refused, role_options
 from virtual_device import BIN, DFU, PORT, Device, make_image, run
 
+PLACES = 4  # of the virtual device
 NEEDS_ROLE = bytes.fromhex("bf63657272bf6567726f75701842627263 02ffff".replace(" ", ""))
 
 
@@ -34,13 +37,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
-    made = {}
-    for name in ("observe", "operate", "update", "stranger"):
-        made[name] = folder / f"{name}.pem"
-        assert run(DFU, "keygen", "-k", made[name], "-t", "ed25519").returncode == 0
-        assert run(DFU, "getpub", "-k", made[name], "-e", "pem", "-o",
-                   folder / f"{name}-pub.pem").returncode == 0
-        made[f"{name}-pub"] = folder / f"{name}-pub.pem"
+    made = make_keys(folder)
     made["ecdsa"] = folder / "ecdsa.pem"
     assert run(DFU, "keygen", "-k", made["ecdsa"], "-t", "ecdsa-p256").returncode == 0
     return made
@@ -48,28 +45,7 @@ def keys(tmp_path_factory):
 
 def start(device, images, keys, *more):
     """A device that knows a key of each role, by its public half."""
-    roles = [word for role in ("observe", "operate", "update")
-             for word in ("--auth", f"{role}:{keys[f'{role}-pub']}")]
-    return device.start("--init", images["v1"], *roles, *more)
-
-
-def dfu(where, *words, key=None, env=None):
-    options = ["--auth-key", key] if key else []
-    done = run(DFU, "-d", where, *words, *options, timeout=120, env=env)
-    assert "Sanitizer" not in done.stderr, done.stderr
-    return done
-
-
-def ok(where, *words, **more):
-    done = dfu(where, *words, **more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def refused(where, *words, why, **more):
-    done = dfu(where, *words, **more)
-    assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
-    assert done.stderr.count("dfu: ") == 1, done.stderr
+    return device.start("--init", images["v1"], *role_options(keys), *more)
 
 
 # ---- What a key opens ----
@@ -105,6 +81,44 @@ def test_what_is_closed_to_everybody_needs_a_key_to_look(device, images, keys):
     refused(where, "image", "list", why="higher role")
     assert "1.0.0" in ok(where, "image", "list", key=keys["observe"])
     refused(where, "reset", key=keys["observe"], why="higher role")
+
+
+def test_any_number_of_commands_may_follow_each_other(device, images, keys):
+    """A device has room for a few that are logged in, for a minute each: whoever is done leaves."""
+    start(device, images, keys)
+    for value in range(PLACES + 3):
+        ok(f"udp:{device.address}", "settings", "write", "app/a", value, key=keys["operate"])
+
+
+def test_who_finds_no_room_is_told_so(device, images, keys):
+    start(device, images, keys)
+    where = f"udp:{device.address}"
+    shells = [subprocess.Popen([DFU, "-d", where, "--auth-key", keys["update"], "shell"], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+              for _ in range(PLACES)]
+    for shell in shells:
+        shell.stdin.write("version\n")
+        shell.stdin.flush()
+        assert shell.stdout.readline() == "blinky 1.0.0+0\n"
+    refused(where, "image", "erase", key=keys["update"], why="too many are logged in already")
+    for shell in shells:
+        shell.stdin.close()
+        assert shell.wait(timeout=20) == 0
+    ok(where, "image", "erase", key=keys["update"])
+
+
+def test_a_role_ends_with_its_connection(device, images, keys):
+    """The next one over the same TCP port is somebody else."""
+    ready = start(device, images, keys, "--tcp", "0")
+    where = f"tcp:{device.address}:{ready['tcp']}"
+    shell = subprocess.Popen([DFU, "-d", where, "--auth-key", keys["update"], "shell"], text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    shell.stdin.write("version\n")
+    shell.stdin.flush()
+    assert shell.stdout.readline() == "blinky 1.0.0+0\n"
+    shell.kill()  # so that it can't log out
+    shell.communicate()
+    refused(where, "image", "erase", why="higher role")
 
 
 # ---- Standard clients ----

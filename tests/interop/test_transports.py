@@ -4,12 +4,15 @@
 over IPv6, a serial line behind TCP; with `dfu`, smpclient, smpmgr, and the real ser2net between."""
 
 import asyncio
+import io
 import json
 import os
+import select
 import socket
 import subprocess
 import time
 
+import cbor2
 import pytest
 from smpclient import SMPClient
 from smpclient.generics import success
@@ -222,6 +225,88 @@ def test_a_line_that_is_taken_turns_others_away_until_it_is_free(device, images)
         assert late.returncode == 3, late.stdout + late.stderr
         assert "lost the connection" in late.stderr and "dfu: " in late.stderr
     assert ok(where, "echo", "free again") == "free again\n"
+
+
+def echo_request(number, text):
+    """In a raw packet; the number is its sequence number."""
+    body = cbor2.dumps({"d": text})
+    return bytes([0x0a, 0]) + len(body).to_bytes(2, "big") + bytes([0, 0, number & 255, 0]) + body
+
+
+def next_answer(stream):
+    """-> (sequence number, text)"""
+    header = stream.read(8)
+    if not header:
+        raise ConnectionError
+    assert header[:2] == bytes([0x0b, 0]) and header[4:6] + header[7:] == bytes(3), header
+    return header[6], cbor2.loads(stream.read(int.from_bytes(header[2:4], "big")))["r"]
+
+
+def connect(device, port, receive_buffer=None):
+    link = socket.socket()
+    if receive_buffer:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    link.connect((device.address, port))
+    link.settimeout(10)
+    return link
+
+
+def answer_for_the_next(device, port, number, text):
+    """The line is free once the device has noticed that the one before is gone."""
+    for _ in range(50):
+        try:
+            with connect(device, port) as link, link.makefile("rb") as stream:
+                link.sendall(echo_request(number, text))
+                return next_answer(stream)
+        except ConnectionError:
+            time.sleep(0.1)
+    raise AssertionError("the line never became free")
+
+
+FLOOD = 10000  # answers of 4 MB: more than the sockets take
+
+
+def flood(link, count):
+    """Requests whose answers nobody reads. Each has a number, so that gaps can be seen."""
+    for number in range(count):
+        link.sendall(echo_request(number, f"{number:6}" + "x" * 400))
+
+
+def test_each_connection_begins_a_line_of_its_own(device, images):
+    """Half a packet is forgotten with the connection that it came over, without any silence."""
+    port = device.start("--init", images["v1"], "--tcp", "0", "--serial-raw")["tcp"]
+    for length in (1, 7, 8, 12):
+        with connect(device, port) as first:
+            first.sendall(echo_request(1, "half")[:length])
+            time.sleep(0.1)
+        assert answer_for_the_next(device, port, 2, "whole") == (2, "whole")
+
+
+def test_answers_that_nobody_reads_are_lost_whole(device, images):
+    port = device.start("--init", images["v1"], "--tcp", "0", "--serial-raw")["tcp"]
+    with connect(device, port, receive_buffer=4096) as link:
+        flood(link, FLOOD)
+        came = b""
+        while select.select([link], [], [], 1)[0]:
+            came += link.recv(1 << 20)
+        stream, numbers = io.BytesIO(came), []
+        while stream.tell() < len(came):
+            seq, text = next_answer(stream)
+            numbers.append(int(text[:6]))
+            assert seq == numbers[-1] & 255 and text[6:] == "x" * 400
+        assert numbers == sorted(set(numbers)), "in their order, each once"
+        assert 0 < len(numbers) < FLOOD, "the device's queue was full"
+        link.sendall(echo_request(78, "heard again"))
+        with link.makefile("rb") as rest:
+            assert next_answer(rest) == (78, "heard again")
+
+
+def test_what_one_client_did_not_read_is_not_for_the_next(device, images):
+    port = device.start("--init", images["v1"], "--tcp", "0", "--serial-raw")["tcp"]
+    with connect(device, port, receive_buffer=4096) as first:
+        flood(first, FLOOD)
+        time.sleep(0.5)
+    assert answer_for_the_next(device, port, 5, "mine") == (5, "mine")
 
 
 def test_a_server_that_is_not_there_is_said_in_a_sentence():

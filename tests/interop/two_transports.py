@@ -148,12 +148,12 @@ class Channel:
     def upload(self, image, *words):
         return self.run("-q", "config", "upload", *words, image)
 
-    def begin(self, image, reports):
+    def begin(self, image, reports, *options):
         """Start an upload and stop it where so many data reports have been answered."""
         self.relay.limit, self.relay.count, self.relay.is_cut = reports, 0, False
         self.relay.is_held.clear()
         self.relay.may_go.clear()
-        self.spawn("-q", "config", "upload", image)
+        self.spawn(*options, "-q", "config", "upload", image)
         while not self.relay.is_held.wait(timeout=0.2):
             assert self.process.poll() is None, self.process.communicate()
 

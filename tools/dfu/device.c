@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dfu/client_auth.h"
 #include "dfu/err.h"
 #include "reason.h"
 #include "record.h"
@@ -104,6 +105,7 @@ struct device *device_begin(struct cli *cli, int *exit_code)
 
 void device_close(struct device *dev)
 {
+    login_leave(dev->login, dev);
     dfu_session_close(&dev->session);
     if (dev->record) {
         fclose(dev->record);
@@ -194,6 +196,9 @@ int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, c
 {
     char why[DFU_REASON_LEN];
 
+    if (dev->login && dev->login->why.from_group && dfu_client_auth_is_needed(refusal)) {
+        refusal = &dev->login->why; /* the key was never looked at */
+    }
     dfu_reason_refused(why, refusal, what);
     return cli_fail(dev->cli, CLI_REFUSED, "%s", why);
 }

@@ -139,9 +139,22 @@ static int prove(struct login *login, struct device *dev)
 static void end(struct login *login, const struct device *dev, bool is_in)
 {
     login->step = is_in ? LOGIN_REPEATS : LOGIN_REFUSED;
+    login->is_in = is_in;
     if (dev->cli->verbose > 0) {
         cli_note(dev->cli, is_in ? "logged in with %s" : "the login with %s was refused",
                  login->key.path);
+    }
+}
+
+/* What a device without room or means says of any key; what else it says is about this one. */
+static void note_refusal(struct login *login)
+{
+    const struct dfu_refusal *refusal = &login->exchange.answer.refusal;
+
+    if (login->exchange.result == DFU_ERR_PERM && refusal->from_group &&
+        refusal->group == DFU_SMP_GROUP_AUTH &&
+        (refusal->rc == DFU_SMP_AUTH_UNAVAILABLE || refusal->rc == DFU_SMP_AUTH_BUSY)) {
+        login->why = *refusal;
     }
 }
 
@@ -151,6 +164,7 @@ static void settle(struct login *login, struct device *dev)
     int err = login->exchange.result;
     uint32_t role;
 
+    note_refusal(login);
     if (!err && login->step == LOGIN_ASKS) {
         err = prove(login, dev);
     } else if (!err) {
@@ -209,6 +223,7 @@ enum login_interest login_take(struct login *login, struct device *dev, const ui
     memcpy(login->refusal, frame, len);
     login->refusal_len = len;
     login->tries = 0;
+    login->why = (struct dfu_refusal){ 0 };
     ask(login, dev);
     return LOGIN_BEGINS;
 }
@@ -328,4 +343,34 @@ bool login_run(struct login *login, struct device *dev, uint8_t *frame)
     login->step = LOGIN_NOT;
     memcpy(frame, login->refusal, login->refusal_len); /* the refusal is the answer after all */
     return false;
+}
+
+/* ---- The end ---- */
+
+void login_leave(const struct login *login, struct device *dev)
+{
+    struct dfu_exchange x;
+    struct dfu_call call;
+    struct dfu_job job;
+    uint8_t frame[64];
+    uint32_t wait_ms;
+    int len;
+
+    if (!login || !login->is_in || !dev->session.link.kind) {
+        return;
+    }
+    call = device_call(dev);
+    len = dfu_client_auth_logout(&call, frame, sizeof frame);
+    if (len < 0) {
+        return;
+    }
+    if (dev->session.waits_for_none) {
+        (void)device_send_again(dev, frame, (size_t)len);
+        return;
+    }
+    wait_ms = (dev->session.link.answer_ms ? dev->session.link.answer_ms : WAIT_MS / 5) +
+              dev->cli->latency_ms;
+    dfu_exchange_start(&x, &call, frame, len, wait_ms, wait_ms);
+    job = dfu_job_of_exchange(&x);
+    (void)dfu_session_run(&dev->session, &job, NULL, NULL);
 }

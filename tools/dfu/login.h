@@ -28,7 +28,9 @@ struct login {
     struct dfu_signer signer;
     size_t next;
     struct login_frame sent[LOGIN_SENT_MAX];
-    bool is_repeating; /* the next request that is sent was refused once */
+    bool is_repeating;      /* the next request that is sent was refused once */
+    bool is_in;             /* the device has been told whose key this is */
+    struct dfu_refusal why; /* of the last login, where the device has no room for one; or zero */
 
     /* while one is going on */
     enum login_step step;
@@ -42,6 +44,9 @@ struct login {
 /* The key of the command line, or NULL and 0 if it names none; otherwise an exit code. */
 int login_open(struct cli *cli, struct login **out);
 void login_close(struct login *login);
+
+/* Log out: a device keeps few places, and each for a minute after the last command. */
+void login_leave(const struct login *login, struct device *dev);
 
 /* Keep a request. */
 void login_note(struct login *login, const uint8_t *frame, size_t len);
