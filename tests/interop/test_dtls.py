@@ -6,6 +6,7 @@ cost nothing. The peers are OpenSSL's own s_client and s_server, and bare socket
 import random
 import socket
 import struct
+import subprocess
 
 import pytest
 
@@ -273,6 +274,36 @@ def test_more_handshakes_than_sessions_lock_nobody_out(device, images, world):
     assert ok(f"{where},ca={world['ca']}", "echo") == "hello\n"
     for s in strangers:
         s.close()
+
+
+def test_who_was_heard_last_keeps_its_session(device, images, world):
+    """A ninth one takes the place of the one that was silent longest."""
+    where = serve(device, images, world)
+    port = int(where.rsplit(":", 1)[1])
+    shell = subprocess.Popen([DFU, "-d", f"{where},ca={world['ca']}", "shell"], text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for n in range(2 * CLIENTS):
+        if n % 4 == 0:
+            shell.stdin.write("version\n")
+            shell.stdin.flush()
+            assert shell.stdout.readline() == "blinky 1.0.0+0\n"
+            assert device.console().count("a client was refused") == 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(10)
+            s.sendto(client_hello(), ("127.0.0.1", port))
+            answer = s.recv(4096)
+            s.sendto(client_hello(answer[28:28 + answer[27]]), ("127.0.0.1", port))
+    shell.stdin.write("version\n")
+    shell.stdin.close()
+    assert shell.stdout.readline() == "blinky 1.0.0+0\n"
+    assert shell.wait(timeout=20) == 0
+
+
+def test_a_request_that_restarts_the_device_ends_its_sessions(device, images, world):
+    where = serve(device, images, world) + f",ca={world['ca']}"
+    dfu(where, "--timeout", "2", "crash", "div0")
+    device.wait_for("app: blinky 1.0.0+0 running", count=2)
+    assert ok(where, "echo") == "hello\n"
 
 
 def test_rubbish_is_dropped(device, images, world):

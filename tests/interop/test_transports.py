@@ -263,7 +263,7 @@ def answer_for_the_next(device, port, number, text):
     raise AssertionError("the line never became free")
 
 
-FLOOD = 10000  # answers of 4 MB: more than the sockets take
+FLOOD = 20000  # answers of 8 MB: more than the sockets take
 
 
 def flood(link, count):
