@@ -61,9 +61,35 @@ static const struct dfu_smp_binding bindings[] = {
     { &dfu_smp_group_img, &img },
 };
 
+#ifdef CONFIG_APP_PERMANENT_DOWNLOAD
+/* An upload has ended; one whose hash was wrong has left no header. */
+static enum dfu_smp_hook_result make_permanent(void *ctx, struct dfu_smp_event *event)
+{
+    const struct dfu_smp_chunk_event *chunk = event->data;
+    const struct dfu_area *area = board_map.images[chunk->image].secondary;
+    struct dfu_mcuboot_img_header header;
+
+    (void)ctx;
+    if (dfu_boot_read_bank_header(area, dfu_slot_upload_offset(&board_map, chunk->image),
+                                  &header) == DFU_OK) {
+        (void)dfu_boot_request_upgrade(&board_map, chunk->image, true);
+    }
+    return DFU_SMP_HOOK_OK;
+}
+
+static const struct dfu_smp_hook hooks[] = { { DFU_SMP_EV_DFU_PENDING, make_permanent, NULL } };
+#define HOOKS      hooks
+#define HOOK_COUNT 1
+#else
+#define HOOKS      NULL
+#define HOOK_COUNT 0
+#endif
+
 static struct dfu_smp_server server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
+    .hooks = HOOKS,
+    .hook_count = HOOK_COUNT,
     .response = response,
     .response_cap = sizeof response,
     .buf_size = CONSOLE_PACKET_MAX,
@@ -75,6 +101,8 @@ static uint8_t udp_response[NET_DATAGRAM_MAX];
 static struct dfu_smp_server udp_server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
+    .hooks = HOOKS,
+    .hook_count = HOOK_COUNT,
     .response = udp_response,
     .response_cap = sizeof udp_response,
     .buf_size = NET_DATAGRAM_MAX,

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""Options of a firmware build: fragments, the key, releases, and the file for a flasher."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from parts import (BANNER, BINARY, BOARD, DFU, KEY, SOURCE, TABLE, Board, Device, flash_with, run)
+
+
+def configure(folder, *options):
+    return subprocess.run(["cmake", "-S", SOURCE / "ports/mcu", "-B", folder, "-G", "Ninja",
+                           f"-DBOARD={BOARD}", f"-DHOST_BUILD={BINARY}", *options],
+                          capture_output=True, text=True, timeout=300, check=False)
+
+
+def words(result):
+    return " ".join(result.stderr.split())
+
+
+@pytest.fixture(scope="module", name="key")
+def fixture_key(tmp_path_factory):
+    key = tmp_path_factory.mktemp("key") / "own.pem"
+    run(DFU, "keygen", "-k", key, "-t", "ecdsa-p256")
+    return key
+
+
+def with_key(folder, key):
+    conf = folder / "key.conf"
+    conf.write_text(f'CONFIG_BOOT_SIGNATURE_KEY_FILE="{key}"\n')
+    return f"-DBOOT_CONF={conf}"
+
+
+@pytest.fixture(scope="module", name="release")
+def fixture_release(tmp_path_factory, key):
+    """A release with a key of its own and three fragments, the last of them not this project's."""
+    folder = tmp_path_factory.mktemp("release")
+    version = folder / "version.conf"
+    version.write_text('CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION="3.1.4+0"\n')
+    result = configure(folder / "build", "-DRELEASE=ON", with_key(folder, key),
+                       "-DEXTRA_CONF_FILE=overlay_mcuboot.conf;overlay_permanent_download.conf;"
+                       f"{version}")
+    assert result.returncode == 0, result.stderr
+    assert "DEVELOPMENT KEY" not in result.stderr
+    run("cmake", "--build", folder / "build")
+    return folder / "build"
+
+
+def test_the_development_key_is_warned_of(tmp_path):
+    result = configure(tmp_path / "build")
+    assert result.returncode == 0
+    assert "THE DEVELOPMENT KEY IS IN USE" in words(result)
+
+
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_release_refuses_the_development_key(tmp_path, is_renamed):
+    options = []
+    if is_renamed:
+        shutil.copy(KEY, tmp_path / "mine.pem")
+        options = [with_key(tmp_path, tmp_path / "mine.pem")]
+    result = configure(tmp_path / "build", "-DRELEASE=ON", *options)
+    assert result.returncode != 0
+    assert "a release is not signed with the development key" in words(result)
+
+
+def test_a_fragment_that_is_not_there_stops_the_build(tmp_path):
+    result = configure(tmp_path / "build", "-DEXTRA_CONF_FILE=overlay_nothing.conf")
+    assert result.returncode != 0
+    assert "there is no file overlay_nothing.conf" in words(result)
+
+
+def test_the_image_is_signed_with_the_key_that_was_set(release, key):
+    image = release / "app.signed.bin"
+    run(DFU, "verify", "-k", key, image)
+    run(DFU, "verify", "-k", KEY, image, exit_code=1)
+    assert '"3.1.4+0"' in (release / "app" / "autoconf.h").read_text()
+
+
+def bytes_of_hex(path):
+    """Every byte that an Intel HEX file names, by its address."""
+    content, high = {}, 0
+    lines = path.read_text().split()
+    assert [line for line in lines if line.startswith(":00000001")] == [lines[-1]]
+    for line in lines[:-1]:
+        record = bytes.fromhex(line[1:])
+        assert sum(record) % 256 == 0
+        address, kind, data = int.from_bytes(record[1:3], "big"), record[3], record[4:-1]
+        if kind == 2:
+            high = int.from_bytes(data, "big") << 4
+        elif kind == 4:
+            high = int.from_bytes(data, "big") << 16
+        else:
+            assert kind == 0
+            content.update({high + address + i: byte for i, byte in enumerate(data)})
+    return content
+
+
+def test_the_merged_file_holds_both_where_the_board_file_says(release):
+    expected = {}
+    for name, partition in (("boot.bin", "boot"), ("app.signed.bin", "slot0")):
+        base = TABLE[f"{partition}_partition_base"]
+        expected.update({base + i: byte for i, byte in
+                         enumerate((release / name).read_bytes())})
+    assert bytes_of_hex(release / "merged.hex") == expected
+
+
+def test_a_permanent_download_stays_without_being_confirmed(tmp_path, release, key):
+    image = tmp_path / "next.bin"
+    run(DFU, "sign", "-k", key, "-v", "4.0.0", "--board", BOARD, "-H", "0x200", "--pad-header",
+        release / "app.bin", image)
+    flash = flash_with((release / "app.signed.bin").read_bytes())
+    with Board(tmp_path, release, flash) as machine:
+        machine.wait_for(BANNER)
+        device = Device(machine)
+        device.dfu("image", "upload", image)
+        for start in (2, 3):
+            machine.qmp.ask("system_reset")
+            machine.wait_for(BANNER, start)
+        assert device.versions() == {0: "4.0.0", 1: "3.1.4"}
+        assert device.images()[0]["confirmed"]
+
+
+def test_without_the_bootloader_the_application_takes_its_place(tmp_path):
+    alone = tmp_path / "alone.conf"
+    alone.write_text("CONFIG_BOOTLOADER_MCUBOOT=n\n")
+    assert configure(tmp_path / "build", f"-DEXTRA_CONF_FILE={alone}").returncode == 0
+    run("cmake", "--build", tmp_path / "build")
+    entry = int.from_bytes((tmp_path / "build/app.bin").read_bytes()[4:8], "little")
+    base, size = (TABLE[f"boot_partition_{what}"] for what in ("base", "size"))
+    assert base < entry < base + size
+    assert not (tmp_path / "build/app.signed.bin").exists()
