@@ -312,6 +312,58 @@ def test_on_a_terminal_each_running_device_has_a_line(fleets, images, tmp_path):
     assert any("0 of 3 done, 0 failed, 3 running, 0 waiting" in line for line in lines)
 
 
+def many(*words):
+    done = run(DFU, *words, env=environment(), timeout=120)
+    assert "Sanitizer" not in done.stderr, done.stderr
+    return done
+
+
+def test_what_is_on_test_is_listed_and_confirmed_for_all(fleets, images, tmp_path):
+    fleet = fleets(8)
+    listed = targets_file(tmp_path / "targets", fleet.targets())
+    audit = tmp_path / "audit.log"
+    done = many("image", "list", "--targets", listed)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": slot 0: 1.0.0 active confirmed (") == 8, done.stdout
+    done = upgrade("--targets", listed, "--test-only", "--audit", audit, images.new)
+    assert done.returncode == 0 and done.stdout.count("runs on test") == 8, done.stderr
+    assert all(runs(fleet.flash(n), images.new, confirmed=False) for n in range(1, 9))
+    again = upgrade("--targets", listed, "--test-only", "--audit", audit, "--resume", images.new)
+    assert "8 devices: 8 done before; " in again.stdout
+
+    done = many("image", "confirm", "--targets", listed, "--json", images.old)
+    assert done.returncode == 7, done.stdout + done.stderr  # what runs is another one
+    results = [event for event in map(json.loads, done.stdout.splitlines())
+               if event["event"] == "result"]
+    assert {event["code"] for event in results} == {1}, results
+    assert all("it runs another image" in event["reason"] for event in results)
+    assert all(runs(fleet.flash(n), images.new, confirmed=False) for n in range(1, 9))
+
+    half = targets_file(tmp_path / "half", fleet.targets()[:4])
+    done = many("image", "confirm", "--targets", half, images.new)
+    assert done.returncode == 0 and "4 devices: 4 done; " in done.stdout, done.stderr
+    assert [runs(fleet.flash(n), images.new) for n in range(1, 9)] == 4 * [True] + 4 * [False]
+    done = many("image", "confirm", "--targets", listed, "--audit", audit)
+    assert done.returncode == 0 and "8 devices: 8 done; " in done.stdout, done.stderr
+    assert [n for n in range(1, 9) if not runs(fleet.flash(n), images.new)] == []
+    confirmed = [event for event in events(audit, "result") if event["job"] == "image confirm"]
+    assert {event["outcome"] for event in confirmed} == {"confirmed"} and len(confirmed) == 8
+    assert all(event["images"][0]["confirmed"] for event in confirmed)
+    # On test is not enough for who wants it confirmed, and the log knows the difference.
+    done = upgrade("--targets", listed, "--audit", audit, "--resume", images.new)
+    assert "8 devices: 8 done; " in done.stdout and "is running already" in done.stdout
+
+
+def test_a_silent_device_is_a_line_of_the_list(fleets, tmp_path):
+    fleet = fleets(2)
+    listed = targets_file(tmp_path / "targets", ["udp:127.0.0.1:1", *fleet.targets()])
+    done = many("image", "list", "--targets", listed, "--timeout", "0.5")
+    assert done.returncode == 7 and "3 devices: 2 done, 1 failed; " in done.stdout
+    assert "dfu: d1: udp:127.0.0.1:1 does not answer when asked to list its images" in done.stderr
+    done = many("image", "confirm", "--targets", listed, "12345678")
+    assert done.returncode == 2 and "12345678 is no file" in done.stderr
+
+
 # Some fail ---------------------------------------------------------------------------------------
 
 def test_a_device_that_dies_in_the_middle_fails_alone_and_is_resumed(fleets, images, tmp_path):

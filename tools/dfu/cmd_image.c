@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "device.h"
+#include "fleet_images.h"
 
 enum { OPT_SLOT = 1 };
 
@@ -206,7 +207,7 @@ static int slots(struct device *dev)
 
 static int run_list(struct cli *cli)
 {
-    return device_with(cli, list);
+    return fleet_is_asked(cli) ? fleet_image_list(cli) : device_with(cli, list);
 }
 
 static int run_test(struct cli *cli)
@@ -216,7 +217,8 @@ static int run_test(struct cli *cli)
 
 static int run_confirm(struct cli *cli)
 {
-    return device_with(cli, confirm);
+    return fleet_is_asked(cli) ? fleet_image_confirm(cli, cli_arg(cli, 0))
+                               : device_with(cli, confirm);
 }
 
 static int run_erase(struct cli *cli)
@@ -229,17 +231,26 @@ static int run_slots(struct cli *cli)
     return device_with(cli, slots);
 }
 
+static const struct cli_option many_options[] = {
+    FLEET_OPTIONS,
+    { 0 },
+};
+
 static const char *const image_list_examples[] = {
     "# What lies in the slots, what runs and what is confirmed",
     "dfu -d udp:192.0.2.1 image list",
+    "# A line for each device of a file",
+    "dfu image list --targets hall.txt",
     NULL,
 };
 
 const struct cli_command cmd_image_list = {
     .name = "image list",
     .summary = "List the device's images and their state",
+    .options = many_options,
     .examples = image_list_examples,
     .needs_target = true,
+    .targets_option = FLEET_TARGETS,
     .run = run_list,
 };
 
@@ -265,6 +276,8 @@ const struct cli_command cmd_image_test = {
 static const char *const image_confirm_examples[] = {
     "# Keep the image that runs",
     "dfu -d udp:192.0.2.1 image confirm",
+    "# The same for each device of a file, after dfu upgrade --test-only",
+    "dfu image confirm --targets hall.txt --audit hall.log",
     NULL,
 };
 
@@ -272,8 +285,12 @@ const struct cli_command cmd_image_confirm = {
     .name = "image confirm",
     .args = "[FILE-OR-HASH]",
     .summary = "Keep the running image, or make another permanent",
+    .details = "Of many devices, those that run the image of FILE-OR-HASH, a file then, are\n"
+               "confirmed, and the others fail unchanged.",
+    .options = many_options,
     .examples = image_confirm_examples,
     .needs_target = true,
+    .targets_option = FLEET_TARGETS,
     .run = run_confirm,
 };
 

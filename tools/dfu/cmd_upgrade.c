@@ -501,6 +501,7 @@ static const struct cli_option upgrade_options[] = {
     { "no-diff", 0, NULL, 0, "send every byte, also those that the device has", NULL, OPT_NO_DIFF },
     { "boot-time", 0, "SECONDS", 1, "how long restart and swap may take", "300", OPT_BOOT },
     FLEET_OPTIONS,
+    FLEET_RESUME_OPTION,
     { 0 },
 };
 

@@ -396,6 +396,7 @@ static void run(struct fleet *fleet)
             abort_one(fleet, &fleet->targets.members[i]);
         }
     }
+    fleet_show_progress(&fleet->show, fleet->counts, fleet->is_paused, dfu_link_now_ms());
 }
 
 static int exit_code_of(const struct fleet *fleet)

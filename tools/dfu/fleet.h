@@ -21,7 +21,7 @@ enum {
     FLEET_RESUME
 };
 
-/* Rows of a command's options. */
+/* Rows of a command's options: of any, and of one that can be resumed. */
 #define FLEET_OPTIONS                                                                              \
     { "targets",                                                                                   \
       0,                                                                                           \
@@ -45,16 +45,14 @@ enum {
           "of many devices, start with the first N; the others only if these are all well",        \
           NULL,                                                                                    \
           FLEET_CANARY },                                                                          \
-        { "audit",                                                                                 \
-          0,                                                                                       \
-          "FILE",                                                                                  \
-          1,                                                                                       \
-          "append to it what became of each device, a JSON line an event",                         \
-          NULL,                                                                                    \
-          FLEET_AUDIT },                                                                           \
     {                                                                                              \
-        "resume", 0, NULL, 0, "leave out devices that are done by --audit FILE", NULL,             \
-            FLEET_RESUME                                                                           \
+        "audit", 0, "FILE", 1, "append to it what became of each device, a JSON line an event",    \
+            NULL, FLEET_AUDIT                                                                      \
+    }
+#define FLEET_RESUME_OPTION                                                            \
+    {                                                                                  \
+        "resume", 0, NULL, 0, "leave out devices that are done by --audit FILE", NULL, \
+            FLEET_RESUME                                                               \
     }
 
 /* ---- What is done with each device ---- */
@@ -66,7 +64,7 @@ struct fleet_progress {
 
 struct fleet_result {
     const char *outcome; /* one word, for scripts */
-    char sentence[160];  /* of a device that is done; of others, cli_fail has it */
+    char sentence[256];  /* of a device that is done; of others, cli_fail has it */
     cJSON *facts;        /* gets what is to be told and kept */
 };
 
@@ -81,8 +79,8 @@ struct fleet_work {
 struct fleet_order {
     const struct fleet_work *work;
     const void *what; /* the same for all devices */
-    cJSON *subject;   /* facts of it, added to every event that begins or ends something */
-    /* For --resume: whether a result that was kept says that the same is done. */
+    cJSON *subject;   /* facts of it for every event, or NULL */
+    /* For --resume, else NULL: whether a result that was kept says that the same is done. */
     bool (*is_done)(const void *what, const cJSON *result);
 };
 

@@ -146,46 +146,48 @@ static int add_file(struct cli *cli, struct fleet_targets *t, const char *path)
     return code;
 }
 
+struct place {
+    const struct fleet_member *member;
+};
+
 static int by_target(const void *a, const void *b)
 {
-    const struct fleet_member *const *one = a;
-    const struct fleet_member *const *other = b;
+    const struct place *one = a, *other = b;
 
-    return strcmp((*one)->target, (*other)->target);
+    return strcmp(one->member->target, other->member->target);
 }
 
 static int by_name(const void *a, const void *b)
 {
-    const struct fleet_member *const *one = a;
-    const struct fleet_member *const *other = b;
+    const struct place *one = a, *other = b;
 
-    return strcmp((*one)->name, (*other)->name);
+    return strcmp(one->member->name, other->member->name);
 }
 
 /* Two updates at once of one device would fight; two devices of one name could not be told apart. */
 static int check_twice(struct cli *cli, const struct fleet_targets *t)
 {
-    const struct fleet_member **sorted = malloc((t->count + 1) * sizeof(*sorted));
+    struct place *sorted = malloc((t->count + 1) * sizeof(*sorted));
     int code = CLI_DONE;
 
     if (!sorted) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
     for (size_t i = 0; i < t->count; i++) {
-        sorted[i] = &t->members[i];
+        sorted[i].member = &t->members[i];
     }
     qsort(sorted, t->count, sizeof(*sorted), by_target);
     for (size_t i = 1; i < t->count && !code; i++) {
         if (by_target(&sorted[i - 1], &sorted[i]) == 0) {
             code = cli_fail(cli, CLI_USAGE, "%s is named twice; remove one of the two",
-                            sorted[i]->target);
+                            sorted[i].member->target);
         }
     }
     qsort(sorted, t->count, sizeof(*sorted), by_name);
     for (size_t i = 1; i < t->count && !code; i++) {
         if (by_name(&sorted[i - 1], &sorted[i]) == 0) {
             code = cli_fail(cli, CLI_USAGE, "two devices go by the name %s; rename one of them",
-                            sorted[i]->name);
+                            sorted[i].member->name);
         }
     }
     free(sorted);

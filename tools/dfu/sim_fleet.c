@@ -229,31 +229,40 @@ static void make_room(uint32_t count)
     }
 }
 
+static int run(struct fleet *fleet, const struct sim_host_config *config)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < fleet->count; i++) {
+        err = start_member(fleet, config, i);
+    }
+    if (!err) {
+        fflush(stdout);
+        err = tell_ready(fleet, config->ready_file);
+    }
+    if (!err) {
+        live(fleet);
+    }
+    for (uint32_t i = 0; i < fleet->count; i++) {
+        sim_host_close(fleet->members[i].host);
+        free(fleet->members[i].flash);
+        free(fleet->members[i].serial);
+    }
+    return err;
+}
+
 int sim_fleet_run(struct cli *cli, const struct sim_host_config *config, uint32_t count)
 {
     struct fleet fleet = { .cli = cli, .count = count, .epoll = epoll_create1(EPOLL_CLOEXEC) };
-    int err = 0;
+    int err;
 
+    make_room(count);
     fleet.members = calloc(count, sizeof *fleet.members);
     if (!fleet.members || fleet.epoll < 0) {
         err =
             cli_fail(cli, CLI_INTERNAL, "cannot begin with %u devices: %s", count, strerror(errno));
-    }
-    make_room(count);
-    for (uint32_t i = 0; !err && i < count; i++) {
-        err = start_member(&fleet, config, i);
-    }
-    if (!err) {
-        fflush(stdout);
-        err = tell_ready(&fleet, config->ready_file);
-    }
-    if (!err) {
-        live(&fleet);
-    }
-    for (uint32_t i = 0; fleet.members && i < count; i++) {
-        sim_host_close(fleet.members[i].host);
-        free(fleet.members[i].flash);
-        free(fleet.members[i].serial);
+    } else {
+        err = run(&fleet, config);
     }
     free(fleet.members);
     if (fleet.epoll >= 0) {

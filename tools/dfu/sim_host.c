@@ -590,11 +590,11 @@ int sim_host_run(struct cli *cli, const struct sim_host_config *config)
 
     setvbuf(stdout, NULL, _IOLBF, 0); /* a console's lines are read while they appear */
     err = sim_host_open(cli, config, &host);
-    if (!err) {
+    if (host) {
         err = tell_ready(host);
-    }
-    if (!err) {
-        live(host);
+        if (!err) {
+            live(host);
+        }
     }
     sim_host_close(host);
     return err;
