@@ -149,6 +149,7 @@ static void a_device_of_version_1_gets_one_chunk_at_a_time(void **state)
 
     (void)state;
     begin(5000, true, WINDOW);
+    w.link.delay_ms = 10;
     config = f.config;
     config.version = DFU_SMP_V1;
     dfu_file_start(&f, &config);

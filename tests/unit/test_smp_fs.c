@@ -188,6 +188,22 @@ static void a_wrong_offset_is_answered_with_where_the_file_ends(void **state)
                     "03 00 00 06 00 08 71 00 bf 62 72 63 01 ff");
 }
 
+/* One chunk was lost, and those behind it come too early: the file stays open for it. */
+static void a_chunk_too_early_does_not_end_an_upload(void **state)
+{
+    (void)state;
+    smp_peer_write(&peer, 8, 0, "a4 " NAME OFF "00 " LEN "06 " DATA "42 61 62", "bf " OFF "02 ff");
+    smp_peer_expect(&peer, "0a 00 00 1a 00 08 71 00 a3 " NAME OFF "04 " DATA "42 65 66",
+                    "0b 00 00 18 00 08 71 00 bf 63 65 72 72 bf 65 67 72 6f 75 70 08 62 72 63 0b ff "
+                    "63 6c 65 6e 02 ff");
+    assert_int_equal(disk.open, 1);
+    smp_peer_write(&peer, 8, 0, "a3 " NAME OFF "02 " DATA "42 63 64", "bf " OFF "04 ff");
+    smp_peer_write(&peer, 8, 0, "a3 " NAME OFF "04 " DATA "42 65 66", "bf " OFF "06 ff");
+    assert_int_equal(disk.open, 0);
+    assert_int_equal(disk.opens, 1);
+    assert_memory_equal(disk.data, "abcdef", 6);
+}
+
 static void an_upload_goes_on_after_a_pause_where_the_file_ends(void **state)
 {
     (void)state;
@@ -498,6 +514,7 @@ int main(void)
         test(a_file_in_parts_is_opened_once_and_closed_at_its_end),
         test(an_upload_replaces_what_was_there),
         test(a_wrong_offset_is_answered_with_where_the_file_ends),
+        test(a_chunk_too_early_does_not_end_an_upload),
         test(an_upload_goes_on_after_a_pause_where_the_file_ends),
         test(more_data_than_was_announced_is_refused),
         test(failures_of_the_disk_have_their_codes_and_close_the_file),
