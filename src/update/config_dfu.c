@@ -124,6 +124,19 @@ static void run(struct dfu_config_dfu *dfu)
     dfu->timeout_ms = dfu->now_ms + DFU_CONFIG_DFU_TIMEOUT_MS;
 }
 
+/* From the first byte; nothing where such an image can't be. */
+static void begin(struct dfu_config_dfu *dfu, uint32_t length, uint32_t checksum)
+{
+    if (length == 0 || length > dfu_slot_max_image(dfu->map, dfu->image)) {
+        return;
+    }
+    if (!dfu->is_clean) {
+        schedule_erase(dfu);
+    } else if (!open_image(dfu, length, checksum)) {
+        run(dfu);
+    }
+}
+
 static void start(struct dfu_config_dfu *dfu, const uint8_t *data, size_t len)
 {
     uint32_t length, checksum, offset;
@@ -149,15 +162,10 @@ static void start(struct dfu_config_dfu *dfu, const uint8_t *data, size_t len)
     } else if (offset > 0 && offset == dfu->offset && length == dfu->length &&
                checksum == dfu->checksum) {
         run(dfu);
-    } else if (offset > 0 || length == 0 || length > dfu_slot_max_image(dfu->map, dfu->image)) {
-        release_if_idle(dfu);
-    } else if (!dfu->is_clean) {
-        schedule_erase(dfu);
-    } else if (open_image(dfu, length, checksum)) {
-        release_if_idle(dfu);
-    } else {
-        run(dfu);
+    } else if (offset == 0) {
+        begin(dfu, length, checksum);
     }
+    release_if_idle(dfu);
 }
 
 /* ---- Data ---- */
