@@ -214,6 +214,32 @@ static void a_trial_of_two_images_ends_for_both_though_copy_done_refuses(void **
     }
 }
 
+/* Wherever that was cut, both trailers are then whole: the application can confirm, and ask again. */
+static void a_trial_of_two_images_can_be_confirmed_though_copy_done_refuses(void **state)
+{
+    struct world_spec spec = with_pairs(spec_move, 2);
+    struct device *d = all_pending(&spec);
+    uint8_t *kept;
+
+    (void)state;
+    refuse_first_copy_done(d);
+    kept = keep(d);
+    for (uint32_t op = 1; op <= 12; op++) {
+        boot_world_restore(&d->world, kept);
+        start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
+        assert_int_equal(start(d), NEW);
+        confirm_image(d, 0);
+        confirm_image(d, 1);
+        assert_int_equal(start(d), NEW);
+        assert_all_run(d, NEW);
+        assert_string_equal(ops_of(d), "");
+        request_image(d, 0, false);
+        assert_int_equal(start(d), OLD);
+    }
+    free(kept);
+    device_free(d);
+}
+
 /* ---- Flash that fails ---- */
 
 /* One at a time: cmocka runs tests one after the other. */
@@ -334,6 +360,7 @@ int main(void)
         cmocka_unit_test(two_images_survive_every_torn_operation_in_every_swap),
         cmocka_unit_test(four_images_survive_every_torn_operation_in_every_swap),
         cmocka_unit_test(a_trial_of_two_images_ends_for_both_though_copy_done_refuses),
+        cmocka_unit_test(a_trial_of_two_images_can_be_confirmed_though_copy_done_refuses),
         cmocka_unit_test(read_errors_anywhere_lose_no_image),
         cmocka_unit_test(write_errors_anywhere_lose_no_image),
     };
