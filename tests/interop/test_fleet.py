@@ -272,13 +272,15 @@ def test_dtls_and_tcp_are_part_of_a_fleet_and_the_silent_hold_nobody_up(fleets, 
 
 
 def test_a_fleet_that_asks_for_a_role_is_logged_in_to(fleets, images, tmp_path):
-    for name in ("operator", "stranger"):
+    for name in ("operator", "observer", "stranger"):
         key, public = tmp_path / f"{name}.pem", tmp_path / f"{name}-pub.pem"
         assert run(DFU, "keygen", "-k", key, "-t", "ed25519").returncode == 0
         assert run(DFU, "getpub", "-k", key, "-e", "pem", "-o", public).returncode == 0
-    fleet = fleets(5, "--auth", f"update:{tmp_path}/operator-pub.pem")
+    fleet = fleets(5, "--auth", f"update:{tmp_path}/operator-pub.pem",
+                   "--auth", f"observe:{tmp_path}/observer-pub.pem")
     listed = targets_file(tmp_path / "targets", fleet.targets())
-    for options in ([], ["--auth-key", tmp_path / "stranger.pem"]):
+    for options in ([], ["--auth-key", tmp_path / "stranger.pem"],
+                    ["--auth-key", tmp_path / "observer.pem"]):  # who logs in, and may not
         done = upgrade("--targets", listed, *options, images.new)
         assert done.returncode == 7 and "5 devices: 5 failed" in done.stdout, done.stderr
         assert done.stderr.count("NEEDS_ROLE") == 5, done.stderr
@@ -534,6 +536,7 @@ def test_a_killed_run_is_resumed_and_half_a_line_counts_for_nothing(fleets, imag
     assert [n for n in range(1, 11) if not runs(fleet.flash(n), images.new)] == []
     # What the second run wrote begins on a line of its own, and every device is done once.
     new = [json.loads(line) for line in audit.read_bytes().splitlines()[lines:]]
+    assert new[0]["event"] == "begin"
     assert [event["event"] for event in new].count("result") == 5
     assert {event["name"] for event in new if event["event"] == "result"}.isdisjoint(
         {event["name"] for event in kept})
