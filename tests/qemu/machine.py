@@ -212,6 +212,8 @@ class An505(An385):
 
     MODEL = "mps2-an505"
     PAGE = 8192
+    STORES_CUT = 4
+    UPLOAD_CUTS = [1, 100, 4000]
     STORES = [(0x80000000, 0x80000000 + An385.FLASH_SIZE)]
 
 
