@@ -473,15 +473,9 @@ static int serve(struct sim_host *host)
 {
     int err = sim_links_open(host->cli, &host->links, host->config, &host->device, &host->loop);
 
-    if (!err) {
-        err = serve_usb(host);
-    }
-    if (!err) {
-        err = serve_channel(host);
-    }
-    if (!err) {
-        err = serve_clock(host);
-    }
+    err = err ? err : serve_usb(host);
+    err = err ? err : serve_channel(host);
+    err = err ? err : serve_clock(host);
     if (!err) {
         dfu_sim_device_power_on(&host->device, dfu_loop_now_ms());
         sim_links_poll(&host->links);
