@@ -171,7 +171,8 @@ shows_only_dfu_names() {
 brings_its_documentation() {
     local file
     for file in man/man1/dfu.1 man/man1/dfu-sign.1 bash-completion/completions/dfu \
-        zsh/site-functions/_dfu fish/vendor_completions.d/dfu.fish; do
+        zsh/site-functions/_dfu fish/vendor_completions.d/dfu.fish \
+        dfukit/wireshark/dfukit-smp.lua; do
         [ -s "$root/share/$file" ] || { echo "not installed: $file" && return 1; }
     done
 }
