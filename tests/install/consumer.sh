@@ -121,7 +121,9 @@ device_start() { # OPTION...
 }
 
 device_stop() {
-    [ -z "${device-}" ] || kill "$device" 2>/dev/null || true
+    [ -n "${device-}" ] || return 0
+    kill "$device" 2>/dev/null || true
+    wait "$device" 2>/dev/null || true # or it may answer once more
     device=
 }
 trap device_stop EXIT
