@@ -32,8 +32,9 @@ extern "C" {
 struct dfu_remote;
 
 struct dfu_remote_config {
-    /* "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PATH[,baud=N][,raw]", "tcp:HOST:PORT[,raw]",
-     * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]" */
+    /* "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PORT[,baud=N][,raw]", "tcp:HOST:PORT[,raw]",
+     * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]". PORT is
+     * a path, VID:PID, VID:PID:SERIAL, SERIAL, or a /regex/ for what dfu devices shows of it */
     const char *target;
     uint32_t timeout_ms; /* of a request, repeats included; of a transfer: how long it may stand
                           * still. 0: 5 s, a minute for an erase, 20 s for a transfer */

@@ -57,12 +57,12 @@ struct dfu_link {
     uint8_t partial[DFU_LINK_PACKET_MAX + DFU_SMP_SERIAL_CRC_SIZE];
 };
 
-/* target: "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PATH[,baud=N][,raw]",
- * "tcp:HOST:PORT[,raw]",
+/* target: "udp:HOST[:PORT]", "udp:[::1]:1337", "serial:PORT[,baud=N][,raw]", "tcp:HOST:PORT[,raw]",
  * "dtls:HOST[:PORT][,ca=FILE][,cert=FILE,key=FILE][,psk=FILE][,name=NAME]",
- * "ble:NAME|ADDRESS[,adapter=hciN][,passkey=N][,whole]". On failure why holds a sentence, and the
- * result says whose fault it is: DFU_ERR_INVAL (no such target can be), DFU_ERR_NOENT,
- * DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_NOTSUP, DFU_ERR_IO. Bluetooth takes seconds. */
+ * "ble:NAME|ADDRESS[,adapter=hciN][,passkey=N][,whole]"; PORT is a path or what serial_match.h
+ * says. On failure why holds a sentence, and the result says whose fault it is: DFU_ERR_INVAL (no
+ * such target can be), DFU_ERR_NOENT, DFU_ERR_PERM, DFU_ERR_BUSY, DFU_ERR_NOTSUP, DFU_ERR_IO.
+ * Bluetooth takes seconds. */
 int dfu_link_open(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN]);
 
 /* The same without waiting, but for the name of a host to be looked up: while is_opening is set, it
@@ -104,6 +104,9 @@ struct addrinfo;
 /* Look a host up; freeaddrinfo is the caller's. On failure why holds a sentence: DFU_ERR_NOENT. */
 int dfu_link_address_find(const struct dfu_link_address *at, int socket_type, struct addrinfo **out,
                           char why[DFU_LINK_WHY_LEN]);
+
+/* For the end of a sentence: what an address lacks that only its link's interface completes, or "". */
+const char *dfu_link_address_hint(const struct dfu_link_address *at);
 
 /* A socket to there in link->fd, and the link's mtu. */
 int dfu_link_udp_connect(struct dfu_link *link, const struct dfu_link_address *at,

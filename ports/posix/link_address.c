@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dfu/err.h"
 
@@ -66,4 +67,14 @@ int dfu_link_address_find(const struct dfu_link_address *at, int socket_type, st
         return DFU_ERR_NOENT;
     }
     return 0;
+}
+
+const char *dfu_link_address_hint(const struct dfu_link_address *at)
+{
+    bool is_of_link =
+        strncasecmp(at->host, "fe80:", 5) == 0 || strncasecmp(at->host, "ff02:", 5) == 0;
+
+    return is_of_link && !strchr(at->host, '%')
+               ? "; name the interface behind the address, as in [fe80::1%eth0]"
+               : "";
 }

@@ -6,24 +6,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <libserialport.h>
 
 #include "dfu/err.h"
+#include "serial_match.h"
 
 #define DEFAULT_BAUD  115200
 #define ANSWER_MS     1000u
 #define TYPICAL_CHARS 2800u /* a 2048-byte packet on the line */
 
 struct settings {
-    char path[PATH_MAX];
+    char name[PATH_MAX]; /* of the port, or what it is: serial_match.h */
     int baud;
     bool is_raw;
 };
@@ -51,34 +54,49 @@ static bool parse_options(char *options, struct settings *out, char why[DFU_LINK
 
 static bool parse(const char *address, struct settings *out, char why[DFU_LINK_WHY_LEN])
 {
-    size_t len = strcspn(address, ",");
+    size_t len = dfu_serial_name_len(address);
     char options[128];
 
     *out = (struct settings){ .baud = DEFAULT_BAUD };
-    if (len == 0 || len >= sizeof(out->path) || strlen(address + len) >= sizeof(options)) {
+    if (len == 0 || len >= sizeof(out->name) || strlen(address + len) >= sizeof(options)) {
         snprintf(why, DFU_LINK_WHY_LEN,
-                 "serial:%.60s names no port; write serial:/dev/ttyACM0[,baud=N][,raw]", address);
+                 "serial:%.60s names no port; write serial:/dev/ttyACM0[,baud=N][,raw] or "
+                 "serial:VID:PID[:SERIAL]",
+                 address);
         return false;
     }
-    memcpy(out->path, address, len);
+    memcpy(out->name, address, len);
     snprintf(options, sizeof(options), "%s", address + len);
     return parse_options(options, out, why);
 }
 
+static int explain_denied(const char *path, char why[DFU_LINK_WHY_LEN])
+{
+    struct stat about;
+    const struct group *group = stat(path, &about) ? NULL : getgrgid(about.st_gid);
+
+    snprintf(why, DFU_LINK_WHY_LEN,
+             "no permission to open %.200s; join the group that owns it, %s (sudo usermod -aG %s "
+             "$USER), and log in again",
+             path, group ? group->gr_name : "often dialout", group ? group->gr_name : "dialout");
+    return DFU_ERR_PERM;
+}
+
 static int explain(const char *path, int code, char why[DFU_LINK_WHY_LEN])
 {
+    char candidates[300];
+
     switch (code) {
     case ENOENT:
     case ENODEV:
     case ENXIO:
+        dfu_serial_candidates(candidates, sizeof(candidates));
         snprintf(why, DFU_LINK_WHY_LEN,
-                 "there is no serial port %s; plug the device in and check its name", path);
+                 "there is no serial port %.120s: plug the device in or correct its name%s", path,
+                 candidates);
         return DFU_ERR_NOENT;
     case EACCES:
-    case EPERM:
-        snprintf(why, DFU_LINK_WHY_LEN,
-                 "no permission to open %s; join the group that owns it (often dialout)", path);
-        return DFU_ERR_PERM;
+    case EPERM: return explain_denied(path, why);
     case EBUSY:
     case EAGAIN:
         snprintf(why, DFU_LINK_WHY_LEN,
@@ -158,14 +176,18 @@ static void serial_close(struct dfu_link *link)
 static int serial_open(struct dfu_link *link, const char *address, char why[DFU_LINK_WHY_LEN])
 {
     struct settings settings;
-    char resolved[PATH_MAX];
+    char path[PATH_MAX], resolved[PATH_MAX];
     int code;
 
     if (!parse(address, &settings, why)) {
         return DFU_ERR_INVAL;
     }
-    if (!realpath(settings.path, resolved)) {
-        return explain(settings.path, errno, why);
+    code = dfu_serial_find(settings.name, path, why);
+    if (code) {
+        return code;
+    }
+    if (!realpath(path, resolved)) {
+        return explain(path, errno, why);
     }
     code = open_port(link, resolved, settings.baud);
     if (code == ENODEV) {
@@ -174,7 +196,7 @@ static int serial_open(struct dfu_link *link, const char *address, char why[DFU_
     }
     if (code) {
         serial_close(link);
-        return explain(settings.path, code, why);
+        return explain(path, code, why);
     }
     dfu_link_stream_init(link, settings.is_raw);
     link->answer_ms = ANSWER_MS + TYPICAL_CHARS * 10u * 1000u / (uint32_t)settings.baud;

@@ -68,8 +68,8 @@ int dfu_link_udp_connect(struct dfu_link *link, const struct dfu_link_address *a
     err = connect_any(link, found);
     freeaddrinfo(found);
     if (err) {
-        snprintf(why, DFU_LINK_WHY_LEN, "cannot reach %s port %s: %s; check the network", at->host,
-                 at->port, strerror(errno));
+        snprintf(why, DFU_LINK_WHY_LEN, "cannot reach %s port %s: %s; check the network%s",
+                 at->host, at->port, strerror(errno), dfu_link_address_hint(at));
         return DFU_ERR_NOENT;
     }
     return 0;

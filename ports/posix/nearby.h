@@ -32,18 +32,25 @@ struct dfu_ble_device {
 int dfu_nearby_ble(uint32_t wait_ms, void (*visit)(void *ctx, const struct dfu_ble_device *device),
                    void *ctx, char why[DFU_LINK_WHY_LEN]);
 
-/* A socket that may ask many addresses at once; -1 if there can be none. The caller closes it. */
-int dfu_nearby_socket(void);
+/* Sockets that may ask many addresses at once; -1: this computer has none of that kind. */
+struct dfu_nearby {
+    int v4, v6;
+};
 
-/* Send a packet to "HOST[:PORT]" (IPv4; a broadcast address asks all of a network), or with NULL to
- * the broadcast address of every network. How many addresses it went to, or, with why,
- * DFU_ERR_INVAL or DFU_ERR_NOENT. */
-int dfu_nearby_ask(int fd, const char *address, const uint8_t *packet, size_t len,
-                   char why[DFU_LINK_WHY_LEN]);
+/* False: it has neither. Close it in any case. */
+bool dfu_nearby_open(struct dfu_nearby *nearby);
+void dfu_nearby_close(struct dfu_nearby *nearby);
 
-/* The next datagram; its length, 0 if none came in time. from: "192.0.2.7:1337". */
-#define DFU_NEARBY_FROM_LEN 32u
-size_t dfu_nearby_receive(int fd, uint8_t *packet, size_t cap, uint32_t timeout_ms,
-                          char from[DFU_NEARBY_FROM_LEN]);
+/* Send a packet to "HOST[:PORT]" (a broadcast or multicast address asks all of a network), or with
+ * NULL to every network: IPv4's broadcast address, and all nodes of an IPv6 link, ff02::1. How many
+ * addresses it went to, or, with why, DFU_ERR_INVAL or DFU_ERR_NOENT. */
+int dfu_nearby_ask(const struct dfu_nearby *nearby, const char *address, const uint8_t *packet,
+                   size_t len, char why[DFU_LINK_WHY_LEN]);
+
+/* The next datagram; its length, 0 if none came in time. from: "192.0.2.7:1337" or
+ * "[fe80::1%eth0]:1337". */
+#define DFU_NEARBY_FROM_LEN 96u
+size_t dfu_nearby_receive(const struct dfu_nearby *nearby, uint8_t *packet, size_t cap,
+                          uint32_t timeout_ms, char from[DFU_NEARBY_FROM_LEN]);
 
 #endif

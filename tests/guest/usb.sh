@@ -152,8 +152,22 @@ plug "$PORT_B"
 wait_for 'dfu-util -l 2>/dev/null | grep -q "serial=\"B2\""'
 ok $? "another device on the same port"
 runs
-smp upgrade /mnt/v2.bin
-ok $? "dfu upgrades it through its serial port, which goes and comes back"
+dfu devices --no-network && grep -q "^serial:$(port) .*2fe3:0100 .*B2" /tmp/log
+ok $? "dfu lists the port with VID:PID and serial number"
+dfu -d serial:2fe3:0101 echo hello
+[ $? = 3 ] && grep -q "no serial port matches 2fe3:0101.*$(port) (2fe3:0100 B2)" /tmp/log
+ok $? "dfu tells which ports there are where none matches"
+dfu -d 'serial:/2fe3:.* B2/' echo hello
+ok $? "dfu finds the port by a regular expression"
+# Somebody keeps the port open: when the device comes back, it is another one.
+LAST=$(port)
+sleep 1000 <"$LAST" &
+HOLDER=$!
+dfu -d serial:2fe3:0100:B2 upgrade /mnt/v2.bin
+ok $? "dfu upgrades it by VID:PID and serial number, through a port that goes and comes back"
+[ "$(port)" != "$LAST" ]
+ok $? "as another one"
+kill "$HOLDER"
 restarts --recovery
 answers params && grep -q '^buf_count  1' /tmp/log && slot_0_runs 2.0.0
 ok $? "its bootloader's recovery answers through the same port"

@@ -2,7 +2,11 @@
 # Copyright the dfukit authors
 """`dfu devices`: serial ports beside what pyserial lists, and virtual devices that answer."""
 
+import fcntl
+import grp
 import json
+import os
+import pty
 import socket
 import subprocess
 import time
@@ -80,6 +84,48 @@ def test_a_broadcast_finds_who_listens_on_every_address(image, tmp_path):
         process.wait(timeout=20)
 
 
+LINK = """
+set -e
+ip link set lo up
+ip link add v0 type veth peer name v1
+for end in v0 v1; do ip link set $end up; done
+ip address add fe80::1/64 dev v0 nodad
+ip address add fe80::2/64 dev v1 nodad
+"$@" --udp 1337 --address any --ready-file "$READY" --hash-only --init "$IMAGE" >/dev/null &
+sim=$!
+until [ -e "$READY" ]; do kill -0 $sim; sleep 0.05; done
+for all in "" "[ff02::1%v0]" "[ff02::1%v1]:1337" "[::1]" ::1; do
+    echo "asked $all"
+    "$DFU" devices --wait 600 $all | grep -v ^serial: | sort
+done
+set +e
+for to in "[fe80::1%v0]" "[fe80::2%v1]:1337" "fe80::2%v1" "[::1]"; do
+    "$DFU" -d "udp:$to" echo "through $to"
+done
+"$DFU" -d "udp:[fe80::1]" echo lost 2>&1
+kill $sim
+wait $sim
+"""
+
+
+def test_devices_are_found_by_ipv6_on_the_link_of_each_interface(image, tmp_path):
+    """In a network of its own: two interfaces that a cable joins, both of this machine."""
+    device = Device(tmp_path)
+    done = run("unshare", "--map-root-user", "--net", "bash", "-c", LINK, "bash", *device.command(),
+               env=dict(os.environ, DFU=DFU, READY=tmp_path / "ready", IMAGE=image))
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = {block.split("\n")[0]: [line.split()[0] for line in block.split("\n")[1:]
+                                    if "answers SMP" in line]
+             for block in done.stdout.split("asked ")[1:]}
+    on = {end: [f"udp:[fe80::{n}%{end}]:1337" for n in (1, 2)] for end in ("v0", "v1")}
+    assert sorted(asked[""]) == sorted(on["v0"] + on["v1"])
+    assert asked["[ff02::1%v0]"] == on["v0"] and asked["[ff02::1%v1]:1337"] == on["v1"]
+    assert asked["[::1]"] == asked["::1"] == ["udp:[::1]:1337"]
+    for to in ("[fe80::1%v0]", "[fe80::2%v1]:1337", "fe80::2%v1", "[::1]"):
+        assert f"through {to}\n" in done.stdout
+    assert done.stdout.count("name the interface behind the address, as in [fe80::1%eth0]") == 1
+
+
 def test_what_is_no_device_is_not_listed(tmp_path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.bind(("127.0.0.1", 0))
@@ -89,3 +135,49 @@ def test_what_is_no_device_is_not_listed(tmp_path):
     refuse(2, "[::1", says="HOST[:PORT]")
     refuse(3, "no-such-host.invalid", says="no-such-host.invalid")
     refuse(2, "--wait", "0", says="--wait")
+
+
+def as_somebody(command):
+    """Without root's rights, which no permission stops."""
+    if os.geteuid() != 0:
+        return command
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+
+
+def test_a_port_that_may_not_be_opened_is_told_with_the_group_that_may(tmp_path):
+    kept, side = pty.openpty()
+    path = os.ttyname(side)
+    try:
+        os.chmod(path, 0)
+        done = run(*as_somebody([DFU, "-d", f"serial:{path}", "echo", "here"]))
+        assert done.returncode == 3, done.stdout + done.stderr
+        group = grp.getgrgid(os.stat(path).st_gid).gr_name
+        assert f"no permission to open {path}" in done.stderr
+        assert f"sudo usermod -aG {group} $USER" in done.stderr
+    finally:
+        os.close(kept)
+        os.close(side)
+
+
+def test_a_port_that_two_clients_want_goes_to_the_first(image, tmp_path):
+    device = Device(tmp_path)
+    try:
+        device.start("--init", image)
+        held = os.open(device.link, os.O_RDWR | os.O_NOCTTY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = run(DFU, "-d", f"serial:{device.link}", "echo", "here")
+        assert done.returncode == 3 and "is in use by another program" in done.stderr
+        os.close(held)
+        assert run(DFU, "-d", f"serial:{device.link}", "echo", "here").stdout == "here\n"
+    finally:
+        assert device.stop() in (None, 0)
+
+
+@pytest.mark.parametrize("name", ["/dev/ttyACM99", "ffff:0001", "ffff:0001:X", "NO-SUCH-NUMBER",
+                                  "/no such port/"])
+def test_a_port_that_is_not_there_is_told_with_those_that_are(name):
+    done = run(DFU, "-d", f"serial:{name},baud=9600", "echo", "here")
+    assert done.returncode == 3 and name in done.stderr, done.stderr
+    there = [port.device for port in list_ports.comports()]
+    assert all(one in done.stderr for one in there[:3]) and (
+        there or "this computer has no serial port" in done.stderr)

@@ -128,7 +128,8 @@ static void show_answer(struct listing *list, const char *from, const struct dfu
     printf("%-28s  answers SMP\n", target);
 }
 
-static void listen_for(struct listing *list, int fd, const struct dfu_call *call, uint64_t wait_ms)
+static void listen_for(struct listing *list, const struct dfu_nearby *nearby,
+                       const struct dfu_call *call, uint64_t wait_ms)
 {
     uint64_t end_ms = dfu_link_now_ms() + wait_ms, now_ms;
 
@@ -137,7 +138,7 @@ static void listen_for(struct listing *list, int fd, const struct dfu_call *call
         char from[DFU_NEARBY_FROM_LEN];
         struct dfu_answer answer;
         size_t len =
-            dfu_nearby_receive(fd, packet, sizeof(packet), (uint32_t)(end_ms - now_ms), from);
+            dfu_nearby_receive(nearby, packet, sizeof(packet), (uint32_t)(end_ms - now_ms), from);
         int result = len > 0 ? dfu_client_answer(call, packet, len, &answer) : DFU_ERR_NOENT;
 
         /* A device without parameters says no, and so is there. */
@@ -147,7 +148,7 @@ static void listen_for(struct listing *list, int fd, const struct dfu_call *call
     }
 }
 
-static int ask_all(struct listing *list, int fd, uint64_t wait_ms)
+static int ask_all(struct listing *list, const struct dfu_nearby *nearby, uint64_t wait_ms)
 {
     struct cli *cli = list->cli;
     struct dfu_call call = { .version = DFU_SMP_V2, .seq = (uint8_t)getpid() };
@@ -156,15 +157,15 @@ static int ask_all(struct listing *list, int fd, uint64_t wait_ms)
 
     for (unsigned i = 0; i < TRIES; i++) {
         char why[DFU_LINK_WHY_LEN] = "";
-        int asked = cli_argc(cli) > 0 ? 0 : dfu_nearby_ask(fd, NULL, packet, (size_t)len, why);
+        int asked = cli_argc(cli) > 0 ? 0 : dfu_nearby_ask(nearby, NULL, packet, (size_t)len, why);
 
         for (int n = 0; asked >= 0 && n < cli_argc(cli); n++) {
-            asked = dfu_nearby_ask(fd, cli_arg(cli, n), packet, (size_t)len, why);
+            asked = dfu_nearby_ask(nearby, cli_arg(cli, n), packet, (size_t)len, why);
         }
         if (asked < 0) {
             return cli_fail(cli, asked == DFU_ERR_INVAL ? CLI_USAGE : CLI_NO_DEVICE, "%s", why);
         }
-        listen_for(list, fd, &call, wait_ms / TRIES);
+        listen_for(list, nearby, &call, wait_ms / TRIES);
     }
     return CLI_DONE;
 }
@@ -182,7 +183,8 @@ static void listen_to_bluetooth(struct listing *list, uint64_t wait_ms)
 
 static int list_all(struct listing *list, uint64_t wait_ms)
 {
-    int fd, code;
+    struct dfu_nearby nearby;
+    int code;
 
     if (cli_argc(list->cli) == 0 && dfu_nearby_serial(show_port, list)) {
         return cli_fail(list->cli, CLI_INTERNAL, "the system does not list its serial ports");
@@ -191,13 +193,10 @@ static int list_all(struct listing *list, uint64_t wait_ms)
     if (cli_has(list->cli, OPT_NO_NETWORK)) {
         return CLI_DONE;
     }
-    fd = dfu_nearby_socket();
-    if (fd < 0) {
-        return cli_fail(list->cli, CLI_INTERNAL,
-                        "the system gives no UDP socket; use --no-network");
-    }
-    code = ask_all(list, fd, wait_ms);
-    close(fd);
+    code = dfu_nearby_open(&nearby) ? ask_all(list, &nearby, wait_ms)
+                                    : cli_fail(list->cli, CLI_INTERNAL,
+                                               "the system gives no UDP socket; use --no-network");
+    dfu_nearby_close(&nearby);
     return code;
 }
 
@@ -239,6 +238,8 @@ static const char *const examples[] = {
     "dfu devices",
     "# Ask two addresses, the second of them a whole network",
     "dfu devices 192.0.2.1 198.51.100.255:1337",
+    "# Everybody on the link of one interface, by IPv6",
+    "dfu devices [ff02::1%eth0]",
     NULL,
 };
 
@@ -247,10 +248,16 @@ const struct cli_command cmd_devices = {
     .args = "[ADDRESS...]",
     .summary = "List what -d could name: serial ports, Bluetooth devices, who answers over UDP",
     .details =
-        "Serial ports come with VID:PID and serial number of USB. UDP port 1337 of every\n"
-        "network is asked by IPv4 broadcast. Bluetooth devices are shown that advertise SMP's\n"
-        "service; where there is no Bluetooth, -v says why. With ADDRESS (HOST[:PORT]) only\n"
-        "those are asked, and nothing else is listed.",
+        "Serial ports come with VID:PID and serial number of USB, and -d takes those instead of\n"
+        "a path, which changes: serial:VID:PID, serial:VID:PID:SERIAL, serial:SERIAL, or\n"
+        "serial:/REGEX/ for a POSIX extended regular expression that is looked for in \"PATH\n"
+        "VID:PID SERIAL DESCRIPTION\". Exactly one port must match; after a reset the device is\n"
+        "looked for again.\n\n"
+        "UDP port 1337 of every network is asked, by IPv4 broadcast and IPv6 multicast (ff02::1 on\n"
+        "each interface). Bluetooth devices are shown that advertise SMP's service; where there is\n"
+        "no Bluetooth, -v says why. With ADDRESS (HOST[:PORT], [V6]:PORT, [fe80::1%eth0]) only\n"
+        "those are asked, and nothing else is listed. An address of a link names its interface\n"
+        "behind a %.",
     .options = options,
     .examples = examples,
     .run = run,
