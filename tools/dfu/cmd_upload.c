@@ -3,6 +3,7 @@
 /* dfu image upload: a file into the free slot, nothing more. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "commands.h"
 #include "device.h"
@@ -58,13 +59,22 @@ int device_check_fit(struct device *dev, uint32_t image, uint32_t size)
     return code == CLI_REFUSED ? CLI_DONE : code; /* many devices do not tell */
 }
 
-static int show_result(struct device *dev, const struct upload *u, uint64_t took_ms)
+/* On a fast link an upload takes a few milliseconds. */
+static double now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int show_result(struct device *dev, const struct upload *u, double took_s)
 {
     const struct dfu_upload *engine = &u->engine;
     uint32_t size = engine->config.image.size;
     uint32_t there = engine->kept + engine->copied;
     uint32_t sent = size - engine->resumed_at;
-    double speed = (double)sent * 1000.0 / (double)(took_ms ? took_ms : 1);
+    double speed = (double)sent / took_s;
     char text[24];
 
     if (dev->cli->json) {
@@ -75,7 +85,7 @@ static int show_result(struct device *dev, const struct upload *u, uint64_t took
         cJSON_AddNumberToObject(json, "kept", engine->kept);
         cJSON_AddNumberToObject(json, "copied", engine->copied);
         cJSON_AddNumberToObject(json, "sent", engine->data_bytes);
-        cJSON_AddNumberToObject(json, "seconds", (double)took_ms / 1000.0);
+        cJSON_AddNumberToObject(json, "seconds", took_s);
         cJSON_AddNumberToObject(json, "bytes_per_second", speed);
         cJSON_AddNumberToObject(json, "requests", engine->sent);
         cJSON_AddNumberToObject(json, "repeated", engine->repeated);
@@ -87,14 +97,14 @@ static int show_result(struct device *dev, const struct upload *u, uint64_t took
         printf("the device holds this image already\n");
     } else if (there > 0) {
         printf("sent %u of %u bytes in %.1f s, the rest was there%s\n",
-               (unsigned)engine->data_bytes, (unsigned)size, (double)took_ms / 1000.0,
+               (unsigned)engine->data_bytes, (unsigned)size, took_s,
                engine->copied > 0 ? " or in the running image" : "");
     } else if (engine->resumed_at > 0) {
         printf("uploaded the last %u of %u bytes in %.1f s (%s/s), the rest was there\n",
-               (unsigned)sent, (unsigned)size, (double)took_ms / 1000.0,
+               (unsigned)sent, (unsigned)size, took_s,
                progress_bytes((uint64_t)speed, text, sizeof(text)));
     } else {
-        printf("uploaded %u bytes in %.1f s (%s/s)\n", (unsigned)size, (double)took_ms / 1000.0,
+        printf("uploaded %u bytes in %.1f s (%s/s)\n", (unsigned)size, took_s,
                progress_bytes((uint64_t)speed, text, sizeof(text)));
     }
     return CLI_DONE;
@@ -126,7 +136,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
         .first_ms = dev->cli->timeout_ms,
     };
     struct dfu_client_params params;
-    uint64_t start_ms = dfu_link_now_ms();
+    double start_s = now_s();
     int code = device_params(dev, &params);
 
     if (code) {
@@ -151,7 +161,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     if (u.engine.result) {
         return device_fail_upload(dev, &u.engine);
     }
-    return show_result(dev, &u, dfu_link_now_ms() - start_ms);
+    return show_result(dev, &u, now_s() - start_s);
 }
 
 static int upload_run(struct cli *cli)
