@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""A QEMU guest with a stock Debian kernel, for tests that need its USB stack.
+"""A QEMU guest with a stock Debian kernel, for tests that need its USB or Bluetooth stack.
 
 Kernel and tools are Debian packages, fetched once into build/guest and unpacked, not installed.
 The machine is emulated (TCG): no /dev/kvm is asked for, so that every run is the same everywhere.
@@ -8,6 +8,7 @@ The machine is emulated (TCG): no /dev/kvm is asked for, so that every run is th
 
 import fcntl
 import gzip
+import hashlib
 import io
 import os
 import re
@@ -17,18 +18,28 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BUILD = Path(os.environ["DFU_SOURCE_DIR"]) / "build" / "guest"
-TOOLS = ["busybox-static", "dfu-util", "usbip", "libusb-1.0-0", "udev"]
-BINARIES = ["/bin/busybox", "/usr/bin/dfu-util", "/usr/sbin/usbip", "/bin/udevadm"]
+TOOLS = ["busybox-static", "dfu-util", "usbip", "libusb-1.0-0", "udev", "bluez",
+         "bluez-test-tools", "dbus-daemon", "libasound2", "libdw1", "libelf1", "libreadline8",
+         "libdbus-1-3", "libglib2.0-0", "libsystemd0", "libapparmor1", "libaudit1", "libcap-ng0",
+         "libexpat1"]
+BINARIES = ["/bin/busybox", "/usr/bin/dfu-util", "/usr/sbin/usbip", "/bin/udevadm",
+            "/usr/bin/btvirt", "/usr/libexec/bluetooth/bluetoothd", "/usr/bin/bluetoothctl",
+            "/usr/bin/btmgmt", "/usr/bin/btmon", "/usr/bin/dbus-daemon"]
+# In the order to load them. Without those before it, bluetooth has no LE secure connections:
+# it needs some that it does not name, and nothing loads a module here when it is asked for.
 MODULES = {
     "net": ["virtio_net", "virtio_pci"],
     "9p": ["9p", "9pnet_virtio"],
     "usb": ["vhci-hcd", "cdc-acm"],
+    "ble": ["sha3_generic", "jitterentropy_rng", "sha512_generic", "ctr", "drbg", "cmac", "ecb",
+            "algif_hash", "algif_skcipher", "ecdh_generic", "bluetooth", "hci_vhci"],
 }
 FOLDERS = ("proc sys dev tmp run var/run var/lib etc root mnt bin sbin lib lib64 lib/systemd "
            "usr/share/misc usr/share/hwdata").split()
 KERNEL_PATHS = ["./boot/vmlinuz*"] + [f"./lib/modules/*/kernel/{path}/*" for path in (
     "drivers/usb", "drivers/virtio", "drivers/net", "net/core", "net/9p", "fs/9p", "fs/netfs",
-    "fs/fscache", "lib", "crypto")]
+    "fs/fscache", "lib", "crypto", "arch/x86/crypto", "drivers/bluetooth", "net/bluetooth",
+    "net/rfkill")]
 
 
 def output_of(*command, **options):
@@ -48,7 +59,8 @@ def kernel_package():
 
 def fetch(kernel):
     """Download and unpack; a folder that is there is complete."""
-    root = BUILD / kernel
+    contents = repr((TOOLS, KERNEL_PATHS)).encode()
+    root = BUILD / f"{kernel}-{hashlib.sha256(contents).hexdigest()[:8]}"
     if root.exists():
         return root
     debs, fresh = BUILD / "debs", BUILD / "unpacking"
@@ -163,6 +175,14 @@ def prepare():
         ramdisk = root / "initramfs.gz"
         ramdisk.write_bytes(initramfs(root))
     return next((root / "boot").glob("vmlinuz*")), ramdisk
+
+
+def share_program(share, program):
+    """Make the folder that the guest will mount, with a program in it and what it needs."""
+    (share / "lib").mkdir(parents=True)
+    shutil.copy(program, share)
+    for path, library in libraries_of(program, Path("/")):
+        shutil.copy(library, share / "lib" / Path(path).name)
 
 
 def start(share, console):
