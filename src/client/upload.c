@@ -21,10 +21,9 @@
 #define HOLD_MS         250u /* first pause for a busy device; then doubled */
 #define HOLD_MAX_MS     4000u
 #define BACKOFF_MAX     5u
-#define STALLS_MAX      16u /* rewinds without a new byte */
-#define RESTARTS_MAX    20u /* starts from the first chunk without getting further than before */
-#define BROKEN_MAX      8u  /* answers that make no sense */
-#define WINDOW_START    4u
+#define STALLS_MAX      16u  /* rewinds without a new byte */
+#define RESTARTS_MAX    20u  /* starts from the first chunk without getting further than before */
+#define BROKEN_MAX      8u   /* answers that make no sense */
 #define LOSS_APART      16u  /* advances between two losses that say nothing about the way */
 #define LOST_KEPT       128u /* requests sent since; half of what tells them apart */
 #define FRAME_MAX       (DFU_SMP_HEADER_SIZE + UINT16_MAX)
@@ -391,7 +390,7 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
     u->config.silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
     u->seq = config->seq;
     u->rto_ms = u->config.answer_ms;
-    u->window = min_u32(WINDOW_START, u->config.window_max);
+    u->window = min_u32(2, u->config.window_max);
     u->acked_at_loss = UINT32_MAX;
     u->plan.is_off = config->sha256 == NULL;
     return 0;
