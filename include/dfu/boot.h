@@ -231,6 +231,13 @@ struct dfu_boot_result {
  * run. DFU_ERR_POWER (simulator): unwound after a cut. */
 int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
 
+/* DFU_ERR_INVAL: dfu_boot() would refuse this configuration. */
+int dfu_boot_check(const struct dfu_boot_config *cfg);
+
+/* dfu_boot() without that check, for firmware whose configuration is a constant that was checked
+ * when it was built. */
+int dfu_boot_checked(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
+
 /* What a decision rests on. */
 enum dfu_boot_why {
     DFU_BOOT_WHY_TABLE = 0,    /* the table of dfu_swap_rule_of() */

@@ -8,3 +8,4 @@ set(port_ram_size 0x4000)
 set(port_boot_vectors vectors_forward.c)
 list(APPEND port_definitions CHIP_CORE_HZ=16000000u CHIP_INTERRUPTS=32 CHIP_PAGE_SIZE=1024u
     CHIP_TX_PIN=24u CHIP_RX_PIN=25u)
+set(port_libc libc/divide.c)

@@ -33,10 +33,14 @@ struct job {
 
 /* All of them; a dependency is between two. */
 struct start {
-    const struct dfu_boot_config *cfg;
-    uint8_t count; /* of images */
+    struct kept_boot kept;
     struct job jobs[DFU_IMAGES_MAX];
 };
+
+static uint8_t count_of(const struct start *start)
+{
+    return fixed_boot(start->kept)->map->image_count;
+}
 
 static void emit(const struct boot_pair *pair, enum dfu_boot_event_id id)
 {
@@ -53,9 +57,10 @@ static struct boot_pair pair_of(const struct dfu_boot_config *cfg, uint8_t image
 {
     const struct dfu_slot_pair *slots = &cfg->map->images[image];
 
-    return (struct boot_pair){
-        .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = image
-    };
+    return (struct boot_pair){ .kept = keep_boot(cfg),
+                               .primary = slots->primary,
+                               .secondary = slots->secondary,
+                               .image = image };
 }
 
 /* ---- Decide ---- */
@@ -84,11 +89,11 @@ static int clean(const struct boot_pair *pair, struct boot_decision decision,
     if (settled->cleaning == BOOT_CLEAN_SECONDARY) {
         return slot_erase(pair, pair->secondary);
     }
-    if (!pair->cfg->strategy->plan) {
+    if (!cfg_of(pair)->strategy->plan) {
         return copy_drop_request(pair); /* the erase that the cut prevented */
     }
     err = slot_erase_trailer(pair, pair->secondary);
-    if (!err && pair->cfg->map->mode == DFU_MODE_SWAP_MOVE &&
+    if (!err && cfg_of(pair)->map->mode == DFU_MODE_SWAP_MOVE &&
         !(decision.is_recorded && decision.type == DFU_SWAP_REVERT)) {
         emit_type(pair, settled->left);
     }
@@ -135,7 +140,7 @@ static int consider_filling(struct job *job, const struct boot_facts *facts)
 /* A trial that is brought in has all its starts before it. */
 static int run_swap(struct swap *swap)
 {
-    int err = swap->type == DFU_SWAP_TEST ? attempts_forget(swap->pair->cfg) : DFU_OK;
+    int err = swap->type == DFU_SWAP_TEST ? attempts_forget(cfg_of(swap->pair)) : DFU_OK;
 
     return err == DFU_ERR_POWER ? err : swap_run(swap);
 }
@@ -159,7 +164,7 @@ static int survive(struct job *job, int err)
 
 static int decide(struct job *job, bool has_start_left)
 {
-    const struct dfu_boot_config *cfg = job->pair.cfg;
+    const struct dfu_boot_config *cfg = cfg_of(&job->pair);
     struct boot_facts facts;
     struct swap swap;
     int err = look_at_pair(&job->pair, &facts, &swap);
@@ -177,7 +182,7 @@ static int decide(struct job *job, bool has_start_left)
     if (!err && facts.can_upgrade && !decision.is_recorded) {
         emit_type(&job->pair, decision.type);
     }
-    if (!err && decision.action == BOOT_RESUME) {
+    if (!err && cfg->strategy->plan && decision.action == BOOT_RESUME) {
         err = resume(job, &swap);
         job->is_half_changed = err != DFU_OK;
         return survive(job, err);
@@ -215,7 +220,7 @@ static void keep_earlier_trials(struct start *start, const struct job *job)
  * images is worse than none. The requests stay, too. */
 static void check_dependencies(struct start *start)
 {
-    uint8_t count = start->count;
+    uint8_t count = count_of(start);
     struct swap_place places[DFU_IMAGES_MAX];
     bool has_upgrade = false;
 
@@ -228,7 +233,7 @@ static void check_dependencies(struct start *start)
             has_upgrade = true;
         }
     }
-    if (!has_upgrade || depend_first_unmet(start->cfg, places) == count) {
+    if (!has_upgrade || depend_first_unmet(fixed_boot(start->kept), places) == count) {
         return;
     }
     for (struct job *job = start->jobs; job < start->jobs + count; job++) {
@@ -242,12 +247,13 @@ static void check_dependencies(struct start *start)
 
 static int decide_all(struct start *start)
 {
-    uint8_t count = start->count;
-    bool has_start_left = attempts_has_left(start->cfg, true);
+    uint8_t count = count_of(start);
+    bool has_start_left = attempts_has_left(fixed_boot(start->kept), true);
     int err = DFU_OK;
 
     for (uint8_t i = 0; i < count; i++) {
-        start->jobs[i] = (struct job){ .pair = pair_of(start->cfg, i), .type = DFU_SWAP_NONE };
+        start->jobs[i] =
+            (struct job){ .pair = pair_of(fixed_boot(start->kept), i), .type = DFU_SWAP_NONE };
     }
     for (uint8_t i = 0; !err && i < count; i++) {
         err = decide(&start->jobs[i], has_start_left);
@@ -265,12 +271,12 @@ static int decide_all(struct start *start)
 static int confirm_primary(const struct boot_pair *pair)
 {
     struct dfu_slot_state primary;
-    int err = dfu_slot_state_read(pair->cfg->map, pair->primary, &primary);
+    int err = dfu_slot_state_read(cfg_of(pair)->map, pair->primary, &primary);
 
     if (err || primary.image_ok != DFU_FLAG_UNSET) {
         return err;
     }
-    return dfu_trailer_write_image_ok(pair->cfg->map, pair->primary);
+    return dfu_trailer_write_image_ok(cfg_of(pair)->map, pair->primary);
 }
 
 static bool is_primary_broken(const struct job *job)
@@ -294,12 +300,12 @@ static int swap_slots(const struct job *job)
  * is another one, MCUboot would take it all the same (N2): so there the image counts as confirmed. */
 static int fill_primary(const struct job *job)
 {
-    bool is_final = job->pair.cfg->map->mode == DFU_MODE_SWAP_OFFSET;
+    bool is_final = cfg_of(&job->pair)->map->mode == DFU_MODE_SWAP_OFFSET;
     struct swap swap;
     int err = history_overwrites(&job->pair);
 
     if (!err) {
-        err = job->pair.cfg->strategy->copy(&job->pair);
+        err = cfg_of(&job->pair)->strategy->copy(&job->pair);
     }
     if (!err) {
         err = history_overwritten(&job->pair);
@@ -312,7 +318,7 @@ static int fill_primary(const struct job *job)
 
 static int act(struct job *job)
 {
-    const struct dfu_boot_config *cfg = job->pair.cfg;
+    const struct dfu_boot_config *cfg = cfg_of(&job->pair);
     int err;
 
     job->is_tried = job->is_resumed || job->type != DFU_SWAP_NONE;
@@ -362,7 +368,7 @@ static int verify(struct job *job, struct dfu_image_header *header, enum dfu_ima
     struct dfu_image_report report = { .key_index = -1 }; /* nothing left over from another */
 
     *fault = DFU_IMAGE_FINE;
-    if (!pair->cfg->validate_primary && !job->is_half_changed) {
+    if (!cfg_of(pair)->validate_primary && !job->is_half_changed) {
         permit_unchecked(&job->verdict);
         return check_magic_only(pair, header);
     }
@@ -395,7 +401,7 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
     uint32_t verified = 0;
     int err = DFU_OK;
 
-    for (uint8_t i = 0; !err && i < start->count; i++) {
+    for (uint8_t i = 0; !err && i < count_of(start); i++) {
         if (start->jobs[i].is_tried) {
             (void)locate_update(&start->jobs[i].pair, DFU_SWAP_NONE, DFU_SWAP_NONE);
         }
@@ -403,24 +409,25 @@ static int verify_all(struct start *start, struct dfu_boot_result *out)
         out->fault_image = err ? i : 0;
         verified += err == DFU_OK;
     }
-    if (!err && verified != start->count) {
+    if (!err && verified != count_of(start)) {
         err = DFU_ERR_VERIFY;
     }
-    for (uint8_t i = 0; !err && i < start->count; i++) {
-        (void)permit_run(out, i, start->cfg->map->images[i].primary, 0, &start->jobs[i].verdict);
+    for (uint8_t i = 0; !err && i < count_of(start); i++) {
+        (void)permit_run(out, i, fixed_boot(start->kept)->map->images[i].primary, 0,
+                         &start->jobs[i].verdict);
     }
     return err;
 }
 
-int boot_upgrade(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+int boot_upgrade(struct kept_boot kept, struct dfu_boot_result *out)
 {
-    struct start start = { .cfg = cfg, .count = cfg->map->image_count };
+    struct start start = { .kept = kept };
     int err = decide_all(&start);
 
-    for (uint8_t i = 0; !err && i < start.count; i++) {
+    for (uint8_t i = 0; !err && i < count_of(&start); i++) {
         err = act(&start.jobs[i]);
     }
-    for (uint8_t i = 0; i < start.count; i++) {
+    for (uint8_t i = 0; i < count_of(&start); i++) {
         report(&start.jobs[i], out);
     }
     return err ? err : verify_all(&start, out);
@@ -460,17 +467,17 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
                        const struct swap *swap, struct dfu_boot_outlook *out)
 {
     struct boot_decision decision =
-        attempts_apply(boot_decide(facts), attempts_has_left(pair->cfg, false));
-    bool swaps = pair->cfg->strategy->plan != NULL;
-    bool fills = pair->cfg->bootstrap && !dfu_verdict_is_trusted(&out->primary_report.verdict);
+        attempts_apply(boot_decide(facts), attempts_has_left(cfg_of(pair), false));
+    bool swaps = cfg_of(pair)->strategy->plan != NULL;
+    bool fills = cfg_of(pair)->bootstrap && !dfu_verdict_is_trusted(&out->primary_report.verdict);
 
     out->why = decision.why;
-    out->rule = dfu_swap_rule_of(facts->mode, &facts->primary, &facts->secondary);
+    out->rule = dfu_swap_rule_of(mode_of(facts), &facts->primary, &facts->secondary);
     out->asked = decision.type;
     out->swap = decision.action == BOOT_KEEP ? DFU_SWAP_NONE : decision.type;
     out->resumes = decision.action == BOOT_RESUME;
-    if (out->resumes && pair->cfg->strategy->plan) {
-        struct swap_mark next = pair->cfg->strategy->plan->mark(swap, swap->done);
+    if (out->resumes && cfg_of(pair)->strategy->plan) {
+        struct swap_mark next = cfg_of(pair)->strategy->plan->mark(swap, swap->done);
 
         out->progress_idx = next.idx;
         out->progress_state = next.state;

@@ -8,7 +8,7 @@
 #include "boot/strategy.h"
 
 /* struct dfu_boot_strategy's start and look for swap and overwrite modes. */
-int boot_upgrade(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
+int boot_upgrade(struct kept_boot kept, struct dfu_boot_result *out);
 int boot_upgrade_look(const struct dfu_boot_config *cfg, uint8_t image,
                       struct dfu_boot_outlook *out);
 

@@ -8,7 +8,7 @@
 
 void check_image(const struct check_subject *subject, struct dfu_image_report *report)
 {
-    const struct dfu_boot_config *cfg = subject->cfg;
+    const struct dfu_boot_config *cfg = fixed_boot(subject->kept);
     enum dfu_image_fault fault;
 
     *report = (struct dfu_image_report){ .fault = DFU_IMAGE_TOO_LARGE, .key_index = -1 };

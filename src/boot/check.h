@@ -8,7 +8,7 @@
 #include "boot/strategy.h"
 
 struct check_subject {
-    const struct dfu_boot_config *cfg;
+    struct kept_boot kept;
     const struct dfu_image_policy *policy;
     const struct dfu_reader *reader;
     uint32_t limit; /* the largest image; 0: none fits */

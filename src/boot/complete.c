@@ -52,7 +52,7 @@ static int write_withdrawn(const struct swap *swap)
 
 static int write_finished_trailer(const struct swap *swap)
 {
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(swap->pair)->map;
     const struct dfu_area *primary = swap->pair->primary;
     int err = slot_erase_trailer(swap->pair, primary);
 
@@ -90,7 +90,7 @@ int swap_end_trial(const struct swap *swap, bool is_withdrawing)
  * share its sector with the image, that note has to do. */
 static int rebuild_trailer(const struct swap *swap)
 {
-    const struct swap_plan *plan = swap->pair->cfg->strategy->plan;
+    const struct swap_plan *plan = cfg_of(swap->pair)->strategy->plan;
     int err = plan->request_back ? slot_erase_trailer(swap->pair, swap->pair->secondary) : DFU_OK;
 
     if (!err) {
@@ -108,8 +108,8 @@ static int rebuild_trailer(const struct swap *swap)
  * torn erase looks like a swap to be done, and the trailer can be made anew. */
 static int write_flags(const struct swap *swap)
 {
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
-    bool can_rebuild = swap->pair->cfg->strategy->plan->request_back != NULL;
+    const struct dfu_slot_map *map = cfg_of(swap->pair)->map;
+    bool can_rebuild = cfg_of(swap->pair)->strategy->plan->request_back != NULL;
     struct dfu_slot_state primary;
     int err = dfu_slot_state_read(map, swap->pair->primary, &primary);
 

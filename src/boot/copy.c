@@ -30,7 +30,7 @@ static int make_room(const struct boot_pair *pair, uint32_t size)
     int err = dfu_area_sector_at(pair->primary, size - 1, &last);
 
     if (!err) {
-        err = dfu_slot_trailer(pair->cfg->map, pair->primary, &at);
+        err = dfu_slot_trailer(cfg_of(pair)->map, pair->primary, &at);
     }
     if (!err) {
         err = dfu_area_sector_at(pair->primary, at.status, &first);
@@ -59,8 +59,8 @@ struct opened {
 static int open_update(const struct boot_pair *pair, struct opened *out)
 {
     *out = (struct opened){ .pair = pair };
-    return pair->cfg->encryption
-               ? pair->cfg->encryption->find(
+    return cfg_of(pair)->encryption
+               ? cfg_of(pair)->encryption->find(
                      pair, (struct swap_place){ pair->secondary, pair->update_off }, &out->key)
                : DFU_OK;
 }
@@ -100,7 +100,7 @@ static int copy_changed(const struct opened *update, uint32_t size)
     const struct boot_pair *pair = update->pair;
     struct dfu_sector sector, first;
     struct dfu_trailer at;
-    int err = dfu_slot_trailer(pair->cfg->map, pair->primary, &at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, pair->primary, &at);
 
     if (!err) {
         err = dfu_area_sector_at(pair->primary, at.status, &first);
@@ -124,7 +124,7 @@ static int copy_update(const struct boot_pair *pair, uint32_t size)
     int err = open_update(pair, &update);
 
     if (!err) {
-        err = pair->cfg->skip ? copy_changed(&update, size) : copy_opened(&update, 0, size);
+        err = cfg_of(pair)->skip ? copy_changed(&update, size) : copy_opened(&update, 0, size);
     }
     wipe_secret(&update.key, sizeof update.key);
     return err;
@@ -147,14 +147,14 @@ int copy_image(const struct boot_pair *pair)
         return DFU_ERR_FORMAT;
     }
     progress_begin_copy(pair, size + pair->primary->runs[pair->primary->run_count - 1].size, size);
-    err = pair->cfg->skip ? DFU_OK : make_room(pair, size);
+    err = cfg_of(pair)->skip ? DFU_OK : make_room(pair, size);
     if (err) {
         return err;
     }
     copy_announce(pair, size);
     err = copy_update(pair, size);
     progress_end(pair);
-    return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
+    return err ? err : dfu_trailer_write_magic(cfg_of(pair)->map, pair->primary);
 }
 
 int copy_slot(const struct boot_pair *pair)
@@ -162,14 +162,14 @@ int copy_slot(const struct boot_pair *pair)
     const struct dfu_area *primary = pair->primary;
     struct dfu_trailer at;
     uint32_t flags;
-    int err = dfu_slot_trailer(pair->cfg->map, primary, &at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, primary, &at);
 
     if (err) {
         return err;
     }
     announce(pair);
     progress_begin_copy(pair, primary->size, primary->size);
-    err = pair->cfg->skip ? DFU_OK : slot_erase(pair, primary);
+    err = cfg_of(pair)->skip ? DFU_OK : slot_erase(pair, primary);
     if (err) {
         return err;
     }
@@ -217,10 +217,10 @@ int copy_slot_into_broken_primary(const struct boot_pair *pair)
     int err = copy_slot(pair);
 
     if (!err) {
-        err = dfu_slot_state_read(pair->cfg->map, pair->primary, &state);
+        err = dfu_slot_state_read(cfg_of(pair)->map, pair->primary, &state);
     }
     if (!err && state.magic == DFU_MAGIC_UNSET) {
-        err = dfu_trailer_write_magic(pair->cfg->map, pair->primary);
+        err = dfu_trailer_write_magic(cfg_of(pair)->map, pair->primary);
     }
     return err ? err : copy_retire_secondary(pair);
 }

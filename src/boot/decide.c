@@ -25,7 +25,7 @@ static bool has_status_in_primary(enum dfu_boot_mode mode)
 
 bool boot_is_revert_prepared_twice(const struct boot_facts *facts)
 {
-    return facts->mode == DFU_MODE_SWAP_OFFSET && has_begun(&facts->primary) &&
+    return mode_of(facts) == DFU_MODE_SWAP_OFFSET && has_begun(&facts->primary) &&
            facts->primary.swap_type == DFU_SWAP_REVERT &&
            facts->secondary.magic == DFU_MAGIC_GOOD && facts->secondary.copy_done == DFU_FLAG_SET &&
            facts->secondary.swap_type == DFU_SWAP_REVERT;
@@ -33,7 +33,7 @@ bool boot_is_revert_prepared_twice(const struct boot_facts *facts)
 
 bool boot_is_noted_twice(const struct boot_facts *facts)
 {
-    return facts->mode == DFU_MODE_SWAP_SCRATCH && has_begun(&facts->primary) &&
+    return mode_of(facts) == DFU_MODE_SWAP_SCRATCH && has_begun(&facts->primary) &&
            facts->primary.swap_type != DFU_SWAP_NONE && facts->scratch.magic == DFU_MAGIC_GOOD;
 }
 
@@ -78,7 +78,7 @@ static enum dfu_swap_type recorded_type(const struct boot_facts *facts, enum boo
     enum dfu_swap_type type =
         source == BOOT_SOURCE_SCRATCH ? facts->scratch.swap_type : facts->primary.swap_type;
 
-    if (facts->mode != DFU_MODE_SWAP_SCRATCH || facts->done > 0) {
+    if (mode_of(facts) != DFU_MODE_SWAP_SCRATCH || facts->done > 0) {
         return type;
     }
     if (facts->secondary.magic == DFU_MAGIC_GOOD) {
@@ -92,10 +92,10 @@ static enum dfu_swap_type recorded_type(const struct boot_facts *facts, enum boo
 
 enum boot_source boot_source_of(const struct boot_facts *facts)
 {
-    if (facts->mode == DFU_MODE_SWAP_SCRATCH) {
+    if (mode_of(facts) == DFU_MODE_SWAP_SCRATCH) {
         return source_with_scratch(facts);
     }
-    return has_status_in_primary(facts->mode) && has_begun(&facts->primary) &&
+    return has_status_in_primary(mode_of(facts)) && has_begun(&facts->primary) &&
                    (facts->secondary.magic != DFU_MAGIC_GOOD ||
                     (facts->done > 0 && boot_is_revert_prepared_twice(facts)))
                ? BOOT_SOURCE_PRIMARY
@@ -119,7 +119,7 @@ static bool is_torn_permanent_request(const struct boot_facts *facts)
     const struct dfu_slot_state *primary = &facts->primary;
     const struct dfu_slot_state *secondary = &facts->secondary;
 
-    return has_status_in_primary(facts->mode) && facts->is_size_known &&
+    return has_status_in_primary(mode_of(facts)) && facts->is_size_known &&
            primary->magic == DFU_MAGIC_GOOD && primary->copy_done == DFU_FLAG_UNSET &&
            (primary->swap_type == DFU_SWAP_PERM || primary->swap_type == DFU_SWAP_REVERT) &&
            secondary->magic == DFU_MAGIC_GOOD && secondary->image_ok != DFU_FLAG_SET &&
@@ -150,7 +150,7 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
         return (struct boot_decision){ BOOT_UPGRADE, primary->swap_type, true,
                                        DFU_BOOT_WHY_TORN_REQUEST };
     }
-    type = dfu_swap_type_of(facts->mode, primary, &facts->secondary);
+    type = dfu_swap_type_of(mode_of(facts), primary, &facts->secondary);
     is_possible = type != DFU_SWAP_NONE && !(type == DFU_SWAP_REVERT && facts->is_misplaced);
     return (struct boot_decision){ is_possible ? BOOT_UPGRADE : BOOT_KEEP, type, false,
                                    DFU_BOOT_WHY_TABLE };
@@ -162,7 +162,7 @@ static enum boot_cleaning clean_empty(const struct boot_facts *facts, struct boo
     bool is_stuck_revert =
         left == DFU_SWAP_REVERT || (decision.is_recorded && decision.type == DFU_SWAP_REVERT);
 
-    if (facts->mode == DFU_MODE_OVERWRITE) {
+    if (mode_of(facts) == DFU_MODE_OVERWRITE) {
         /* A copy destroys the secondary's header before its trailer; the primary's magic says that
          * one was made. MCUboot leaves the request there for good (B6). */
         return check == BOOT_CHECK_EMPTY && facts->primary.magic == DFU_MAGIC_GOOD &&
@@ -170,8 +170,8 @@ static enum boot_cleaning clean_empty(const struct boot_facts *facts, struct boo
                    ? BOOT_CLEAN_SECONDARY_TRAILER
                    : BOOT_CLEAN_NOTHING;
     }
-    return facts->mode == DFU_MODE_SWAP_MOVE && is_stuck_revert ? BOOT_CLEAN_BOTH_TRAILERS
-                                                                : BOOT_CLEAN_SECONDARY_TRAILER;
+    return mode_of(facts) == DFU_MODE_SWAP_MOVE && is_stuck_revert ? BOOT_CLEAN_BOTH_TRAILERS
+                                                                   : BOOT_CLEAN_SECONDARY_TRAILER;
 }
 
 struct boot_settlement boot_settle(const struct boot_facts *facts, struct boot_decision decision,
@@ -181,7 +181,7 @@ struct boot_settlement boot_settle(const struct boot_facts *facts, struct boot_d
         /* A swap that was begun and cannot go on: the primary stays, and is told that it does. */
         .type = decision.is_recorded ? DFU_SWAP_FAIL : DFU_SWAP_NONE,
         .cleaning = BOOT_CLEAN_SECONDARY,
-        .left = dfu_swap_type_of(facts->mode, &facts->primary, &empty_trailer),
+        .left = dfu_swap_type_of(mode_of(facts), &facts->primary, &empty_trailer),
     };
 
     switch (check) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fixed.h"
 #include "dfu/boot.h"
 
 /* Which area holds the status of a swap that has begun. */
@@ -32,6 +33,11 @@ struct boot_facts {
     struct dfu_slot_state primary, secondary, scratch;
     enum boot_rest rest;
 };
+
+static inline enum dfu_boot_mode mode_of(const struct boot_facts *facts)
+{
+    return fixed_mode(facts->mode);
+}
 
 enum boot_action {
     BOOT_KEEP,    /* run what the primary holds */

@@ -30,7 +30,7 @@ static int fault_to_err(enum dfu_image_fault fault)
 
 static int decrypt(const struct boot_pair *pair, struct layers *l)
 {
-    const struct dfu_boot_config *cfg = pair->cfg;
+    const struct dfu_boot_config *cfg = cfg_of(pair);
     struct swap_place place = { pair->secondary, 0 };
     int err = cfg->encryption ? cfg->encryption->find(pair, place, &l->plain.key) : DFU_OK;
 
@@ -45,7 +45,7 @@ static int decrypt(const struct boot_pair *pair, struct layers *l)
 
 static int open_update(const struct boot_pair *pair, struct layers *l)
 {
-    const struct dfu_unpacker *unpacker = pair->cfg->policy.unpacker;
+    const struct dfu_unpacker *unpacker = cfg_of(pair)->policy.unpacker;
     int err;
 
     *l = (struct layers){ .span = { pair->secondary, 0 } };
@@ -57,7 +57,7 @@ static int open_update(const struct boot_pair *pair, struct layers *l)
     if (!err) {
         err = fault_to_err(unpacker->way->open(&l->unpacked, &l->image, unpacker));
     }
-    if (!err && l->unpacked.reader.size > slot_image_limit(pair->cfg->map, pair->primary)) {
+    if (!err && l->unpacked.reader.size > slot_image_limit(cfg_of(pair)->map, pair->primary)) {
         err = DFU_ERR_FORMAT; /* it was another one when it was checked */
     }
     return err;
@@ -65,14 +65,14 @@ static int open_update(const struct boot_pair *pair, struct layers *l)
 
 static void close_update(const struct boot_pair *pair, struct layers *l)
 {
-    pair->cfg->policy.unpacker->way->close(&l->unpacked);
+    cfg_of(pair)->policy.unpacker->way->close(&l->unpacked);
     wipe_secret(&l->plain.key, sizeof l->plain.key);
 }
 
 /* All of it, in whole write units; the last one is filled up with erased bytes. */
 static int copy_decoded(const struct boot_pair *pair, struct layers *l)
 {
-    const struct dfu_boot_config *cfg = pair->cfg;
+    const struct dfu_boot_config *cfg = cfg_of(pair);
     const struct dfu_reader *from = &l->unpacked.reader;
     uint32_t n;
 
@@ -109,7 +109,7 @@ static int install(const struct boot_pair *pair, bool whole)
         err = copy_decoded(pair, &l);
     }
     close_update(pair, &l);
-    return err ? err : dfu_trailer_write_magic(pair->cfg->map, pair->primary);
+    return err ? err : dfu_trailer_write_magic(cfg_of(pair)->map, pair->primary);
 }
 
 static int is_needed(const struct boot_pair *pair)

@@ -176,7 +176,7 @@ static bool undoes_trial(const struct boot_pair *pair, const struct dfu_history_
     struct dfu_history_entry newest;
     struct dfu_record record;
 
-    if (dfu_record_open(&record, pair->cfg->history->area) != DFU_OK ||
+    if (dfu_record_open(&record, cfg_of(pair)->history->area) != DFU_OK ||
         read_newest(&record, pair->image, &newest) != DFU_OK) {
         return false;
     }
@@ -194,7 +194,8 @@ static int swapped(const struct boot_pair *pair, enum dfu_swap_type type)
 {
     bool reverts = type == DFU_SWAP_REVERT;
     struct swap_place from = { pair->secondary,
-                               reverts ? dfu_slot_upload_offset(pair->cfg->map, pair->image) : 0 };
+                               reverts ? dfu_slot_upload_offset(cfg_of(pair)->map, pair->image)
+                                       : 0 };
     struct swap_place to = { pair->primary, 0 };
     enum dfu_history_result result = reverts                 ? DFU_HISTORY_REVERTED
                                      : type == DFU_SWAP_TEST ? DFU_HISTORY_TRIAL
@@ -204,7 +205,7 @@ static int swapped(const struct boot_pair *pair, enum dfu_swap_type type)
     if (type == DFU_SWAP_PERM && undoes_trial(pair, &entry)) {
         entry.result = DFU_HISTORY_REVERTED;
     }
-    return append(pair->cfg, &entry);
+    return append(cfg_of(pair), &entry);
 }
 
 static struct dfu_history_entry of_overwrite(const struct boot_pair *pair)
@@ -219,7 +220,7 @@ static bool find_told(const struct boot_pair *pair, const struct dfu_history_ent
 {
     struct dfu_record record;
 
-    return dfu_record_open(&record, pair->cfg->history->area) == DFU_OK &&
+    return dfu_record_open(&record, cfg_of(pair)->history->area) == DFU_OK &&
            read_newest(&record, pair->image, out) == DFU_OK &&
            (out->result == DFU_HISTORY_BEGUN || out->result == DFU_HISTORY_INSTALLED) &&
            memcmp(out->to_hash, entry->to_hash, sizeof out->to_hash) == 0 &&
@@ -231,7 +232,7 @@ static int overwrites(const struct boot_pair *pair)
 {
     struct dfu_history_entry entry = of_overwrite(pair), begun;
 
-    return find_told(pair, &entry, &begun) ? DFU_OK : append(pair->cfg, &entry);
+    return find_told(pair, &entry, &begun) ? DFU_OK : append(cfg_of(pair), &entry);
 }
 
 static int overwritten(const struct boot_pair *pair)
@@ -242,7 +243,7 @@ static int overwritten(const struct boot_pair *pair)
         entry = begun;
     }
     entry.result = DFU_HISTORY_INSTALLED;
-    return append(pair->cfg, &entry);
+    return append(cfg_of(pair), &entry);
 }
 
 /* What an overwrite that is over leaves of its image, if its clearing away was cut. */
@@ -252,8 +253,8 @@ static bool is_remains(const struct boot_pair *pair, const struct dfu_history_en
     struct dfu_history_entry newest;
     struct dfu_record record;
 
-    return !pair->cfg->strategy->plan &&
-           dfu_record_open(&record, pair->cfg->history->area) == DFU_OK &&
+    return !cfg_of(pair)->strategy->plan &&
+           dfu_record_open(&record, cfg_of(pair)->history->area) == DFU_OK &&
            read_newest(&record, pair->image, &newest) == DFU_OK &&
            newest.result == DFU_HISTORY_INSTALLED &&
            dfu_image_version_compare(&entry->from, &newest.to, true) == 0 &&
@@ -263,7 +264,7 @@ static bool is_remains(const struct boot_pair *pair, const struct dfu_history_en
 
 static int refused(const struct boot_pair *pair, int reason, enum dfu_image_fault fault)
 {
-    uint32_t off = dfu_slot_upload_offset(pair->cfg->map, pair->image);
+    uint32_t off = dfu_slot_upload_offset(cfg_of(pair)->map, pair->image);
     struct dfu_history_entry entry =
         entry_of(pair, DFU_HISTORY_REFUSED, (struct swap_place){ pair->primary, 0 },
                  (struct swap_place){ pair->secondary, off });
@@ -276,7 +277,7 @@ static int refused(const struct boot_pair *pair, int reason, enum dfu_image_faul
     if (reason != DFU_ERR_VERIFY && reason != DFU_ERR_DEPENDS && reason != DFU_ERR_PERM) {
         entry.result = reason == DFU_ERR_NOENT ? DFU_HISTORY_REFUSED : DFU_HISTORY_FAILED;
     }
-    return append(pair->cfg, &entry);
+    return append(cfg_of(pair), &entry);
 }
 
 /* A trial that was confirmed in the meantime. */

@@ -25,23 +25,23 @@ struct dfu_boot_history_rules {
 
 static inline int history_swapped(const struct boot_pair *pair, enum dfu_swap_type type)
 {
-    return HISTORY(pair->cfg, swapped, pair, type);
+    return HISTORY(cfg_of(pair), swapped, pair, type);
 }
 
 static inline int history_overwrites(const struct boot_pair *pair)
 {
-    return HISTORY(pair->cfg, overwrites, pair);
+    return HISTORY(cfg_of(pair), overwrites, pair);
 }
 
 static inline int history_overwritten(const struct boot_pair *pair)
 {
-    return HISTORY(pair->cfg, overwritten, pair);
+    return HISTORY(cfg_of(pair), overwritten, pair);
 }
 
 static inline int history_refused(const struct boot_pair *pair, int reason,
                                   enum dfu_image_fault fault)
 {
-    return HISTORY(pair->cfg, refused, pair, reason, fault);
+    return HISTORY(cfg_of(pair), refused, pair, reason, fault);
 }
 
 static inline int history_runs(const struct dfu_boot_config *cfg)

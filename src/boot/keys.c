@@ -20,12 +20,12 @@ struct key_field {
 
 static const struct dfu_image_decryption *decryption_of(const struct boot_pair *pair)
 {
-    return pair->cfg->policy.decryption;
+    return cfg_of(pair)->policy.decryption;
 }
 
 static struct swap_place place_of(const struct swap *swap, int i)
 {
-    return swap->pair->cfg->strategy->plan->header(swap, i == 0);
+    return cfg_of(swap->pair)->strategy->plan->header(swap, i == 0);
 }
 
 static int err_of(enum dfu_image_fault fault)
@@ -86,10 +86,10 @@ static int locate(const struct boot_pair *pair, const struct dfu_area *area, int
                   struct key_field *field)
 {
     struct dfu_trailer at;
-    int err = dfu_slot_trailer(pair->cfg->map, area, &at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, area, &at);
 
     field->off = at.key[i];
-    field->len = pair->cfg->map->key_size;
+    field->len = cfg_of(pair)->map->key_size;
     return err ? err : field->len <= sizeof field->bytes ? DFU_OK : DFU_ERR_INVAL;
 }
 
@@ -115,7 +115,7 @@ static int fill_field(const struct swap *swap, int i, struct key_field *field)
     if (!key->cipher) {
         return DFU_OK;
     }
-    if (!swap->pair->cfg->map->keeps_wrapped_keys) {
+    if (!cfg_of(swap->pair)->map->keeps_wrapped_keys) {
         memcpy(field->bytes, key->bytes, min_u32(key->len, field->len));
         return key->len <= field->len ? DFU_OK : DFU_ERR_NOTSUP;
     }
@@ -196,7 +196,7 @@ static int unwrap_field(const struct boot_pair *pair, const struct key_field *fi
         key->cipher = NULL;
         return DFU_OK;
     }
-    if (pair->cfg->map->keeps_wrapped_keys) {
+    if (cfg_of(pair)->map->keeps_wrapped_keys) {
         return err_of(content_key_unwrap(decryption_of(pair), field->bytes, field->len, key));
     }
     memcpy(key->bytes, field->bytes, min_u32(key->len, field->len));

@@ -10,9 +10,10 @@ static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_
 {
     for (uint8_t i = 0; i < cfg->map->image_count; i++) {
         const struct dfu_slot_pair *slots = &cfg->map->images[i];
-        const struct boot_pair pair = {
-            .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = i
-        };
+        const struct boot_pair pair = { .kept = keep_boot(cfg),
+                                        .primary = slots->primary,
+                                        .secondary = slots->secondary,
+                                        .image = i };
         struct dfu_verdict verdict = { 0 };
         int err = place_check(&pair, 0, &out->fault, &verdict);
 
@@ -31,7 +32,7 @@ static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_
 static int start_loader(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
     const struct dfu_slot_pair *slots = &cfg->map->images[0];
-    const struct boot_pair pair = { .cfg = cfg,
+    const struct boot_pair pair = { .kept = keep_boot(cfg),
                                     .primary = slots->primary,
                                     .secondary = slots->secondary };
     struct dfu_verdict verdict = { 0 };
@@ -44,8 +45,9 @@ static int start_loader(const struct dfu_boot_config *cfg, struct dfu_boot_resul
     return err;
 }
 
-static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+static int start(struct kept_boot kept, struct dfu_boot_result *out)
 {
+    const struct dfu_boot_config *cfg = fixed_boot(kept);
     int err = DFU_ERR_VERIFY;
 
     for (uint8_t i = 0; i < cfg->map->image_count; i++) {

@@ -8,7 +8,7 @@
 
 static enum dfu_swap_type asked_for(const struct boot_pair *pair)
 {
-    const struct dfu_slot_map *map = pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(pair)->map;
     struct dfu_slot_state primary, secondary;
 
     if (dfu_slot_state_read(map, pair->primary, &primary) ||
@@ -20,7 +20,7 @@ static enum dfu_swap_type asked_for(const struct boot_pair *pair)
 
 void locate_announce(const struct boot_pair *pair)
 {
-    if (dfu_slot_upload_offset(pair->cfg->map, pair->image) > 0) {
+    if (dfu_slot_upload_offset(cfg_of(pair)->map, pair->image) > 0) {
         boot_emit(pair, (struct dfu_boot_event){
                             .id = DFU_BOOT_EV_SWAP_TYPE, .a = pair->image, .b = asked_for(pair) });
     }
@@ -37,7 +37,7 @@ static int find_magic(const struct dfu_area *area, uint32_t off)
 
 int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded, enum dfu_swap_type decided)
 {
-    uint32_t staged = dfu_slot_upload_offset(pair->cfg->map, pair->image);
+    uint32_t staged = dfu_slot_upload_offset(cfg_of(pair)->map, pair->image);
     bool is_back;
     int err;
 

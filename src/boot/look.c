@@ -24,7 +24,7 @@ static const struct dfu_slot_state empty_trailer = {
 
 static bool has_too_many_sectors(const struct boot_pair *pair, const struct dfu_area *area)
 {
-    uint16_t most = pair->cfg->map->max_sectors;
+    uint16_t most = cfg_of(pair)->map->max_sectors;
 
     if (dfu_area_sector_count(area) <= most) {
         return false;
@@ -35,12 +35,12 @@ static bool has_too_many_sectors(const struct boot_pair *pair, const struct dfu_
 
 static enum dfu_slot_fit fit_of(const struct boot_pair *pair)
 {
-    if (dfu_area_sector_count(pair->secondary) > pair->cfg->map->max_sectors) {
+    if (dfu_area_sector_count(pair->secondary) > cfg_of(pair)->map->max_sectors) {
         /* So MCUboot: it then has no sector list to compare. */
-        return pair->cfg->map->mode == DFU_MODE_SWAP_OFFSET ? DFU_SLOTS_COUNT_DIFFERS
-                                                            : DFU_SLOTS_SECTORS_DIFFER;
+        return cfg_of(pair)->map->mode == DFU_MODE_SWAP_OFFSET ? DFU_SLOTS_COUNT_DIFFERS
+                                                               : DFU_SLOTS_SECTORS_DIFFER;
     }
-    return dfu_slot_compatible(pair->cfg->map, pair->image);
+    return dfu_slot_compatible(cfg_of(pair)->map, pair->image);
 }
 
 /* Scratch mode: no image fits slots whose sectors can not be exchanged. */
@@ -48,8 +48,8 @@ static bool has_no_limit(const struct boot_pair *pair)
 {
     enum dfu_slot_fit fit = fit_of(pair);
 
-    return pair->cfg->map->mode == DFU_MODE_SWAP_SCRATCH &&
-           dfu_area_sector_count(pair->primary) <= pair->cfg->map->max_sectors &&
+    return cfg_of(pair)->map->mode == DFU_MODE_SWAP_SCRATCH &&
+           dfu_area_sector_count(pair->primary) <= cfg_of(pair)->map->max_sectors &&
            (fit == DFU_SLOTS_SECTORS_DIFFER || fit == DFU_SLOTS_SCRATCH_TOO_SMALL);
 }
 
@@ -87,7 +87,7 @@ static int look_at_slots(struct boot_pair *pair)
 
 static int look_at_trailers(const struct boot_pair *pair, struct boot_facts *facts)
 {
-    const struct dfu_slot_map *map = pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(pair)->map;
     int err = dfu_slot_state_read(map, pair->primary, &facts->primary);
 
     if (err) {
@@ -135,7 +135,7 @@ static int read_progress(struct boot_facts *facts, struct swap *swap)
     int err = swap_read_progress(swap);
 
     facts->done = swap->done;
-    facts->steps = err || swap->count == 0 ? 0 : swap->pair->cfg->strategy->plan->steps(swap);
+    facts->steps = err || swap->count == 0 ? 0 : cfg_of(swap->pair)->strategy->plan->steps(swap);
     return err;
 }
 
@@ -156,7 +156,7 @@ static int look_at_own_records(struct boot_facts *facts, struct swap *swap)
  * but the end of a sector. */
 static struct dfu_slot_state shown_scratch(const struct boot_facts *facts, const struct swap *swap)
 {
-    const struct dfu_area *scratch = swap->pair->cfg->map->scratch;
+    const struct dfu_area *scratch = cfg_of(swap->pair)->map->scratch;
     struct dfu_slot_state shown = facts->scratch;
     uint8_t raw;
 
@@ -176,7 +176,7 @@ static void announce_status(const struct boot_pair *pair, const struct boot_fact
         [BOOT_SOURCE_SCRATCH] = "scratch",
     };
     struct dfu_slot_state other = facts->secondary;
-    bool has_scratch = pair->cfg->map->scratch != NULL;
+    bool has_scratch = cfg_of(pair)->map->scratch != NULL;
 
     if (has_scratch) {
         other = shown_scratch(facts, swap);
@@ -200,7 +200,7 @@ static int look_at_records(struct boot_facts *facts, struct swap *swap)
         facts->done = 0;
         return dfu_area_read(swap->pair->primary,
                              swap->at.status + (swap->at.status_count - 1) * swap->at.status_stride,
-                             swap->pair->cfg->buf, 1);
+                             cfg_of(swap->pair)->buf, 1);
     }
     return read_progress(facts, swap);
 }
@@ -237,7 +237,7 @@ static int look_at_trial_end(struct boot_facts *facts, struct swap *swap)
     struct boot_facts own = *facts;
     int err;
 
-    if (swap->pair->cfg->strategy->plan->request_back) {
+    if (cfg_of(swap->pair)->strategy->plan->request_back) {
         return look_at_rest(facts, swap,
                             primary->magic == DFU_MAGIC_GOOD && primary->copy_done == DFU_FLAG_SET);
     }
@@ -284,7 +284,7 @@ static int look_at_status(const struct boot_pair *pair, struct boot_facts *facts
 static int look_at_headers_in_place(struct boot_pair *pair, enum dfu_swap_type recorded,
                                     enum dfu_swap_type decided)
 {
-    bool is_needed = !pair->cfg->bootstrap && pair->cfg->map->mode != DFU_MODE_SWAP_SCRATCH;
+    bool is_needed = !cfg_of(pair)->bootstrap && cfg_of(pair)->map->mode != DFU_MODE_SWAP_SCRATCH;
     struct dfu_image_header header;
     int err;
 
@@ -336,12 +336,12 @@ static int look_at_headers(struct boot_pair *pair, const struct boot_facts *fact
 
 int look_at_pair(struct boot_pair *pair, struct boot_facts *facts, struct swap *swap)
 {
-    bool swaps = pair->cfg->strategy->plan != NULL;
+    bool swaps = cfg_of(pair)->strategy->plan != NULL;
     int err;
 
     *swap = (struct swap){ .pair = pair };
     *facts = (struct boot_facts){
-        .mode = pair->cfg->map->mode,
+        .mode = cfg_of(pair)->map->mode,
         .image = pair->image,
         .primary = empty_trailer,
         .secondary = empty_trailer,
@@ -368,7 +368,7 @@ int look_at_pair(struct boot_pair *pair, struct boot_facts *facts, struct swap *
  * run what does not reach into its trailer. 0: nothing. */
 static uint32_t size_limit(const struct boot_pair *pair)
 {
-    const struct dfu_slot_map *map = pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(pair)->map;
     uint32_t limit = dfu_slot_max_image(map, pair->image);
     struct dfu_trailer at;
 
@@ -377,7 +377,7 @@ static uint32_t size_limit(const struct boot_pair *pair)
         dfu_slot_trailer(map, pair->primary, &at)) {
         return limit;
     }
-    return pair->cfg->strategy->plan ? at.status : at.swap_info;
+    return cfg_of(pair)->strategy->plan ? at.status : at.swap_info;
 }
 
 static uint32_t image_off(const struct boot_pair *pair, const struct dfu_area *area)
@@ -388,10 +388,10 @@ static uint32_t image_off(const struct boot_pair *pair, const struct dfu_area *a
 static void verify_slot(const struct boot_pair *pair, const struct dfu_area *area,
                         struct dfu_image_report *report)
 {
-    const struct dfu_boot_config *cfg = pair->cfg;
+    const struct dfu_boot_config *cfg = cfg_of(pair);
     struct dfu_area_span span = { area, image_off(pair, area) };
     struct dfu_reader reader = dfu_area_reader(&span);
-    struct dfu_image_policy policy = cfg->policy;
+    struct dfu_image_policy policy = copied_policy(&cfg->policy);
 
     if (has_no_limit(pair)) {
         (void)emit_misfit(pair);
@@ -400,9 +400,9 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
     if (area == pair->primary) {
         policy.unpacker = NULL; /* what is to run has been decompressed */
     }
-    check_image(
-        &(struct check_subject){ cfg, &policy, &reader, size_limit(pair), pair->image, true },
-        report);
+    check_image(&(struct check_subject){ pair->kept, &policy, &reader, size_limit(pair),
+                                         pair->image, true },
+                report);
 }
 
 static enum boot_check check_header(const struct boot_pair *pair, const struct dfu_area *area,
@@ -426,9 +426,9 @@ static enum boot_check check_header(const struct boot_pair *pair, const struct d
 /* A swap keeps the key in its trailers. */
 static bool has_room_for_key(const struct boot_pair *pair, const struct dfu_image_header *header)
 {
-    const struct dfu_slot_map *map = pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(pair)->map;
 
-    return !pair->cfg->encryption || !pair->cfg->strategy->plan || map->keeps_wrapped_keys ||
+    return !cfg_of(pair)->encryption || !cfg_of(pair)->strategy->plan || map->keeps_wrapped_keys ||
            content_key_len(header->flags) <= map->key_size;
 }
 
@@ -464,7 +464,7 @@ static bool has_lower_version(const struct boot_pair *pair, const struct dfu_ima
  * header holds, which after a cut in an overwrite may be anything. */
 static bool is_downgrade(const struct boot_pair *pair, const struct dfu_image_header *update)
 {
-    const struct dfu_boot_config *cfg = pair->cfg;
+    const struct dfu_boot_config *cfg = cfg_of(pair);
     struct dfu_image_report report;
 
     if (!(cfg->prevent_downgrade && has_lower_version(pair, update)) &&
@@ -489,7 +489,7 @@ static bool is_stored_too_low(const struct boot_pair *pair, enum dfu_swap_type t
     struct dfu_image_header header;
 
     return (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) &&
-           dfu_slot_upload_offset(pair->cfg->map, pair->image) > 0 &&
+           dfu_slot_upload_offset(cfg_of(pair)->map, pair->image) > 0 &&
            slot_header_read(pair->secondary, 0, &header) == DFU_OK;
 }
 
@@ -497,7 +497,7 @@ static bool is_stored_too_low(const struct boot_pair *pair, enum dfu_swap_type t
 /* Asked for where images are linked to run from the primary slot and nowhere else. */
 static bool is_linked_elsewhere(const struct boot_pair *pair, const struct dfu_image_header *update)
 {
-    return pair->cfg->check_load_addr &&
+    return cfg_of(pair)->check_load_addr &&
            (update->load_addr < pair->primary->base ||
             update->load_addr - pair->primary->base >= pair->primary->size);
 }
@@ -505,7 +505,7 @@ static bool is_linked_elsewhere(const struct boot_pair *pair, const struct dfu_i
 enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_type type,
                                   bool is_recorded, struct dfu_image_report *report)
 {
-    bool swaps = pair->cfg->strategy->plan != NULL;
+    bool swaps = cfg_of(pair)->strategy->plan != NULL;
     struct dfu_image_header header;
     enum boot_check check = check_header(pair, pair->secondary, &header, report);
 

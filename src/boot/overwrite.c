@@ -16,7 +16,7 @@ static int retire_secondary(const struct boot_pair *pair)
 
 static int bring_in(const struct boot_pair *pair, bool whole)
 {
-    const struct dfu_boot_decompression *how = pair->cfg->decompression;
+    const struct dfu_boot_decompression *how = cfg_of(pair)->decompression;
     int packed = how ? how->is_needed(pair) : 0;
     int err = packed < 0 ? packed : history_overwrites(pair);
 

@@ -32,12 +32,20 @@ struct choice {
 };
 
 struct pick {
-    const struct dfu_boot_config *cfg;
-    const struct pick_rules *rules;
-    uint8_t count;
+    struct kept_boot kept;
     struct choice choices[DFU_IMAGES_MAX];
     struct ram_span ram[DFU_IMAGES_MAX];
 };
+
+static const struct pick_rules *rules_of(const struct pick *p)
+{
+    return fixed_boot(p->kept)->strategy->pick;
+}
+
+static uint8_t count_of(const struct pick *p)
+{
+    return fixed_boot(p->kept)->map->image_count;
+}
 
 static void emit(const struct choice *c, enum dfu_boot_event_id id, uint32_t b, const char *text)
 {
@@ -60,7 +68,7 @@ static bool can_use(const struct pick *p, const struct dfu_image_header *header)
     bool is_encrypted = (header->flags & ENCRYPTED) != 0;
 
     return (header->flags & PACKED) == 0 &&
-           (!is_encrypted || (p->rules->load && p->cfg->policy.decryption));
+           (!is_encrypted || (rules_of(p)->load && fixed_boot(p->kept)->policy.decryption));
 }
 
 static void look_at_slot(const struct pick *p, struct choice *c, int slot)
@@ -88,12 +96,12 @@ static void look_at_slot(const struct pick *p, struct choice *c, int slot)
 
 static void look_at_all(struct pick *p)
 {
-    for (uint8_t i = 0; i < p->count; i++) {
-        const struct dfu_slot_pair *slots = &p->cfg->map->images[i];
+    for (uint8_t i = 0; i < count_of(p); i++) {
+        const struct dfu_slot_pair *slots = &fixed_boot(p->kept)->map->images[i];
         struct choice *c = &p->choices[i];
 
         *c = (struct choice){
-            .pair = { .cfg = p->cfg,
+            .pair = { .kept = p->kept,
                       .primary = slots->primary,
                       .secondary = slots->secondary,
                       .image = i },
@@ -113,14 +121,14 @@ static int newest(const struct pick *p, const struct choice *c)
         return c->is_candidate[0] ? 0 : c->is_candidate[1] ? 1 : NO_SLOT;
     }
     return dfu_image_version_compare(&c->header[1].version, &c->header[0].version,
-                                     p->cfg->compare_build_number) > 0;
+                                     fixed_boot(p->kept)->compare_build_number) > 0;
 }
 
 /* ---- One slot ---- */
 
 static bool is_built_for_elsewhere(const struct pick *p, const struct choice *c, int slot)
 {
-    return !p->rules->load && (c->header[slot].flags & DFU_IMAGE_F_ROM_FIXED) != 0 &&
+    return !rules_of(p)->load && (c->header[slot].flags & DFU_IMAGE_F_ROM_FIXED) != 0 &&
            c->header[slot].load_addr != c->area[slot]->base;
 }
 
@@ -128,21 +136,22 @@ static bool is_built_for_elsewhere(const struct pick *p, const struct choice *c,
 static void verify_at(const struct pick *p, const struct choice *c, int slot,
                       const struct ram_span *ram, struct dfu_image_report *report)
 {
-    const struct dfu_boot_config *cfg = p->cfg;
-    struct dfu_image_policy policy = cfg->policy;
+    const struct dfu_boot_config *cfg = fixed_boot(p->kept);
+    struct dfu_image_policy policy = copied_policy(&cfg->policy);
     struct dfu_area_span in_slot = { c->area[slot], 0 };
     struct dfu_memory_span in_ram = { ram ? ram->mem : NULL, ram ? ram->len : 0 };
     struct dfu_reader reader = ram ? dfu_memory_reader(&in_ram) : dfu_area_reader(&in_slot);
     uint32_t limit = slot_image_limit(cfg->map, c->area[slot]);
 
     policy.body_is_clear = ram != NULL; /* it was decrypted on its way there */
-    check_image(&(struct check_subject){ cfg, &policy, &reader, limit, c->pair.image, true },
-                report);
+    check_image(
+        &(struct check_subject){ c->pair.kept, &policy, &reader, limit, c->pair.image, true },
+        report);
 }
 
 static int erase_slot(const struct pick *p, const struct choice *c, int slot)
 {
-    int err = p->rules->keeps_slots ? DFU_OK : slot_erase(&c->pair, c->area[slot]);
+    int err = rules_of(p)->keeps_slots ? DFU_OK : slot_erase(&c->pair, c->area[slot]);
 
     return err == DFU_ERR_POWER ? err : DFU_OK; /* a slot that stays is still not run */
 }
@@ -203,9 +212,9 @@ static void wipe_ram(const struct choice *c, struct ram_span *ram)
 
 static int load(struct pick *p, const struct choice *c, int slot)
 {
-    int err = p->rules->load(&c->pair, (uint8_t)slot, p->ram, &p->ram[c->pair.image]);
+    int err = rules_of(p)->load(&c->pair, (uint8_t)slot, p->ram, &p->ram[c->pair.image]);
 
-    if (err && err != DFU_ERR_POWER && err != DFU_ERR_IO && !p->rules->keeps_slots) {
+    if (err && err != DFU_ERR_POWER && err != DFU_ERR_IO && !rules_of(p)->keeps_slots) {
         emit(c, DFU_BOOT_EV_SLOT_REMOVED, (uint32_t)slot, NULL);
         return erase_slot(p, c, slot) ? DFU_ERR_POWER : err;
     }
@@ -221,7 +230,7 @@ static int verify(struct pick *p, struct choice *c, int slot)
     if ((c->header[slot].flags & DFU_IMAGE_F_NON_BOOTABLE) != 0) {
         return DFU_ERR_VERIFY;
     }
-    verify_at(p, c, slot, p->rules->load ? ram : NULL, &report);
+    verify_at(p, c, slot, rules_of(p)->load ? ram : NULL, &report);
     c->verdict = report.verdict;
     if (dfu_verdict_is_trusted(&report.verdict)) {
         return DFU_OK;
@@ -247,10 +256,10 @@ static int try_slot(struct pick *p, struct choice *c, int slot)
                                                      .b = c->header[slot].load_addr });
         return DFU_ERR_VERIFY;
     }
-    if (p->rules->reverts) {
+    if (rules_of(p)->reverts) {
         err = begin_trial(p, c, slot);
     }
-    if (!err && p->rules->load) {
+    if (!err && rules_of(p)->load) {
         err = load(p, c, slot);
     }
     return err ? err : verify(p, c, slot);
@@ -285,11 +294,11 @@ static bool drop_unmet(struct pick *p)
     struct choice *c;
     uint8_t unmet;
 
-    for (uint8_t i = 0; i < p->count; i++) {
+    for (uint8_t i = 0; i < count_of(p); i++) {
         places[i] = (struct swap_place){ p->choices[i].area[p->choices[i].slot], 0 };
     }
-    unmet = depend_first_unmet(p->cfg, places);
-    if (unmet == p->count) {
+    unmet = depend_first_unmet(fixed_boot(p->kept), places);
+    if (unmet == count_of(p)) {
         return false;
     }
     c = &p->choices[unmet];
@@ -301,7 +310,7 @@ static bool drop_unmet(struct pick *p)
 static int choose_all(struct pick *p, struct dfu_boot_result *out)
 {
     do {
-        for (uint8_t i = 0; i < p->count; i++) {
+        for (uint8_t i = 0; i < count_of(p); i++) {
             int err = choose(p, &p->choices[i]);
 
             if (err) {
@@ -310,7 +319,7 @@ static int choose_all(struct pick *p, struct dfu_boot_result *out)
                 return err;
             }
         }
-    } while (p->count > 1 && drop_unmet(p));
+    } while (count_of(p) > 1 && drop_unmet(p));
     return DFU_OK;
 }
 
@@ -323,7 +332,7 @@ static int report(const struct pick *p, const struct choice *c, struct dfu_boot_
 
     emit(c, DFU_BOOT_EV_LOADED, 0, slot_names[c->slot]);
     place = permit_run(out, c->pair.image, c->area[c->slot], (uint8_t)c->slot, &c->verdict);
-    if (p->rules->load) {
+    if (rules_of(p)->load) {
         place->ram = ram->mem;
         place->ram_addr = ram->addr;
         place->ram_len = ram->len;
@@ -339,17 +348,17 @@ static int report(const struct pick *p, const struct choice *c, struct dfu_boot_
     return DFU_OK;
 }
 
-int boot_pick(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+int boot_pick(struct kept_boot kept, struct dfu_boot_result *out)
 {
-    struct pick p = { .cfg = cfg, .rules = cfg->strategy->pick, .count = cfg->map->image_count };
+    struct pick p = { .kept = kept };
     int err;
 
     look_at_all(&p);
     err = choose_all(&p, out);
-    for (uint8_t i = 0; !err && i < p.count; i++) {
+    for (uint8_t i = 0; !err && i < count_of(&p); i++) {
         err = report(&p, &p.choices[i], out);
     }
-    for (uint8_t i = 0; i < p.count; i++) {
+    for (uint8_t i = 0; i < count_of(&p); i++) {
         out->swap[i] = DFU_SWAP_NONE;
         if (err && err != DFU_ERR_POWER) {
             permit_withdraw(out);
@@ -363,7 +372,7 @@ int boot_pick(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
  */
 int boot_pick_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
 {
-    struct pick p = { .cfg = cfg, .rules = cfg->strategy->pick, .count = cfg->map->image_count };
+    struct pick p = { .kept = keep_boot(cfg) };
     struct choice *c = &p.choices[image];
 
     look_at_all(&p);

@@ -26,7 +26,7 @@ struct pick_rules {
 };
 
 /* struct dfu_boot_strategy's start and look. */
-int boot_pick(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
+int boot_pick(struct kept_boot kept, struct dfu_boot_result *out);
 int boot_pick_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out);
 
 #endif

@@ -16,13 +16,13 @@ static const struct dfu_area *area_of(const struct boot_pair *pair, uint8_t slot
 static void verify(const struct boot_pair *pair, uint8_t slot, struct dfu_image_report *report)
 {
     const struct dfu_area *area = area_of(pair, slot);
-    struct dfu_image_policy policy = pair->cfg->policy;
+    struct dfu_image_policy policy = copied_policy(&cfg_of(pair)->policy);
     struct dfu_area_span span = { area, 0 };
     struct dfu_reader reader = dfu_area_reader(&span);
 
     policy.body_is_clear = true; /* it runs where it lies */
-    check_image(&(struct check_subject){ pair->cfg, &policy, &reader,
-                                         slot_image_limit(pair->cfg->map, area), pair->image,
+    check_image(&(struct check_subject){ pair->kept, &policy, &reader,
+                                         slot_image_limit(cfg_of(pair)->map, area), pair->image,
                                          slot == 0 },
                 report);
 }
@@ -52,7 +52,7 @@ int place_check(const struct boot_pair *pair, uint8_t slot, enum dfu_image_fault
     struct dfu_image_report report = { .key_index = -1 };
 
     *fault = DFU_IMAGE_FINE;
-    if (!pair->cfg->validate_primary) {
+    if (!cfg_of(pair)->validate_primary) {
         return place_check_magic(pair, slot, verdict);
     }
     verify(pair, slot, &report);
@@ -88,9 +88,10 @@ int place_report(const struct boot_pair *pair, uint8_t slot, const struct dfu_ve
 int place_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
 {
     const struct dfu_slot_pair *slots = &cfg->map->images[image];
-    const struct boot_pair pair = {
-        .cfg = cfg, .primary = slots->primary, .secondary = slots->secondary, .image = image
-    };
+    const struct boot_pair pair = { .kept = keep_boot(cfg),
+                                    .primary = slots->primary,
+                                    .secondary = slots->secondary,
+                                    .image = image };
 
     out->fit = DFU_SLOTS_FIT;
     verify(&pair, 0, &out->primary_report);

@@ -10,7 +10,7 @@ static uint64_t parts(uint32_t len, uint32_t size)
 static uint64_t time_of(const struct boot_pair *pair, const struct dfu_area *area, uint32_t erased,
                         uint32_t written)
 {
-    const struct dfu_boot_progress *p = pair->cfg->progress;
+    const struct dfu_boot_progress *p = cfg_of(pair)->progress;
     const struct dfu_flash_times *times = area == pair->secondary ? &p->secondary : &p->primary;
 
     return parts(erased, times->erase_size) * times->erase_us +
@@ -28,7 +28,7 @@ static void tell(struct dfu_boot_progress *p)
 
 static void begin(const struct boot_pair *pair)
 {
-    struct dfu_boot_progress *p = pair->cfg->progress;
+    struct dfu_boot_progress *p = cfg_of(pair)->progress;
 
     p->is_active = true;
     p->image = pair->image;
@@ -40,8 +40,8 @@ static void begin(const struct boot_pair *pair)
 static void begin_swap(const struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
-    const struct swap_plan *plan = pair->cfg->strategy->plan;
-    struct dfu_boot_progress *p = pair->cfg->progress;
+    const struct swap_plan *plan = cfg_of(pair)->strategy->plan;
+    struct dfu_boot_progress *p = cfg_of(pair)->progress;
     uint32_t steps = plan->steps(swap);
 
     begin(pair);
@@ -61,7 +61,7 @@ static void begin_swap(const struct swap *swap)
 
 static void begin_copy(const struct boot_pair *pair, uint32_t erases, uint32_t writes)
 {
-    struct dfu_boot_progress *p = pair->cfg->progress;
+    struct dfu_boot_progress *p = cfg_of(pair)->progress;
 
     begin(pair);
     p->total = writes;
@@ -73,7 +73,7 @@ static void begin_copy(const struct boot_pair *pair, uint32_t erases, uint32_t w
 static void moved(const struct boot_pair *pair, const struct dfu_area *area, uint32_t erased,
                   uint32_t written)
 {
-    struct dfu_boot_progress *p = pair->cfg->progress;
+    struct dfu_boot_progress *p = cfg_of(pair)->progress;
 
     if (!p->is_active) {
         return;
@@ -85,7 +85,7 @@ static void moved(const struct boot_pair *pair, const struct dfu_area *area, uin
 
 static void end(const struct boot_pair *pair)
 {
-    struct dfu_boot_progress *p = pair->cfg->progress;
+    struct dfu_boot_progress *p = cfg_of(pair)->progress;
 
     if (p->is_active) {
         p->done = p->total;

@@ -19,31 +19,31 @@ struct dfu_boot_progress_rules {
 
 static inline void progress_begin_swap(const struct swap *swap)
 {
-    if (swap->pair->cfg->progress) {
-        swap->pair->cfg->progress->rules->begin_swap(swap);
+    if (cfg_of(swap->pair)->progress) {
+        cfg_of(swap->pair)->progress->rules->begin_swap(swap);
     }
 }
 
 static inline void progress_begin_copy(const struct boot_pair *pair, uint32_t erases,
                                        uint32_t writes)
 {
-    if (pair->cfg->progress) {
-        pair->cfg->progress->rules->begin_copy(pair, erases, writes);
+    if (cfg_of(pair)->progress) {
+        cfg_of(pair)->progress->rules->begin_copy(pair, erases, writes);
     }
 }
 
 static inline void progress_moved(const struct boot_pair *pair, const struct dfu_area *area,
                                   uint32_t erased, uint32_t written)
 {
-    if (pair->cfg->progress) {
-        pair->cfg->progress->rules->moved(pair, area, erased, written);
+    if (cfg_of(pair)->progress) {
+        cfg_of(pair)->progress->rules->moved(pair, area, erased, written);
     }
 }
 
 static inline void progress_end(const struct boot_pair *pair)
 {
-    if (pair->cfg->progress) {
-        pair->cfg->progress->rules->end(pair);
+    if (cfg_of(pair)->progress) {
+        cfg_of(pair)->progress->rules->end(pair);
     }
 }
 

@@ -20,7 +20,7 @@ static int refuse(const struct boot_pair *pair, enum dfu_boot_event_id id, uint3
 
 static const struct dfu_boot_ram *window_of(const struct boot_pair *pair)
 {
-    const struct dfu_boot_config *cfg = pair->cfg;
+    const struct dfu_boot_config *cfg = cfg_of(pair);
 
     if (!cfg->ram || cfg->ram_count == 0) {
         return NULL;
@@ -44,7 +44,7 @@ static int find_room(const struct boot_pair *pair, uint32_t addr, uint32_t size,
         return refuse(pair, DFU_BOOT_EV_RAM_ADDRESS, addr);
     }
     *out = (struct ram_span){ addr, size, ram->mem + (addr - ram->addr) };
-    for (uint8_t i = 0; i < pair->cfg->map->image_count; i++) {
+    for (uint8_t i = 0; i < cfg_of(pair)->map->image_count; i++) {
         if (i != pair->image && taken[i].len > 0 && overlaps(out, &taken[i])) {
             out->len = 0;
             return refuse(pair, DFU_BOOT_EV_RAM_OVERLAP, addr);
@@ -61,7 +61,7 @@ static int copy(const struct boot_pair *pair, const struct dfu_area *area,
     for (uint32_t at = 0; at < ram->len; at += n) {
         int err;
 
-        n = min_u32(ram->len - at, (uint32_t)pair->cfg->buf_len);
+        n = min_u32(ram->len - at, (uint32_t)cfg_of(pair)->buf_len);
         err = dfu_area_read(area, at, ram->mem + at, n);
         if (err) {
             return err;
@@ -74,7 +74,7 @@ static int copy(const struct boot_pair *pair, const struct dfu_area *area,
 static int decrypt(const struct boot_pair *pair, const struct dfu_area *area,
                    const struct ram_span *ram)
 {
-    const struct dfu_boot_encryption *encryption = pair->cfg->encryption;
+    const struct dfu_boot_encryption *encryption = cfg_of(pair)->encryption;
     struct dfu_content_key key;
     int err;
 
@@ -93,7 +93,7 @@ static int ram_load(const struct boot_pair *pair, uint8_t slot, const struct ram
                     struct ram_span *out)
 {
     const struct dfu_area *area = slot == 0 ? pair->primary : pair->secondary;
-    uint32_t limit = slot_image_limit(pair->cfg->map, area);
+    uint32_t limit = slot_image_limit(cfg_of(pair)->map, area);
     struct dfu_image_header header;
     struct slot_extent extent;
     int err = slot_header_read(area, 0, &header);

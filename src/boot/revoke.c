@@ -111,7 +111,7 @@ static int leave_out(const struct dfu_image_policy *whole, const struct dfu_revo
 
 static void verify(const struct check_subject *subject, struct dfu_image_report *report)
 {
-    const struct dfu_boot_config *cfg = subject->cfg;
+    const struct dfu_boot_config *cfg = fixed_boot(subject->kept);
     struct dfu_revoked revoked;
     struct rest rest;
 

@@ -47,7 +47,7 @@ int rollback_counter_of(const struct dfu_reader *reader, uint32_t *value)
 
 static enum dfu_image_fault check(const struct check_subject *subject)
 {
-    const struct dfu_boot_counter *counter = subject->cfg->counter;
+    const struct dfu_boot_counter *counter = fixed_boot(subject->kept)->counter;
     uint32_t value, kept;
     int has = rollback_counter_of(subject->reader, &value);
 
@@ -58,7 +58,7 @@ static enum dfu_image_fault check(const struct check_subject *subject)
         return DFU_IMAGE_UNREADABLE;
     }
     if (value < kept) {
-        emit(subject->cfg, DFU_BOOT_EV_COUNTER_TOO_LOW, value, kept);
+        emit(fixed_boot(subject->kept), DFU_BOOT_EV_COUNTER_TOO_LOW, value, kept);
         return DFU_IMAGE_COUNTER_TOO_LOW;
     }
     return DFU_IMAGE_FINE;
@@ -98,7 +98,7 @@ static void raise_all(const struct dfu_boot_config *cfg, const struct dfu_boot_r
 
 static bool is_lower(const struct boot_pair *pair)
 {
-    uint32_t off = dfu_slot_upload_offset(pair->cfg->map, pair->image);
+    uint32_t off = dfu_slot_upload_offset(cfg_of(pair)->map, pair->image);
     struct dfu_area_span primary = { pair->primary, 0 };
     struct dfu_area_span secondary = { pair->secondary, off };
     struct dfu_reader runs = dfu_area_reader(&primary);

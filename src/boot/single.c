@@ -9,7 +9,7 @@ static bool is_marked_good(const struct boot_pair *pair)
 {
     struct dfu_slot_state state;
 
-    return dfu_slot_state_read(pair->cfg->map, pair->primary, &state) == DFU_OK &&
+    return dfu_slot_state_read(cfg_of(pair)->map, pair->primary, &state) == DFU_OK &&
            state.magic == DFU_MAGIC_GOOD && state.image_ok == DFU_FLAG_SET;
 }
 
@@ -29,7 +29,7 @@ static bool is_apart(const struct boot_pair *pair)
 /* The mark is a help, not a need: one that cannot be written costs a check at each start. */
 static int mark_good(const struct boot_pair *pair)
 {
-    const struct dfu_slot_map *map = pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(pair)->map;
     struct dfu_slot_state state;
     int err = dfu_slot_state_read(map, pair->primary, &state);
 
@@ -48,7 +48,7 @@ static int mark_good(const struct boot_pair *pair)
 static int check(const struct boot_pair *pair, enum dfu_image_fault *fault,
                  struct dfu_verdict *verdict)
 {
-    bool is_once = pair->cfg->validate_primary && pair->cfg->validate_once;
+    bool is_once = cfg_of(pair)->validate_primary && cfg_of(pair)->validate_once;
     int err;
 
     if (is_once && is_marked_good(pair)) {
@@ -58,10 +58,12 @@ static int check(const struct boot_pair *pair, enum dfu_image_fault *fault,
     return !err && is_once ? mark_good(pair) : err;
 }
 
-static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+static int start(struct kept_boot kept, struct dfu_boot_result *out)
 {
+    const struct dfu_boot_config *cfg = fixed_boot(kept);
+
     for (uint8_t i = 0; i < cfg->map->image_count; i++) {
-        const struct boot_pair pair = { .cfg = cfg,
+        const struct boot_pair pair = { .kept = kept,
                                         .primary = cfg->map->images[i].primary,
                                         .image = i };
         struct dfu_verdict verdict = { 0 };

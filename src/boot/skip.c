@@ -13,8 +13,8 @@ static int is_equal(const struct boot_pair *pair, struct slot_cipher cipher,
                     const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
                     uint32_t src_off, uint32_t len)
 {
-    uint8_t *mine = pair->cfg->buf;
-    uint32_t half = (uint32_t)pair->cfg->buf_len / 2;
+    uint8_t *mine = cfg_of(pair)->buf;
+    uint32_t half = (uint32_t)cfg_of(pair)->buf_len / 2;
     uint8_t *other = mine + half;
     uint32_t n;
 
@@ -27,7 +27,7 @@ static int is_equal(const struct boot_pair *pair, struct slot_cipher cipher,
             err = dfu_area_read(src, src_off + at, other, n);
         }
         if (!err && cipher.key && cipher.key->cipher) {
-            err = pair->cfg->encryption->apply(cipher.key, cipher.off + at, other, n);
+            err = cfg_of(pair)->encryption->apply(cipher.key, cipher.off + at, other, n);
         }
         if (err) {
             return err;

@@ -21,7 +21,7 @@ static inline int skip_is_equal(const struct boot_pair *pair, struct slot_cipher
                                 const struct dfu_area *dst, uint32_t dst_off,
                                 const struct dfu_area *src, uint32_t src_off, uint32_t len)
 {
-    const struct dfu_boot_skip *skip = pair->cfg->skip;
+    const struct dfu_boot_skip *skip = cfg_of(pair)->skip;
 
     return skip ? skip->is_equal(pair, cipher, dst, dst_off, src, src_off, len) : 0;
 }

@@ -9,8 +9,8 @@
 
 void boot_emit(const struct boot_pair *pair, struct dfu_boot_event event)
 {
-    if (pair->cfg->event) {
-        pair->cfg->event(pair->cfg->ctx, &event);
+    if (cfg_of(pair)->event) {
+        cfg_of(pair)->event(cfg_of(pair)->ctx, &event);
     }
 }
 
@@ -27,8 +27,8 @@ void boot_emit_trailer(const struct boot_pair *pair, const char *name,
 
 void boot_feed(const struct boot_pair *pair)
 {
-    if (pair->cfg->feed_watchdog) {
-        pair->cfg->feed_watchdog(pair->cfg->ctx);
+    if (cfg_of(pair)->feed_watchdog) {
+        cfg_of(pair)->feed_watchdog(cfg_of(pair)->ctx);
     }
 }
 
@@ -61,7 +61,7 @@ int slot_erase_trailer(const struct boot_pair *pair, const struct dfu_area *area
 {
     struct dfu_sector sector = { .off = area->size };
     struct dfu_trailer at;
-    int err = dfu_slot_trailer(pair->cfg->map, area, &at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, area, &at);
 
     while (!err && sector.off > at.status) {
         err = dfu_area_sector_at(area, sector.off - 1, &sector);
@@ -78,7 +78,7 @@ int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
                       uint32_t src_off, uint32_t len)
 {
     bool changes = cipher.key && cipher.key->cipher;
-    const struct dfu_boot_config *cfg = pair->cfg;
+    const struct dfu_boot_config *cfg = cfg_of(pair);
     uint32_t n;
 
     for (uint32_t at = 0; at < len; at += n) {

@@ -27,7 +27,7 @@ static uint16_t tag_of(const struct swap *swap)
 static int find_list(const struct boot_pair *pair, struct spare_list *out)
 {
     struct dfu_trailer at;
-    int err = dfu_slot_trailer(pair->cfg->map, pair->secondary, &at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, pair->secondary, &at);
 
     if (err) {
         return err;
@@ -84,7 +84,7 @@ int spare_write(const struct swap *swap, const struct swap_mark *mark)
 static int count_in_scratch(const struct swap *swap, uint32_t *count)
 {
     uint8_t note;
-    int err = dfu_area_read(swap->pair->cfg->map->scratch, swap->scratch_at.copy_done, &note, 1);
+    int err = dfu_area_read(cfg_of(swap->pair)->map->scratch, swap->scratch_at.copy_done, &note, 1);
 
     if (!err && note == FIRST_IS_DONE) {
         *count = max_u32(*count, 1);

@@ -43,7 +43,7 @@ static bool decompression_makes_sense(const struct dfu_boot_config *cfg)
     return how->way && how->decoder && how->work && cfg->map->mode == DFU_MODE_OVERWRITE;
 }
 
-static int check_config(const struct dfu_boot_config *cfg)
+int dfu_boot_check(const struct dfu_boot_config *cfg)
 {
     const char *what;
 
@@ -116,14 +116,11 @@ static void announce(const struct dfu_boot_config *cfg, const struct dfu_boot_re
 
 static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
-    int err = check_config(cfg);
+    int err;
 
     *out = (struct dfu_boot_result){ 0 };
-    if (err) {
-        return DFU_ERR_INVAL;
-    }
     emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_START, .text = kind_of_loader(cfg) });
-    err = cfg->strategy->start(cfg, out);
+    err = cfg->strategy->start(keep_boot(cfg), out);
     if (err == DFU_ERR_POWER) {
         return DFU_ERR_POWER;
     }
@@ -142,17 +139,28 @@ static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 }
 
 /* Whatever way start() came to its end: without a place nothing runs. */
-int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+int dfu_boot_checked(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
     volatile int err = start(cfg, out); /* what it is, not what a comparison says it must be */
 
     return err == 0 && !out->area ? DFU_ERR_VERIFY : err;
 }
 
+int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+{
+    int err = dfu_boot_check(cfg);
+
+    if (err) {
+        *out = (struct dfu_boot_result){ 0 };
+        return err;
+    }
+    return dfu_boot_checked(cfg, out);
+}
+
 int dfu_boot_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out)
 {
     struct dfu_boot_config quiet;
-    int err = check_config(cfg);
+    int err = dfu_boot_check(cfg);
 
     *out = (struct dfu_boot_outlook){
         .rule = DFU_SWAP_RULE_NONE,

@@ -13,7 +13,7 @@ int swap_write_size(const struct swap *swap, const struct dfu_area *area)
 {
     struct dfu_trailer at;
     uint8_t raw[4];
-    int err = dfu_slot_trailer(swap->pair->cfg->map, area, &at);
+    int err = dfu_slot_trailer(cfg_of(swap->pair)->map, area, &at);
 
     put_le32(raw, swap->size);
     return err ? err : dfu_area_write_padded(area, at.swap_size, raw, sizeof raw);
@@ -22,7 +22,7 @@ int swap_write_size(const struct swap *swap, const struct dfu_area *area)
 /* Bytes of an image's unprotected TLVs, which its header does not tell; 0 without an image. */
 static int tlv_size_of(const struct swap *swap, bool of_primary, uint16_t *out)
 {
-    struct swap_place at = swap->pair->cfg->strategy->plan->header(swap, of_primary);
+    struct swap_place at = cfg_of(swap->pair)->strategy->plan->header(swap, of_primary);
     struct slot_extent extent;
     int err = slot_image_extent(at.area, at.off, &extent);
 
@@ -50,7 +50,7 @@ static int write_tlv_sizes(const struct swap *swap, const struct dfu_area *area,
 /* "Status init" (2.7): the magic comes last and vouches for all before it. */
 int swap_write_status(const struct swap *swap, const struct dfu_area *area)
 {
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(swap->pair)->map;
     struct dfu_slot_state secondary;
     struct dfu_trailer at;
     int err = dfu_slot_state_read(map, swap->pair->secondary, &secondary);
@@ -70,15 +70,15 @@ int swap_write_status(const struct swap *swap, const struct dfu_area *area)
     if (!err && at.tlv_sizes > 0) {
         err = write_tlv_sizes(swap, area, at.tlv_sizes);
     }
-    if (!err && swap->pair->cfg->encryption) {
-        err = swap->pair->cfg->encryption->write(swap, area);
+    if (!err && cfg_of(swap->pair)->encryption) {
+        err = cfg_of(swap->pair)->encryption->write(swap, area);
     }
     return err ? err : dfu_trailer_write_magic(map, area);
 }
 
 int swap_request_back(const struct swap *swap)
 {
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(swap->pair)->map;
     const struct dfu_area *secondary = swap->pair->secondary;
     int err = dfu_trailer_write_image_ok(map, secondary);
 
@@ -95,20 +95,20 @@ static int ask_back(const struct swap *swap)
     const struct boot_pair *pair = swap->pair;
     struct dfu_slot_state secondary;
     bool asks;
-    int err = dfu_slot_state_read(pair->cfg->map, pair->secondary, &secondary);
+    int err = dfu_slot_state_read(cfg_of(pair)->map, pair->secondary, &secondary);
 
     if (err) {
         return err;
     }
     boot_emit_trailer(pair, "Secondary image", &secondary);
     /* What asks for something else is the rest of a torn erase. */
-    asks = pair->cfg->map->mode == DFU_MODE_SWAP_OFFSET ? secondary.copy_done == DFU_FLAG_SET
-                                                        : secondary.image_ok == DFU_FLAG_SET;
+    asks = cfg_of(pair)->map->mode == DFU_MODE_SWAP_OFFSET ? secondary.copy_done == DFU_FLAG_SET
+                                                           : secondary.image_ok == DFU_FLAG_SET;
     if (secondary.magic == DFU_MAGIC_GOOD && asks) {
         return DFU_OK;
     }
     err = slot_erase_trailer(pair, pair->secondary);
-    return err ? err : pair->cfg->strategy->plan->request_back(swap);
+    return err ? err : cfg_of(pair)->strategy->plan->request_back(swap);
 }
 
 int swap_prepare(struct swap *swap)

@@ -12,16 +12,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fixed.h"
 #include "dfu/boot.h"
 
 /* One image's slots during one boot. */
 struct boot_pair {
-    const struct dfu_boot_config *cfg;
+    struct kept_boot kept;
     const struct dfu_area *primary, *secondary;
     uint8_t image;
     uint32_t update_off; /* where the secondary's image begins; locate.h finds it */
     bool is_misplaced;   /* it is to be gone back to, but does not lie where that would fetch it */
 };
+
+static inline const struct dfu_boot_config *cfg_of(const struct boot_pair *pair)
+{
+    return fixed_boot(pair->kept);
+}
 
 /* A swap, not yet begun or under way. */
 struct swap {
@@ -95,7 +101,7 @@ struct pick_rules;
 struct dfu_boot_strategy {
     enum dfu_boot_mode mode;
     /* From flash to what may run: fills out, DFU_ERR_VERIFY if nothing may. */
-    int (*start)(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
+    int (*start)(struct kept_boot kept, struct dfu_boot_result *out);
     /* What that would do with one image, changing nothing. cfg has no event. */
     int (*look)(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot_outlook *out);
 

@@ -17,7 +17,7 @@
 
 int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_type type)
 {
-    const struct dfu_slot_map *map = pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(pair)->map;
     int err;
 
     *swap = (struct swap){ .pair = pair, .type = type };
@@ -30,7 +30,7 @@ int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_typ
 
 static const struct swap_plan *plan_of(const struct swap *swap)
 {
-    return swap->pair->cfg->strategy->plan;
+    return cfg_of(swap->pair)->strategy->plan;
 }
 
 /* The trailer that describes a swap which has begun. */
@@ -42,7 +42,7 @@ struct swap_source {
 static struct swap_source source_of(const struct swap *swap)
 {
     return swap->is_in_scratch
-               ? (struct swap_source){ swap->pair->cfg->map->scratch, &swap->scratch_at }
+               ? (struct swap_source){ cfg_of(swap->pair)->map->scratch, &swap->scratch_at }
                : (struct swap_source){ swap->pair->primary, &swap->at };
 }
 
@@ -81,7 +81,7 @@ int swap_recorded_size(const struct swap *swap, uint32_t *size)
 int swap_requested_size(const struct swap *swap, uint32_t *size)
 {
     struct dfu_trailer at;
-    int err = dfu_slot_trailer(swap->pair->cfg->map, swap->pair->secondary, &at);
+    int err = dfu_slot_trailer(cfg_of(swap->pair)->map, swap->pair->secondary, &at);
 
     return err ? err : read_size(swap->pair->secondary, &at, size);
 }
@@ -104,10 +104,10 @@ static int count_records(const struct swap *swap, uint32_t *count)
 {
     const struct boot_pair *pair = swap->pair;
     struct swap_source from = source_of(swap);
-    const uint8_t *buf = pair->cfg->buf;
+    const uint8_t *buf = cfg_of(pair)->buf;
     uint32_t stride = from.at->status_stride;
     uint32_t size = from.at->status_count * stride;
-    uint32_t chunk = (uint32_t)pair->cfg->buf_len / stride * stride;
+    uint32_t chunk = (uint32_t)cfg_of(pair)->buf_len / stride * stride;
     uint32_t len;
 
     *count = 0;
@@ -115,7 +115,7 @@ static int count_records(const struct swap *swap, uint32_t *count)
         int err;
 
         len = min_u32(chunk, size - at);
-        err = dfu_area_read(from.area, from.at->status + at, pair->cfg->buf, len);
+        err = dfu_area_read(from.area, from.at->status + at, cfg_of(pair)->buf, len);
         if (err) {
             return err;
         }
@@ -280,7 +280,7 @@ static int mark_step(struct swap *swap, uint32_t n)
     if (err && err != DFU_ERR_POWER) {
         err = spare_write(swap, &mark);
     }
-    if (err && err != DFU_ERR_POWER && !mark.area && swap->pair->cfg->validate_primary) {
+    if (err && err != DFU_ERR_POWER && !mark.area && cfg_of(swap->pair)->validate_primary) {
         swap->failed_marks++;
         err = DFU_OK;
     }
@@ -327,8 +327,8 @@ static int forget_other_swap(struct swap *swap)
         err = erased < 0 ? erased : DFU_OK;
         swap->is_recorded = erased != 0;
     }
-    if (!err && swap->is_recorded && swap->pair->cfg->encryption) {
-        int same = swap->pair->cfg->encryption->are_written(swap, source_of(swap).area);
+    if (!err && swap->is_recorded && cfg_of(swap->pair)->encryption) {
+        int same = cfg_of(swap->pair)->encryption->are_written(swap, source_of(swap).area);
 
         err = same < 0 ? same : DFU_OK;
         swap->is_recorded = same > 0;
@@ -351,8 +351,8 @@ int swap_measure_new(const struct boot_pair *pair)
     if (!err) {
         err = measure_new(&swap);
     }
-    if (!err && pair->cfg->encryption) {
-        err = pair->cfg->encryption->begin(&swap);
+    if (!err && cfg_of(pair)->encryption) {
+        err = cfg_of(pair)->encryption->begin(&swap);
     }
     wipe_secret(swap.keys, sizeof swap.keys);
     return err;
@@ -368,8 +368,8 @@ static int begin(struct swap *swap)
                                                        .a = swap->required,
                                                        .b = swap->available });
     }
-    if (!err && swap->pair->cfg->encryption) {
-        err = swap->pair->cfg->encryption->begin(swap);
+    if (!err && cfg_of(swap->pair)->encryption) {
+        err = cfg_of(swap->pair)->encryption->begin(swap);
     }
     if (!err) {
         err = forget_other_swap(swap);
@@ -382,7 +382,7 @@ static int begin(struct swap *swap)
 
 static int go_on(struct swap *swap)
 {
-    const struct dfu_boot_encryption *encryption = swap->pair->cfg->encryption;
+    const struct dfu_boot_encryption *encryption = cfg_of(swap->pair)->encryption;
 
     return encryption && swap->done < plan_of(swap)->steps(swap)
                ? encryption->resume(swap, source_of(swap).area)

@@ -12,7 +12,7 @@ static int move_measure(struct swap *swap)
     const struct boot_pair *pair = swap->pair;
     uint32_t unit = pair->primary->runs[0].size;
     struct dfu_trailer secondary_at;
-    int err = dfu_slot_trailer(pair->cfg->map, pair->secondary, &secondary_at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, pair->secondary, &secondary_at);
 
     if (err) {
         return err;
@@ -59,7 +59,7 @@ static struct swap_mark move_mark(const struct swap *swap, uint32_t n)
     if (n < swap->count) {
         return (struct swap_mark){ NULL, n, n + 1, 1 };
     }
-    return (struct swap_mark){ NULL, swap->pair->cfg->map->max_sectors + i, i / 2 + 1,
+    return (struct swap_mark){ NULL, cfg_of(swap->pair)->map->max_sectors + i, i / 2 + 1,
                                (uint8_t)(i % 2 + 1) };
 }
 

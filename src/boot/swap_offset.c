@@ -17,7 +17,7 @@ static int offset_measure(struct swap *swap)
     const struct boot_pair *pair = swap->pair;
     uint32_t unit = pair->primary->runs[0].size;
     struct dfu_trailer secondary_at;
-    int err = dfu_slot_trailer(pair->cfg->map, pair->secondary, &secondary_at);
+    int err = dfu_slot_trailer(cfg_of(pair)->map, pair->secondary, &secondary_at);
 
     if (err) {
         return err;
@@ -91,7 +91,7 @@ static int offset_request_back(const struct swap *swap)
 {
     const struct dfu_area *secondary = swap->pair->secondary;
     struct swap back = *swap;
-    int err = dfu_trailer_write_copy_done(swap->pair->cfg->map, secondary);
+    int err = dfu_trailer_write_copy_done(cfg_of(swap->pair)->map, secondary);
 
     back.type = DFU_SWAP_REVERT;
     back.done = 0;
@@ -145,7 +145,7 @@ static int is_finished(const struct swap *swap, bool with_trailer)
     if (err <= 0 || !with_trailer) {
         return err;
     }
-    err = dfu_slot_trailer(swap->pair->cfg->map, secondary, &at);
+    err = dfu_slot_trailer(cfg_of(swap->pair)->map, secondary, &at);
     if (!err) {
         err = dfu_area_sector_at(secondary, at.status, &first);
     }

@@ -26,7 +26,7 @@ struct group {
 
 static const struct dfu_area *scratch_of(const struct swap *swap)
 {
-    return swap->pair->cfg->map->scratch;
+    return cfg_of(swap->pair)->map->scratch;
 }
 
 /* ---- Groups ---- */
@@ -108,7 +108,7 @@ static int scratch_measure(struct swap *swap)
 
     swap->count = 0;
     swap->required = swap->size;
-    swap->available = dfu_slot_max_image(pair->cfg->map, pair->image);
+    swap->available = dfu_slot_max_image(cfg_of(pair)->map, pair->image);
     if (swap->size == 0) {
         return DFU_ERR_FORMAT;
     }
@@ -200,7 +200,7 @@ static bool describes(const struct swap *swap, const struct dfu_area *area,
     struct dfu_slot_state state;
     uint8_t size[4];
 
-    return dfu_slot_state_read(swap->pair->cfg->map, area, &state) == DFU_OK &&
+    return dfu_slot_state_read(cfg_of(swap->pair)->map, area, &state) == DFU_OK &&
            dfu_area_read(area, at->swap_size, size, sizeof size) == DFU_OK &&
            state.magic == DFU_MAGIC_GOOD && state.copy_done == DFU_FLAG_UNSET &&
            state.swap_type == swap->type && state.image_num == swap->pair->image &&
@@ -238,7 +238,7 @@ static int scratch_prepare(struct swap *swap)
 static int scratch_ready(struct swap *swap)
 {
     struct dfu_slot_state state;
-    int err = dfu_slot_state_read(swap->pair->cfg->map, scratch_of(swap), &state);
+    int err = dfu_slot_state_read(cfg_of(swap->pair)->map, scratch_of(swap), &state);
 
     if (err || swap->done < STATES || state.magic != DFU_MAGIC_GOOD ||
         state.image_num != swap->pair->image) {
@@ -251,7 +251,7 @@ static int scratch_ready(struct swap *swap)
  * records beside the others where the trailer is longer than a sector (B12). */
 static int move_trailer(const struct swap *swap)
 {
-    const struct dfu_slot_map *map = swap->pair->cfg->map;
+    const struct dfu_slot_map *map = cfg_of(swap->pair)->map;
     const struct dfu_area *primary = swap->pair->primary;
     uint32_t stride = swap->at.status_stride;
     uint8_t records[2 * DFU_FLASH_WRITE_SIZE_MAX];
@@ -275,8 +275,8 @@ static int move_trailer(const struct swap *swap)
     if (!err) {
         err = swap_write_size(swap, primary);
     }
-    if (!err && swap->pair->cfg->encryption) {
-        err = swap->pair->cfg->encryption->move(swap->pair, primary, scratch_of(swap));
+    if (!err && cfg_of(swap->pair)->encryption) {
+        err = cfg_of(swap->pair)->encryption->move(swap->pair, primary, scratch_of(swap));
     }
     return err ? err : dfu_trailer_write_magic(map, primary);
 }
@@ -291,7 +291,7 @@ static int erase_group(const struct swap *swap, const struct dfu_area *area,
     int err = DFU_OK;
 
     if (with_trailer) {
-        err = dfu_slot_trailer(swap->pair->cfg->map, area, &at);
+        err = dfu_slot_trailer(cfg_of(swap->pair)->map, area, &at);
         if (!err) {
             err = slot_erase_trailer(swap->pair, area);
             end = min_u32(end, sector_start(area, at.status));
@@ -337,7 +337,7 @@ static int scratch_apply(const struct swap *swap, uint32_t n)
     uint32_t state = n % STATES;
     int err = DFU_OK;
 
-    if (swap->pair->cfg->skip && state > 0 && !group.is_trailer) {
+    if (cfg_of(swap->pair)->skip && state > 0 && !group.is_trailer) {
         if (n == 1) { /* the secondary's trailer goes all the same */
             group.len = 0;
             err = erase_group(swap, step.dst, &group, true);

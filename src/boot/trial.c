@@ -9,7 +9,7 @@ enum trial_state trial_state(const struct boot_pair *pair, const struct dfu_area
     struct dfu_slot_state state;
     bool was_started;
 
-    if (dfu_slot_state_read(pair->cfg->map, area, &state)) {
+    if (dfu_slot_state_read(cfg_of(pair)->map, area, &state)) {
         return TRIAL_UNREADABLE;
     }
     was_started = state.copy_done == DFU_FLAG_SET || state.swap_type != DFU_SWAP_NONE;
@@ -24,10 +24,10 @@ enum trial_state trial_state(const struct boot_pair *pair, const struct dfu_area
 
 int trial_begin(const struct boot_pair *pair, const struct dfu_area *area)
 {
-    int err = dfu_trailer_write_copy_done(pair->cfg->map, area);
+    int err = dfu_trailer_write_copy_done(cfg_of(pair)->map, area);
 
     if (err && err != DFU_ERR_POWER) {
-        err = dfu_trailer_write_swap_info(pair->cfg->map, area, DFU_SWAP_TEST, pair->image);
+        err = dfu_trailer_write_swap_info(cfg_of(pair)->map, area, DFU_SWAP_TEST, pair->image);
     }
     return err;
 }

@@ -30,11 +30,6 @@ static const struct mode_rules rules[] = {
     [DFU_MODE_RAM_LOAD_REVERT] = { 3, true, false, false },
 };
 
-uint8_t dfu_mode_number(enum dfu_boot_mode mode)
-{
-    return (uint8_t)(mode == DFU_MODE_RAM_LOAD_REVERT ? DFU_MODE_RAM_LOAD : mode);
-}
-
 static const struct mode_rules *rules_of(enum dfu_boot_mode mode)
 {
     size_t index = (size_t)mode;
@@ -259,20 +254,6 @@ enum dfu_slot_fit dfu_slot_compatible(const struct dfu_slot_map *map, uint8_t im
         return fit_uniform(pair->secondary, pair->primary, count, map->max_sectors);
     default: return DFU_SLOTS_FIT;
     }
-}
-
-const char *dfu_slot_fit_text(enum dfu_slot_fit fit)
-{
-    switch (fit) {
-    case DFU_SLOTS_FIT: return "slots are compatible";
-    case DFU_SLOTS_TOO_MANY_SECTORS: return "more sectors than allowed";
-    case DFU_SLOTS_SECTORS_DIFFER: return "slots have non-compatible sectors";
-    case DFU_SLOTS_SCRATCH_TOO_SMALL: return "not all sectors fit inside scratch";
-    case DFU_SLOTS_SIZES_DIFFER: return "slots are not compatible";
-    case DFU_SLOTS_COUNT_DIFFERS: return "not a compatible amount of sectors";
-    case DFU_SLOTS_LAYOUT_DIFFERS: return "not same sector layout";
-    }
-    return "unknown";
 }
 
 /* ---- Largest image ---- */

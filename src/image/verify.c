@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/fixed.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
 #include "image/unpack.h"
@@ -80,7 +81,7 @@ static enum dfu_image_fault check_pure_marker(struct check *c)
         if (tlv.type != DFU_TLV_SIG_PURE || tlv.is_protected) {
             continue;
         }
-        if (!any_key_signs_pure(c->policy)) {
+        if (!any_key_signs_pure(fixed_policy(c->policy))) {
             return DFU_IMAGE_TLV_NOT_ALLOWED;
         }
         if (tlv.len != 1) {
@@ -100,13 +101,13 @@ static enum dfu_image_fault check_pure_marker(struct check *c)
 /* T9: the first algorithm of the policy that the image has a hash of and one of the keys signs. */
 static enum dfu_image_fault choose_hash(struct check *c)
 {
-    const struct dfu_hash_alg *const *alg = c->policy->hashes;
+    const struct dfu_hash_alg *const *alg = fixed_policy(c->policy)->hashes;
 
     for (; alg && *alg; alg++) {
         struct dfu_image_tlv tlv;
         int err;
 
-        if (!any_key_signs_hash(c->policy, (*alg)->tlv_type)) {
+        if (!any_key_signs_hash(fixed_policy(c->policy), (*alg)->tlv_type)) {
             continue;
         }
         err = dfu_image_tlv_find(&c->image, (*alg)->tlv_type, false, &tlv);
@@ -119,7 +120,8 @@ static enum dfu_image_fault choose_hash(struct check *c)
         }
     }
     /* A pure signature by a key proves the bytes themselves. */
-    return c->report->is_pure && c->policy->key_count > 0 ? DFU_IMAGE_FINE : DFU_IMAGE_HASH_MISSING;
+    return c->report->is_pure && fixed_policy(c->policy)->key_count > 0 ? DFU_IMAGE_FINE
+                                                                        : DFU_IMAGE_HASH_MISSING;
 }
 
 static int update_with_region(struct check *c, struct dfu_hash *h)
@@ -198,7 +200,7 @@ static enum dfu_image_fault check_hash(struct check *c)
  * fits its length. */
 static const struct dfu_hash_alg *keyhash_alg(const struct check *c, uint16_t len)
 {
-    const struct dfu_hash_alg *const *alg = c->policy->hashes;
+    const struct dfu_hash_alg *const *alg = fixed_policy(c->policy)->hashes;
 
     if (c->report->hash) {
         return c->report->hash->size == len ? c->report->hash : NULL;
@@ -243,8 +245,8 @@ static enum dfu_image_fault select_by_hash(struct check *c, const struct dfu_ima
     if (dfu_image_tlv_read(&c->image, tlv, keyhash, sizeof(keyhash)) < 0) {
         return DFU_IMAGE_UNREADABLE;
     }
-    for (size_t i = 0; i < c->policy->key_count && c->key_index < 0; i++) {
-        if (is_hash_of_key(alg, &c->policy->keys[i], keyhash)) {
+    for (size_t i = 0; i < fixed_policy(c->policy)->key_count && c->key_index < 0; i++) {
+        if (is_hash_of_key(alg, &fixed_policy(c->policy)->keys[i], keyhash)) {
             c->key_index = (int)i;
         }
     }
@@ -277,12 +279,12 @@ static enum dfu_image_fault has_value(const struct check *c, const struct dfu_im
 static enum dfu_image_fault select_by_key(struct check *c, const struct dfu_image_tlv *tlv)
 {
     c->key_index = -1;
-    for (size_t i = 0; i < c->policy->key_count; i++) {
+    for (size_t i = 0; i < fixed_policy(c->policy)->key_count; i++) {
         bool same = false;
         enum dfu_image_fault fault = DFU_IMAGE_FINE;
 
-        if (c->policy->keys[i].der_len == tlv->len) {
-            fault = has_value(c, tlv, c->policy->keys[i].der, &same);
+        if (fixed_policy(c->policy)->keys[i].der_len == tlv->len) {
+            fault = has_value(c, tlv, fixed_policy(c->policy)->keys[i].der, &same);
         }
         if (fault) {
             return fault;
@@ -332,7 +334,7 @@ static enum dfu_image_fault check_signature(struct check *c, const struct dfu_im
         c->has_foreign_sig = c->has_foreign_sig || !tlv->is_protected;
         return DFU_IMAGE_FINE;
     }
-    key = &c->policy->keys[c->key_index];
+    key = &fixed_policy(c->policy)->keys[c->key_index];
     if (key->alg->tlv_type != tlv->type) {
         return DFU_IMAGE_FINE;
     }
@@ -365,7 +367,7 @@ static enum dfu_image_fault check_signatures(struct check *c)
             fault = select_by_hash(c, &tlv);
         } else if (tlv.type == DFU_TLV_PUBKEY) {
             fault = select_by_key(c, &tlv);
-        } else if (is_known_scheme(c->policy, tlv.type)) {
+        } else if (is_known_scheme(fixed_policy(c->policy), tlv.type)) {
             fault = check_signature(c, &tlv);
         }
         if (fault) {
@@ -384,7 +386,7 @@ static enum dfu_image_fault check_signatures(struct check *c)
 /* From here on the image is read as it was hashed and signed: decrypted. */
 static enum dfu_image_fault open_body(struct check *c)
 {
-    const struct dfu_image_decryption *how = c->policy->decryption;
+    const struct dfu_image_decryption *how = fixed_policy(c->policy)->decryption;
     enum dfu_image_fault fault;
 
     if ((c->image.header.flags & ENCRYPTED) == 0) {
@@ -420,7 +422,7 @@ static enum dfu_image_fault check_opened(struct check *c)
             fault = check_hash(c);
         }
     }
-    if (!fault && c->policy->key_count > 0) {
+    if (!fault && fixed_policy(c->policy)->key_count > 0) {
         fault = check_signatures(c);
     }
     return fault;
@@ -430,7 +432,7 @@ static uint32_t needed_proof(const struct check *c)
 {
     uint32_t unpacked = c->image.header.flags & COMPRESSED ? PROOF_UNPACKED : PROOF_NONE;
 
-    if (c->policy->key_count == 0) {
+    if (fixed_policy(c->policy)->key_count == 0) {
         return PROOF_HASH ^ unpacked;
     }
     return (c->report->hash ? PROOF_HASH ^ PROOF_SIGNATURE : PROOF_SIGNATURE) ^ unpacked;
@@ -480,7 +482,7 @@ static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader
     if (is_compressed && !unpacker) {
         return DFU_IMAGE_NOT_SUPPORTED;
     }
-    if (c->policy->key_count == 0 && !c->policy->hash_only) {
+    if (fixed_policy(c->policy)->key_count == 0 && !fixed_policy(c->policy)->hash_only) {
         return DFU_IMAGE_KEY_UNKNOWN;
     }
     fault = open_body(c);

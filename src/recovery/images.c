@@ -24,7 +24,7 @@ struct entry {
 const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32_t image,
                                      uint32_t slot)
 {
-    const struct dfu_slot_map *map = recovery->cfg->map;
+    const struct dfu_slot_map *map = config_of(recovery)->map;
 
     if (image >= map->image_count || image >= DFU_IMAGES_MAX) {
         return NULL;
@@ -55,9 +55,9 @@ int recovery_erase(const struct dfu_area *area)
 static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8_t slot,
                        struct entry *out)
 {
-    const struct dfu_recovery_config *cfg = recovery->cfg;
+    const struct dfu_recovery_config *cfg = config_of(recovery);
     const struct dfu_area *area = recovery_area(recovery, image, slot);
-    struct dfu_image_policy policy = cfg->policy;
+    struct dfu_image_policy policy = copied_policy(&cfg->policy);
     struct dfu_image_report report;
     struct dfu_area_span span;
     struct dfu_reader reader;
@@ -91,7 +91,7 @@ bool recovery_is_valid(const struct dfu_recovery *recovery, const struct dfu_are
 {
     struct entry entry;
 
-    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+    for (uint8_t image = 0; image < config_of(recovery)->map->image_count; image++) {
         for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
             if (recovery_area(recovery, image, slot) == area) {
                 return read_entry(recovery, image, slot, &entry);
@@ -105,7 +105,7 @@ bool recovery_is_valid(const struct dfu_recovery *recovery, const struct dfu_are
 
 static int swap_type(const struct dfu_recovery *recovery, uint8_t image)
 {
-    return dfu_mcuboot_swap_type(recovery->cfg->map, image);
+    return dfu_mcuboot_swap_type(config_of(recovery)->map, image);
 }
 
 static void put_true(struct dfu_cbor_encoder *enc, const char *key, bool value)
@@ -147,7 +147,7 @@ static void put_entry(const struct dfu_recovery *recovery, struct dfu_cbor_encod
                       const struct entry *entry)
 {
     dfu_cbor_begin_map(enc);
-    if (recovery->cfg->map->image_count > 1) {
+    if (config_of(recovery)->map->image_count > 1) {
         dfu_cbor_pair_uint(enc, "image", entry->image);
     }
     put_flags(enc, entry, swap_type(recovery, entry->image));
@@ -166,7 +166,7 @@ static int list(struct dfu_smp_call *call)
 
     dfu_cbor_put_text(call->enc, "images");
     dfu_cbor_begin_array(call->enc);
-    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+    for (uint8_t image = 0; image < config_of(recovery)->map->image_count; image++) {
         for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
             if (read_entry(recovery, image, slot, &entry)) {
                 put_entry(recovery, call->enc, &entry);
@@ -184,12 +184,12 @@ static int find(const struct dfu_recovery *recovery, const struct dfu_cbor_span 
                 struct entry *out)
 {
     if (!hash) {
-        if (recovery->cfg->map->image_count > 1) {
+        if (config_of(recovery)->map->image_count > 1) {
             return DFU_SMP_EINVAL;
         }
         return read_entry(recovery, 0, 1, out) ? 0 : DFU_SMP_ENOENT;
     }
-    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
+    for (uint8_t image = 0; image < config_of(recovery)->map->image_count; image++) {
         for (uint8_t slot = 0; slot < RECOVERY_SLOTS; slot++) {
             if (read_entry(recovery, image, slot, out) && out->hash_len == hash->len &&
                 memcmp(out->hash, hash->data, hash->len) == 0) {
@@ -214,7 +214,7 @@ static int mark(struct dfu_recovery *recovery, const struct entry *entry, bool c
         return DFU_SMP_EINVAL; /* it is on test */
     }
     recovery->has_changed = true;
-    switch (dfu_boot_set_next(recovery->cfg->map, entry->area, is_primary, confirm)) {
+    switch (dfu_boot_set_next(config_of(recovery)->map, entry->area, is_primary, confirm)) {
     case DFU_OK: return 0;
     case DFU_ERR_INVAL: return DFU_SMP_ENOTSUP; /* a mode without marks */
     default: return DFU_SMP_EUNKNOWN;
@@ -272,8 +272,8 @@ static int erase(struct dfu_smp_call *call)
 static bool upload_number(const struct dfu_recovery *recovery, uint8_t image, uint8_t slot,
                           uint32_t *out)
 {
-    *out = recovery->cfg->direct_upload ? image * RECOVERY_SLOTS + slot + 1u : image;
-    return recovery->cfg->direct_upload || slot == 0;
+    *out = config_of(recovery)->direct_upload ? image * RECOVERY_SLOTS + slot + 1u : image;
+    return config_of(recovery)->direct_upload || slot == 0;
 }
 
 static void put_slot(const struct dfu_recovery *recovery, struct dfu_cbor_encoder *enc,
@@ -301,8 +301,8 @@ static int slot_info(struct dfu_smp_call *call)
 
     dfu_cbor_put_text(enc, "images");
     dfu_cbor_begin_array(enc);
-    for (uint8_t image = 0; image < recovery->cfg->map->image_count; image++) {
-        uint32_t max = dfu_slot_max_image(recovery->cfg->map, image);
+    for (uint8_t image = 0; image < config_of(recovery)->map->image_count; image++) {
+        uint32_t max = dfu_slot_max_image(config_of(recovery)->map, image);
 
         dfu_cbor_begin_map(enc);
         dfu_cbor_pair_uint(enc, "image", image);

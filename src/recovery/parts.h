@@ -5,9 +5,15 @@
 #ifndef DFU_RECOVERY_PARTS_H
 #define DFU_RECOVERY_PARTS_H
 
+#include "base/fixed.h"
 #include "dfu/recovery.h"
 
 #define RECOVERY_SLOTS 2u /* of one image */
+
+static inline const struct dfu_recovery_config *config_of(const struct dfu_recovery *recovery)
+{
+    return fixed_recovery(recovery->cfg);
+}
 
 extern const struct dfu_smp_group dfu_recovery_group_os;
 extern const struct dfu_smp_group dfu_recovery_group_img;

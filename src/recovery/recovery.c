@@ -46,7 +46,7 @@ static int params(struct dfu_smp_call *call)
 {
     const struct dfu_recovery *recovery = call->ctx;
 
-    dfu_cbor_pair_uint(call->enc, "buf_size", recovery->cfg->buf_size);
+    dfu_cbor_pair_uint(call->enc, "buf_size", config_of(recovery)->buf_size);
     dfu_cbor_pair_uint(call->enc, "buf_count", 1); /* one request at a time */
     return 0;
 }
@@ -70,7 +70,7 @@ const struct dfu_smp_group dfu_recovery_group_os = {
 static int erase_storage(struct dfu_smp_call *call)
 {
     struct dfu_recovery *recovery = call->ctx;
-    const struct dfu_recovery_config *cfg = recovery->cfg;
+    const struct dfu_recovery_config *cfg = config_of(recovery);
 
     recovery->has_changed = true;
     for (size_t i = 0; i < cfg->storage_count; i++) {
@@ -157,7 +157,7 @@ static bool is_window_open(const struct dfu_recovery *recovery)
 /* Without an image there is nothing to go on to, until flash has changed. */
 static bool may_leave(const struct dfu_recovery *recovery)
 {
-    return recovery->cfg->idle_ms > 0 &&
+    return config_of(recovery)->idle_ms > 0 &&
            (recovery->reason != DFU_RECOVERY_WITHOUT_IMAGE || recovery->has_changed);
 }
 
@@ -169,7 +169,7 @@ uint64_t dfu_recovery_due_ms(const struct dfu_recovery *recovery)
     if (is_window_open(recovery)) {
         return recovery->window_end_ms;
     }
-    return may_leave(recovery) ? recovery->heard_ms + recovery->cfg->idle_ms : UINT64_MAX;
+    return may_leave(recovery) ? recovery->heard_ms + config_of(recovery)->idle_ms : UINT64_MAX;
 }
 
 enum dfu_recovery_verdict dfu_recovery_look(const struct dfu_recovery *recovery, uint64_t now_ms)

@@ -28,7 +28,7 @@ static int decode(struct dfu_cbor_span request, struct chunk *out)
 /* Numbers mean slots with direct upload, as the slot info tells; else images. */
 static const struct dfu_area *target(const struct dfu_recovery *recovery, uint32_t number)
 {
-    if (!recovery->cfg->direct_upload) {
+    if (!config_of(recovery)->direct_upload) {
         return recovery_area(recovery, number, 0);
     }
     number -= number > 0 ? 1 : 0;
@@ -43,7 +43,7 @@ static const struct dfu_area *target(const struct dfu_recovery *recovery, uint32
  * RAM decrypts. Nothing else does. */
 bool recovery_runs_as_it_lies(const struct dfu_recovery *recovery, const struct dfu_area *area)
 {
-    const struct dfu_slot_map *map = recovery->cfg->map;
+    const struct dfu_slot_map *map = config_of(recovery)->map;
 
     switch (map->mode) {
     case DFU_MODE_RAM_LOAD:
@@ -94,7 +94,7 @@ static bool is_ciphertext(const struct dfu_recovery *recovery)
 
 static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
 {
-    const struct dfu_recovery_config *cfg = recovery->cfg;
+    const struct dfu_recovery_config *cfg = config_of(recovery);
     struct dfu_recovery_upload *upload = &recovery->upload;
     const struct dfu_area *area = target(recovery, chunk->image);
     const struct dfu_flash_img_config config = { .buf = upload->block,

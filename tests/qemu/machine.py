@@ -161,7 +161,7 @@ class Microbit(Machine):
     ERASE_REGISTER = 0x4001E508
     STORES_CUT = 35
     COMMANDS_BEHIND = 0  # stores behind the last that changes something
-    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 6000]
+    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 5500]
     STORES = [(0, FLASH_SIZE), (ERASE_REGISTER, ERASE_REGISTER + 4)]
 
     def __init__(self, folder, firmware, flash, *options):
@@ -189,7 +189,7 @@ class An385(Machine):
     ERASE_REGISTER = None
     STORES_CUT = 8
     COMMANDS_BEHIND = 0
-    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 6000]
+    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 5500]
     STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
 
     def __init__(self, folder, firmware, flash, *options):
@@ -227,7 +227,7 @@ class RiscvVirt(Machine):
     ERASE_REGISTER = None
     STORES_CUT = 4
     COMMANDS_BEHIND = 1  # back to reading
-    UPLOAD_CUTS = [3, 100, 6000]  # the third store confirms the first erase
+    UPLOAD_CUTS = [3, 100, 5500]  # the third store confirms the first erase
     STORES = [(0x22000000, 0x22000000 + FLASH_SIZE)]
 
     def __init__(self, folder, firmware, flash, *options):

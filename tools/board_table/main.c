@@ -2,6 +2,8 @@
 /* Copyright the dfukit authors */
 /* dfu_board_table BOARD [MODE]: a board file as const C, for firmware that has no devicetree; MODE,
  * as `dfu sim --mode` names it, stands in for the board's own.
+ * dfu_board_table --header BOARD [MODE]: what of it a compiler should see: the map, and the names of
+ * the areas.
  * dfu_board_table --cmake BOARD: where its partitions lie, for a linker. */
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +34,7 @@ static void print_area(const struct dfu_board *board, const struct dfu_board_are
 
 static void print_map(const struct dfu_slot_map *map)
 {
-    printf("const struct dfu_slot_map board_map = {\n"
+    printf("static const struct dfu_slot_map board_map = {\n"
            "    .mode = (enum dfu_boot_mode)%d, .max_align = %u, .max_sectors = %u, "
            ".key_size = %u,\n    .image_count = %u,\n    .images = {\n",
            map->mode, map->max_align, map->max_sectors, map->key_size, map->image_count);
@@ -82,10 +84,83 @@ static void print_addresses(const struct dfu_board *board)
     printf("    return device + area->base;\n}\n");
 }
 
+/* ---- What dfu/slots.h computes, of this one map ---- */
+
+static bool has_one_trailer(const struct dfu_slot_map *map)
+{
+    struct dfu_trailer first, other;
+
+    return map->image_count == 1 && !map->scratch && map->images[0].secondary &&
+           dfu_slot_trailer(map, map->images[0].primary, &first) == 0 &&
+           dfu_slot_trailer(map, map->images[0].secondary, &other) == 0 &&
+           memcmp(&first, &other, sizeof first) == 0;
+}
+
+static void print_trailer(const struct dfu_slot_map *map, const struct dfu_area *area,
+                          bool is_only_one)
+{
+    struct dfu_trailer at;
+
+    if (!area || dfu_slot_trailer(map, area, &at)) {
+        return;
+    }
+    if (!is_only_one) {
+        printf("    if (area == &board_%s) {\n    ", area->label);
+    }
+    printf("    *out = (struct dfu_trailer){ %uu, %uu, %uu, %uu, %uu, %uu, { %uu, %uu }, "
+           "%uu, %uu, %uu };\n",
+           (unsigned)at.magic, (unsigned)at.image_ok, (unsigned)at.copy_done,
+           (unsigned)at.swap_info, (unsigned)at.tlv_sizes, (unsigned)at.swap_size,
+           (unsigned)at.key[0], (unsigned)at.key[1], (unsigned)at.status,
+           (unsigned)at.status_stride, (unsigned)at.status_count);
+    printf("%s    return 0;\n%s", is_only_one ? "" : "    ", is_only_one ? "" : "    }\n");
+}
+
+static void print_trailers(const struct dfu_slot_map *map)
+{
+    bool is_only_one = has_one_trailer(map);
+
+    printf("int dfu_slot_trailer(const struct dfu_slot_map *map, const struct dfu_area *area,\n"
+           "                     struct dfu_trailer *out)\n{\n    (void)map;\n    (void)area;\n");
+    for (uint8_t i = 0; i < map->image_count; i++) {
+        print_trailer(map, map->images[i].primary, is_only_one);
+        if (!is_only_one) {
+            print_trailer(map, map->images[i].secondary, false);
+        }
+    }
+    print_trailer(map, map->scratch, false);
+    printf("%s}\n", is_only_one ? "" : "    return DFU_ERR_INVAL;\n");
+}
+
+static uint32_t fit(const struct dfu_slot_map *map, uint8_t image)
+{
+    return (uint32_t)dfu_slot_compatible(map, image);
+}
+
+static void print_per_image(const struct dfu_slot_map *map, const char *type, const char *name,
+                            uint32_t (*value)(const struct dfu_slot_map *map, uint8_t image))
+{
+    printf("%s %s(const struct dfu_slot_map *map, uint8_t image)\n{\n", type, name);
+    printf("    (void)map;\n    (void)image;\n");
+    for (uint8_t i = 0; i + 1 < map->image_count; i++) {
+        printf("    if (image == %u) {\n        return (%s)%uu;\n    }\n", i, type,
+               (unsigned)value(map, i));
+    }
+    printf("    return (%s)%uu;\n}\n", type, (unsigned)value(map, (uint8_t)(map->image_count - 1)));
+}
+
+static void print_geometry(const struct dfu_slot_map *map)
+{
+    print_trailers(map);
+    print_per_image(map, "enum dfu_slot_fit", "dfu_slot_compatible", fit);
+    print_per_image(map, "uint32_t", "dfu_slot_max_image", dfu_slot_max_image);
+    print_per_image(map, "uint32_t", "dfu_slot_upload_offset", dfu_slot_upload_offset);
+}
+
 static void print_c(const struct dfu_board *board)
 {
     printf("/* Made by dfu_board_table from the board file of %s. */\n"
-           "#include \"dfu/slots.h\"\n\n#include \"board_table.h\"\n\n",
+           "#include \"board_table.h\"\n\n#include \"dfu/err.h\"\n\n",
            board->name);
     for (unsigned i = 0; i < board->flash_count; i++) {
         printf("extern const struct dfu_flash_ops port_%s_ops;\n", board->flashes[i].name);
@@ -93,8 +168,22 @@ static void print_c(const struct dfu_board *board)
     for (uint8_t i = 0; i < board->area_count; i++) {
         print_area(board, &board->areas[i]);
     }
-    print_map(&board->map);
+    print_geometry(&board->map);
     print_addresses(board);
+}
+
+static void print_header(const struct dfu_board *board)
+{
+    printf("/* Made by dfu_board_table from the board file of %s. */\n"
+           "#ifndef DFU_BOARD_TABLE_H\n#define DFU_BOARD_TABLE_H\n\n"
+           "#include \"dfu/slots.h\"\n\n",
+           board->name);
+    for (uint8_t i = 0; i < board->area_count; i++) {
+        printf("extern const struct dfu_area board_%s;\n", board->areas[i].area.label);
+    }
+    print_map(&board->map);
+    printf("\n/* Where the processor sees the area's first byte. */\n"
+           "uint32_t board_address(const struct dfu_area *area);\n\n#endif\n");
 }
 
 static void print_cmake(const struct dfu_board *board)
@@ -132,30 +221,31 @@ static int choose_mode(struct dfu_board *board, const char *name)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: dfu_board_table BOARD [MODE] | --cmake BOARD\n");
+    fprintf(stderr, "usage: dfu_board_table [--header] BOARD [MODE] | --cmake BOARD\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    bool is_for_cmake = argc > 1 && strcmp(argv[1], "--cmake") == 0;
-    const char *mode = !is_for_cmake && argc == 3 ? argv[2] : NULL;
+    const char *option = argc > 1 && argv[1][0] == '-' ? argv[1] : "";
+    int at = *option ? 2 : 1;
+    bool is_for_cmake = strcmp(option, "--cmake") == 0;
+    bool is_header = strcmp(option, "--header") == 0;
     struct dfu_board board;
     char why[256];
     int exit_code;
 
-    if (argc < 2 || argc > 3 || (is_for_cmake && argc != 3)) {
+    if (argc <= at || argc > at + (is_for_cmake ? 1 : 2) ||
+        (*option && !is_for_cmake && !is_header)) {
         return usage();
     }
-    if (dfu_board_load(&board, argv[is_for_cmake ? 2 : 1], why, sizeof why)) {
+    if (dfu_board_load(&board, argv[at], why, sizeof why)) {
         fprintf(stderr, "dfu_board_table: %s\n", why);
         return 2;
     }
-    exit_code = mode ? choose_mode(&board, mode) : 0;
-    if (!exit_code && is_for_cmake) {
-        print_cmake(&board);
-    } else if (!exit_code) {
-        print_c(&board);
+    exit_code = argc > at + 1 ? choose_mode(&board, argv[at + 1]) : 0;
+    if (!exit_code) {
+        (is_for_cmake ? print_cmake : is_header ? print_header : print_c)(&board);
     }
     dfu_board_free(&board);
     return exit_code;

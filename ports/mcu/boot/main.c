@@ -2,91 +2,25 @@
 /* Copyright the dfukit authors */
 /* The bootloader: what dfu_boot() finds fit to run is run; without it, or when an application asks
  * for it, images are taken over the console. */
-#include "autoconf.h"
-#include "board_table.h"
-#include "console.h"
-#include "dfu/boot.h"
+#include "boot_config.h"
 #include "dfu/err.h"
-#include "dfu/recovery.h"
-#include "mcu_crypto.h"
 #include "port.h"
 
-#if defined(CONFIG_BOOT_SWAP_USING_OFFSET)
-#define STRATEGY dfu_boot_swap_offset
-#elif defined(CONFIG_BOOT_SWAP_USING_SCRATCH)
-#define STRATEGY dfu_boot_swap_scratch
-#elif defined(CONFIG_BOOT_UPGRADE_ONLY)
-#define STRATEGY dfu_boot_overwrite
-#elif defined(CONFIG_BOOT_DIRECT_XIP)
-#define STRATEGY dfu_boot_direct_xip
-#else
-#define STRATEGY dfu_boot_swap_move
-#endif
-
-static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_bearssl, NULL };
-
-#ifndef CONFIG_BOOT_SIGNATURE_TYPE_NONE
-extern const unsigned char ecdsa_pub_key[];
-extern const unsigned int ecdsa_pub_key_len;
-#define PUBLIC_KEY_LEN 91u /* SubjectPublicKeyInfo of a P-256 key, as `dfu getpub` prints it */
-
-static const struct dfu_key keys[] = { { &dfu_ecdsa_p256_uecc, ecdsa_pub_key, PUBLIC_KEY_LEN } };
-#endif
-
-static const struct dfu_image_policy policy = {
-    .hashes = hashes,
-#ifdef CONFIG_BOOT_SIGNATURE_TYPE_NONE
-    .hash_only = true,
-#else
-    .keys = keys,
-    .key_count = 1,
-#endif
-};
-
-static uint8_t work[512];
+uint8_t boot_work[BOOT_WORK_SIZE];
 
 #ifdef CONFIG_LOG
-static void say(void *ctx, const struct dfu_boot_event *event)
+void boot_say(void *ctx, const struct dfu_boot_event *event)
 {
     char line[96];
 
     (void)ctx;
     console_print_line(dfu_boot_event_text(event, line, sizeof line));
 }
-#define EVENT say
-#else
-#define EVENT NULL
 #endif
-
-static const struct dfu_boot_config boot_config = {
-    .map = &board_map,
-    .strategy = &STRATEGY,
-    .policy = policy,
-#ifdef CONFIG_BOOT_VALIDATE_SLOT0
-    .validate_primary = true,
-#endif
-    .buf = work,
-    .buf_len = sizeof work,
-    .event = EVENT,
-};
 
 #ifdef CONFIG_MCUBOOT_SERIAL
-static uint8_t response[384];
+uint8_t boot_response[BOOT_RESPONSE_SIZE];
 static struct console console;
-
-static const struct dfu_recovery_config recovery_config = {
-    .map = &board_map,
-    .policy = policy,
-#ifdef CONFIG_BOOT_ERASE_PROGRESSIVELY
-    .erase_progressively = true,
-#endif
-    .buf = work,
-    .buf_len = sizeof work,
-    .response = response,
-    .response_cap = sizeof response,
-    .buf_size = CONSOLE_PACKET_MAX,
-};
-
 static struct dfu_recovery recovery;
 
 /* Until the client is done; comes back only if nothing has changed. */
@@ -128,7 +62,7 @@ int main(void)
     int err;
 
     port_start();
-    err = dfu_boot(&boot_config, &result);
+    err = dfu_boot_checked(&boot_config, &result);
 #ifdef CONFIG_MCUBOOT_SERIAL
     if (err) {
         console_print_line("I: Enter the serial recovery mode");

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* fixed.h - the bootloader's one configuration, instead of src/base/fixed.h. */
+#ifndef DFU_MCU_FIXED_H
+#define DFU_MCU_FIXED_H
+
+#include "boot_config.h"
+
+struct kept_boot {
+    char nothing;
+};
+
+static inline struct kept_boot keep_boot(const struct dfu_boot_config *cfg)
+{
+    (void)cfg;
+    return (struct kept_boot){ 0 };
+}
+
+static inline const struct dfu_boot_config *fixed_boot(struct kept_boot kept)
+{
+    (void)kept;
+    return &boot_config;
+}
+
+static inline enum dfu_boot_mode fixed_mode(enum dfu_boot_mode mode)
+{
+    (void)mode;
+    return board_map.mode;
+}
+
+/* Revoked keys are taken out of a copy. */
+__attribute__((always_inline)) static inline const struct dfu_image_policy *fixed_policy(
+    const struct dfu_image_policy *policy)
+{
+    return boot_config.revocation ? policy : &boot_config.policy;
+}
+
+static inline struct dfu_image_policy copied_policy(const struct dfu_image_policy *policy)
+{
+    return boot_config.revocation
+               ? *policy
+               : (struct dfu_image_policy){ .body_is_clear = policy->body_is_clear,
+                                            .unpacker = policy->unpacker };
+}
+
+static inline const struct dfu_recovery_config *fixed_recovery(
+    const struct dfu_recovery_config *cfg)
+{
+    (void)cfg;
+    return &recovery_config;
+}
+
+#endif
