@@ -236,7 +236,7 @@ def test_a_device_that_stays_away_ends_the_upload(device, images, link):
     device.kill()
     out, err = client.communicate(timeout=30)
     assert client.returncode == (4 if link == "udp" else 3), out + err
-    assert "run the same command again" in err
+    assert "start it again to go on from there" in err
 
 
 # ---- Nobody there ----
