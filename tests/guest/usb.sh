@@ -161,6 +161,7 @@ dfu -d 'serial:/2fe3:.* B2/' echo hello
 ok $? "dfu finds the port by a regular expression"
 # Somebody keeps the port open: when the device comes back, it is another one.
 LAST=$(port)
+# shellcheck disable=SC2217 # it does not read: it keeps the port open
 sleep 1000 <"$LAST" &
 HOLDER=$!
 dfu -d serial:2fe3:0100:B2 upgrade /mnt/v2.bin
