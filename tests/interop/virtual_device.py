@@ -93,6 +93,9 @@ class Device:
             time.sleep(0.01)
 
     def kill(self):
+        """At once, as by pulling the plug: its serial port goes, too. The number of its terminal
+        soon is another device's, which nobody must reach under this one's name."""
+        self.link.unlink(missing_ok=True)
         self.process.kill()
         self.process.wait()
 
