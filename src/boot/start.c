@@ -148,11 +148,9 @@ int dfu_boot_checked(const struct dfu_boot_config *cfg, struct dfu_boot_result *
 
 int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
-    int err = dfu_boot_check(cfg);
-
-    if (err) {
+    if (dfu_boot_check(cfg)) {
         *out = (struct dfu_boot_result){ 0 };
-        return err;
+        return DFU_ERR_INVAL; /* in words of its own: err may be 0 where a jump went wrong */
     }
     return dfu_boot_checked(cfg, out);
 }
