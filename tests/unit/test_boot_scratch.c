@@ -139,12 +139,40 @@ static void a_trial_noted_elsewhere_can_be_confirmed(void **state)
     device_free(d);
 }
 
+/* Its note is left over from an earlier trial: this one has not begun before its swap is done. */
+static void a_note_beside_an_unfinished_swap_ends_no_trial(void **state)
+{
+    struct device *d = device_with_scratch();
+    struct dfu_trailer at;
+    uint8_t *kept;
+    uint32_t last;
+
+    (void)state;
+    put_image(d, WORLD_PRI, OLD, 0x11f4);
+    put_image(d, WORLD_SEC, NEW, 0x11f4);
+    request(d, false);
+    kept = keep(d);
+    assert_int_equal(start(d), NEW);
+    last = op_at(d, WORLD_PRI, PRI_COPY_DONE);
+    assert_int_equal(dfu_slot_trailer(&d->world.map, &d->world.area[WORLD_SEC], &at), 0);
+    for (uint32_t op = 1; op < last; op++) {
+        boot_world_restore(&d->world, kept);
+        start_cut(d, DFU_SIM_CUT_BEFORE, op, 0);
+        put_bytes(d, WORLD_SEC, at.status, "51a10000");
+        assert_int_equal(start(d), NEW);
+        assert_int_equal(start(d), OLD);
+    }
+    free(kept);
+    device_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_trial_noted_elsewhere_is_reverted_whatever_is_cut),
         cmocka_unit_test(a_trial_noted_elsewhere_is_reverted_after_two_cuts),
         cmocka_unit_test(a_trial_noted_elsewhere_can_be_confirmed),
+        cmocka_unit_test(a_note_beside_an_unfinished_swap_ends_no_trial),
     };
     return cmocka_run_group_tests_name("swap using scratch", tests, NULL, NULL);
 }
