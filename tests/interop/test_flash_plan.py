@@ -31,7 +31,8 @@ def fixture_image(tmp_path):
 
 
 @pytest.mark.parametrize("board,boot,slot0", [("nrf52840dk", 0x0, 0xC000),
-                                              ("rak3172", 0x08000000, 0x0800C000)])
+                                              ("rak3172", 0x08000000, 0x0800C000),
+                                              ("rak11720", 0xC000, 0x18000)])
 def test_files_go_where_the_board_file_says(board, boot, slot0):
     files = json.loads(plan(board, "--json"))["files"]
     assert [(file["partition"], file["address"]) for file in files] == [
@@ -51,7 +52,7 @@ def test_every_line_names_the_same_places():
 
 
 def test_no_line_erases_the_whole_chip_and_the_table_says_what_would():
-    for board in ("nrf52840dk", "rak4631", "pinetime", "microbit", "rak3172"):
+    for board in ("nrf52840dk", "rak4631", "pinetime", "microbit", "rak3172", "rak11720"):
         lines = [line for tool in json.loads(plan(board, "--json"))["commands"].values()
                  for line in tool]
         assert lines
