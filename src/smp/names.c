@@ -3,6 +3,7 @@
 /* Apart from the server, so that only what prints codes links their names. */
 #include "dfu/smp.h"
 #include "dfu/smp_auth.h"
+#include "dfu/smp_pages.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -133,6 +134,12 @@ static const char *const basic_names[] = {
     [DFU_SMP_BASIC_FLASH_ERASE_FAILED] = "FLASH_ERASE_FAILED",
 };
 
+static const char *const pages_names[] = {
+    [DFU_SMP_PAGES_UNKNOWN] = "UNKNOWN",     [DFU_SMP_PAGES_NO_UPLOAD] = "NO_UPLOAD",
+    [DFU_SMP_PAGES_NO_DIGEST] = "NO_DIGEST", [DFU_SMP_PAGES_NOT_OFFERED] = "NOT_OFFERED",
+    [DFU_SMP_PAGES_NO_PAGE] = "NO_PAGE",     [DFU_SMP_PAGES_READ_FAILED] = "READ_FAILED",
+};
+
 static const char *const auth_names[] = {
     [DFU_SMP_AUTH_UNKNOWN] = "UNKNOWN",           [DFU_SMP_AUTH_NEEDS_ROLE] = "NEEDS_ROLE",
     [DFU_SMP_AUTH_NO_CHALLENGE] = "NO_CHALLENGE", [DFU_SMP_AUTH_REFUSED] = "REFUSED",
@@ -154,6 +161,7 @@ const char *dfu_smp_err_name(uint32_t group, uint32_t rc)
         { DFU_SMP_GROUP_SHELL, shell_names, COUNT(shell_names) },
         { DFU_SMP_GROUP_ENUM, enum_names, COUNT(enum_names) },
         { DFU_SMP_GROUP_BASIC, basic_names, COUNT(basic_names) },
+        { DFU_SMP_GROUP_PAGES, pages_names, COUNT(pages_names) },
         { DFU_SMP_GROUP_AUTH, auth_names, COUNT(auth_names) },
     };
 

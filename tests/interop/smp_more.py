@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 """Requests that smpclient has no classes for, in its own terms: mynewt's groups and commands,
-slot info, the history of updates."""
+slot info, the groups 64 to 66."""
 
 import smp.error
 import smp.message
 from pydantic import BaseModel, ConfigDict, Field
 
-OS, IMG, LOG, CRASH, HISTORY, PAGES = 0, 1, 4, 5, 64, 65
+OS, IMG, LOG, CRASH, HISTORY, PAGES, AUTH = 0, 1, 4, 5, 64, 65, 66
 
 
 class Strict(BaseModel):
@@ -111,3 +111,8 @@ PageHashes._Response = Hashes
 TakePages = command("TakePages", True, PAGES, 1,
                     [("off", int), ("len", int), ("running", bool | None, MAYBE)],
                     [("off", int), ("match", bool | None, MAYBE)])
+AuthStatus = command("AuthStatus", False, AUTH, 0, [], [("role", int), ("open", int)])
+Challenge = command("Challenge", False, AUTH, 1, [], [("challenge", bytes), ("device", bytes)])
+Login = command("Login", True, AUTH, 2, [("key", bytes), ("role", int), ("sig", bytes)],
+                [("role", int)])
+Logout = command("Logout", True, AUTH, 3)

@@ -189,6 +189,45 @@ static void start_kept(struct smp_world *w)
     w->history = nor_area(w->nor, "history", KEPT_SECTORS);
 }
 
+/* ---- Logins ---- */
+
+static int no_chance(void *ctx, uint8_t *buf, size_t len)
+{
+    (void)ctx;
+    memset(buf, 0x55, len);
+    return 0;
+}
+
+static uint64_t standing_clock(void *ctx)
+{
+    (void)ctx;
+    return 1000;
+}
+
+static void start_auth(struct smp_world *w)
+{
+    /* of the private key 03 03 ... 03 */
+    static const uint8_t public_key[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70,
+                                          0x03, 0x21, 0x00, 0xed, 0x49, 0x28, 0xc6, 0x28, 0xd1,
+                                          0xc2, 0xc6, 0xea, 0xe9, 0x03, 0x38, 0x90, 0x59, 0x95,
+                                          0x61, 0x29, 0x59, 0x27, 0x3a, 0x5c, 0x63, 0xf9, 0x36,
+                                          0x36, 0xc1, 0x46, 0x14, 0xac, 0x87, 0x37, 0xd1 };
+    static const struct dfu_smp_auth_key key = {
+        { &dfu_ed25519_openssl, public_key, sizeof public_key }, DFU_ROLE_UPDATE
+    };
+    static const struct dfu_smp_auth_config config = { .keys = &key,
+                                                       .key_count = 1,
+                                                       .open_role = DFU_ROLE_OBSERVE,
+                                                       .device = (const uint8_t *)"world",
+                                                       .device_len = 5,
+                                                       .random = no_chance,
+                                                       .now_ms = standing_clock };
+
+    w->auth = (struct dfu_smp_auth){
+        .config = &config, .places = w->places, .place_count = 2, .boot_count = 1
+    };
+}
+
 /* ---- Logs and crashes ---- */
 
 static int boot_entry(void *ctx, uint32_t place, struct dfu_log_entry *out)
@@ -352,6 +391,7 @@ void smp_world_init(struct smp_world *w)
     start_os(w);
     start_img(w);
     start_kept(w);
+    start_auth(w);
     start_log(w);
     start_rest(w);
     const struct dfu_smp_binding bindings[SMP_WORLD_GROUPS] = {
@@ -367,6 +407,7 @@ void smp_world_init(struct smp_world *w)
         { &dfu_smp_group_basic, &w->basic },
         { &dfu_smp_group_history, (void *)(uintptr_t)w->history },
         { &dfu_smp_group_pages, &w->img },
+        { &dfu_smp_group_auth, &w->auth },
     };
     memcpy(w->bindings, bindings, sizeof bindings);
     smp_peer_init(&w->peer, w->bindings, SMP_WORLD_GROUPS);

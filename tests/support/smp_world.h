@@ -3,13 +3,15 @@
 
 /* smp_world.h - a server with every group there is, over a small device that always starts the
  * same: two images with the versions and hashes of the worked examples, one file, one setting,
- * two logs, a core dump, a clock that stands. */
+ * two logs, a core dump, a clock that stands, chance that is none. One key may log in, but no hook
+ * asks who did. */
 #ifndef TEST_SMP_WORLD_H
 #define TEST_SMP_WORLD_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dfu/smp_auth.h"
 #include "dfu/smp_basic.h"
 #include "dfu/smp_crash.h"
 #include "dfu/smp_enum.h"
@@ -25,7 +27,7 @@
 #include "nor.h"
 #include "smp_peer.h"
 
-#define SMP_WORLD_GROUPS   12u
+#define SMP_WORLD_GROUPS   13u
 #define SMP_WORLD_SETTINGS 6u
 #define SMP_WORLD_FILE_MAX 600u
 
@@ -44,6 +46,8 @@ struct smp_world {
     struct dfu_smp_shell shell;
     struct dfu_smp_basic basic;
     const struct dfu_area *history;
+    struct dfu_smp_auth_place places[2];
+    struct dfu_smp_auth auth;
     struct dfu_smp_binding bindings[SMP_WORLD_GROUPS];
     struct smp_peer peer;
 

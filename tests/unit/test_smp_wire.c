@@ -2,6 +2,7 @@
 /* Copyright the dfukit authors */
 /* Every command of every group, in both versions, as bytes. With --print the same packets come out
  * one to a line, for other decoders: group, command, version, request, answer. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -154,16 +155,16 @@ static const struct row
               "bf 61 6f 76 5a 65 70 68 79 72 20 76 65 72 73 69 6f 6e 20 34 2e 33 2e 30 0d 0a 63 72 65 74 00 ff",
               NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_COUNT, DFU_SMP_READ, "a0",
-              "bf 65 63 6f 75 6e 74 0c ff", NULL },
+              "bf 65 63 6f 75 6e 74 0d ff", NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_LIST, DFU_SMP_READ, "a0",
-              "bf 66 67 72 6f 75 70 73 9f 00 01 02 03 04 05 08 09 0a 18 3f 18 40 18 41 ff ff",
+              "bf 66 67 72 6f 75 70 73 9f 00 01 02 03 04 05 08 09 0a 18 3f 18 40 18 41 18 42 ff ff",
               NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 08",
               "bf 65 67 72 6f 75 70 0a ff", NULL },
-            { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0b",
-              "bf 65 67 72 6f 75 70 18 41 63 65 6e 64 f5 ff", NULL },
+            { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0c",
+              "bf 65 67 72 6f 75 70 18 42 63 65 6e 64 f5 ff", NULL },
             { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_DETAILS, DFU_SMP_READ, "a0",
-              "bf 66 67 72 6f 75 70 73 9f bf 65 67 72 6f 75 70 00 64 6e 61 6d 65 67 6f 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 09 ff bf 65 67 72 6f 75 70 01 64 6e 61 6d 65 68 69 6d 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 07 ff bf 65 67 72 6f 75 70 02 64 6e 61 6d 65 69 73 74 61 74 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 02 ff bf 65 67 72 6f 75 70 03 64 6e 61 6d 65 6d 73 65 74 74 69 6e 67 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 04 64 6e 61 6d 65 68 6c 6f 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 06 ff bf 65 67 72 6f 75 70 05 64 6e 61 6d 65 6a 63 72 61 73 68 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 08 64 6e 61 6d 65 67 66 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 05 ff bf 65 67 72 6f 75 70 09 64 6e 61 6d 65 6a 73 68 65 6c 6c 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 0a 64 6e 61 6d 65 69 65 6e 75 6d 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 18 3f 64 6e 61 6d 65 71 7a 65 70 68 79 72 20 62 61 73 69 63 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 40 64 6e 61 6d 65 67 68 69 73 74 6f 72 79 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 41 64 6e 61 6d 65 65 70 61 67 65 73 68 68 61 6e 64 6c 65 72 73 02 ff ff ff",
+              "bf 66 67 72 6f 75 70 73 9f bf 65 67 72 6f 75 70 00 64 6e 61 6d 65 67 6f 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 09 ff bf 65 67 72 6f 75 70 01 64 6e 61 6d 65 68 69 6d 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 07 ff bf 65 67 72 6f 75 70 02 64 6e 61 6d 65 69 73 74 61 74 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 02 ff bf 65 67 72 6f 75 70 03 64 6e 61 6d 65 6d 73 65 74 74 69 6e 67 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 04 64 6e 61 6d 65 68 6c 6f 67 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 06 ff bf 65 67 72 6f 75 70 05 64 6e 61 6d 65 6a 63 72 61 73 68 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 08 64 6e 61 6d 65 67 66 73 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 05 ff bf 65 67 72 6f 75 70 09 64 6e 61 6d 65 6a 73 68 65 6c 6c 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 0a 64 6e 61 6d 65 69 65 6e 75 6d 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 04 ff bf 65 67 72 6f 75 70 18 3f 64 6e 61 6d 65 71 7a 65 70 68 79 72 20 62 61 73 69 63 20 6d 67 6d 74 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 40 64 6e 61 6d 65 67 68 69 73 74 6f 72 79 68 68 61 6e 64 6c 65 72 73 01 ff bf 65 67 72 6f 75 70 18 41 64 6e 61 6d 65 65 70 61 67 65 73 68 68 61 6e 64 6c 65 72 73 02 ff bf 65 67 72 6f 75 70 18 42 64 6e 61 6d 65 64 61 75 74 68 68 68 61 6e 64 6c 65 72 73 04 ff ff ff",
               NULL },
             { DFU_SMP_GROUP_BASIC, DFU_SMP_BASIC_ERASE_STORAGE, DFU_SMP_WRITE, "a0", "bf ff",
               NULL },
@@ -175,6 +176,16 @@ static const struct row
             { DFU_SMP_GROUP_PAGES, DFU_SMP_PAGES_TAKE, DFU_SMP_WRITE,
               "a2 63 6f 66 66 19 04 00 63 6c 65 6e 19 0c 00",
               "bf 63 6f 66 66 19 10 00 65 6d 61 74 63 68 f5 ff", NULL },
+            { DFU_SMP_GROUP_AUTH, DFU_SMP_AUTH_STATUS, DFU_SMP_READ, "a0",
+              "bf 64 72 6f 6c 65 01 64 6f 70 65 6e 01 ff", NULL },
+            { DFU_SMP_GROUP_AUTH, DFU_SMP_AUTH_CHALLENGE, DFU_SMP_READ, "a0",
+              "bf 69 63 68 61 6c 6c 65 6e 67 65 58 20 01 00 00 00 01 00 00 00 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 55 66 64 65 76 69 63 65 45 77 6f 72 6c 64 ff",
+              NULL },
+            /* signed by Python's cryptography package */
+            { DFU_SMP_GROUP_AUTH, DFU_SMP_AUTH_LOGIN, DFU_SMP_WRITE,
+              "a3 63 6b 65 79 58 20 ed 49 28 c6 28 d1 c2 c6 ea e9 03 38 90 59 95 61 29 59 27 3a 5c 63 f9 36 36 c1 46 14 ac 87 37 d1 64 72 6f 6c 65 00 63 73 69 67 58 40 89 02 54 81 53 26 7d 91 4a dc c7 a1 29 e3 d4 29 97 86 86 59 d2 7e a2 ac d9 69 c0 bc bb e7 d0 8c 65 b9 f6 fd c2 24 ec 55 bb 56 40 a4 8b e0 27 6d 03 62 d4 b0 b4 ee 57 fa 34 51 b7 8a 1d e3 26 0f",
+              "bf 64 72 6f 6c 65 03 ff", NULL },
+            { DFU_SMP_GROUP_AUTH, DFU_SMP_AUTH_LOGOUT, DFU_SMP_WRITE, "a0", "bf ff", NULL },
         };
 
 static const struct row refusals[] = {
@@ -248,7 +259,7 @@ static const struct row refusals[] = {
     { DFU_SMP_GROUP_SHELL, DFU_SMP_SHELL_EXEC, DFU_SMP_WRITE,
       "a1 64 61 72 67 76 81 78 40 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78 78",
       "bf 62 72 63 03 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 09 62 72 63 02 ff ff" },
-    { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0c",
+    { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_SINGLE, DFU_SMP_READ, "a1 65 69 6e 64 65 78 0d",
       "bf 62 72 63 01 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 0a 62 72 63 04 ff ff" },
     { DFU_SMP_GROUP_ENUM, DFU_SMP_ENUM_DETAILS, DFU_SMP_READ,
       "a1 66 67 72 6f 75 70 73 91 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10",
@@ -257,6 +268,9 @@ static const struct row refusals[] = {
       "bf 62 72 63 03 ff", NULL },
     { DFU_SMP_GROUP_PAGES, DFU_SMP_PAGES_HASHES, DFU_SMP_READ, "a1 63 6f 66 66 00",
       "bf 62 72 63 06 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 41 62 72 63 02 ff ff" },
+    { DFU_SMP_GROUP_AUTH, DFU_SMP_AUTH_LOGIN, DFU_SMP_WRITE,
+      "a3 63 6b 65 79 58 20 ed 49 28 c6 28 d1 c2 c6 ea e9 03 38 90 59 95 61 29 59 27 3a 5c 63 f9 36 36 c1 46 14 ac 87 37 d1 64 72 6f 6c 65 00 63 73 69 67 58 40 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
+      "bf 62 72 63 06 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 42 62 72 63 03 ff ff" },
 };
 
 static struct smp_world world;
@@ -339,10 +353,16 @@ static void send_first_page(void)
     smp_peer_receive(&world.peer, packet, 8 + enc.len);
 }
 
-/* The page group serves a running upload; what it refuses here is that there is none. */
+/* The page group serves a running upload, a login answers a challenge; what they refuse here is
+ * that there is none. */
 static bool needs_upload(const struct row *row)
 {
     return row->group == DFU_SMP_GROUP_PAGES && !row->v2;
+}
+
+static bool needs_challenge(const struct row *row)
+{
+    return row->group == DFU_SMP_GROUP_AUTH && row->id == DFU_SMP_AUTH_LOGIN && !row->v2;
 }
 
 static void start_for(const struct row *row)
@@ -350,6 +370,8 @@ static void start_for(const struct row *row)
     smp_world_init(&world);
     if (needs_upload(row)) {
         send_first_page();
+    } else if (needs_challenge(row)) {
+        smp_peer_receive_hex(&world.peer, "08 00 00 01 00 42 00 01 a0");
     }
 }
 
@@ -413,6 +435,24 @@ static void every_command_that_is_served_has_a_row(void **state)
     smp_world_free(&world);
 }
 
+/* A group of the library that this device lacked would lack its rows, too. */
+static void every_group_of_the_library_is_served_here(void **state)
+{
+    glob_t sources;
+
+    (void)state;
+    smp_world_init(&world);
+    assert_int_equal(glob(DFU_SOURCE_DIR "/src/smp/group_*.c", 0, NULL, &sources), 0);
+    assert_int_equal(sources.gl_pathc, SMP_WORLD_GROUPS);
+    globfree(&sources);
+    for (size_t i = 0; i < SMP_WORLD_GROUPS; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_int_not_equal(world.bindings[i].group->id, world.bindings[j].group->id);
+        }
+    }
+    smp_world_free(&world);
+}
+
 /* ---- Several requests in one packet ---- */
 
 static void append(struct packet *to, const struct packet *more)
@@ -437,8 +477,8 @@ static void every_two_requests_of_a_packet_are_answered_in_order(void **state)
             struct packet both = request_of(&rows[i], DFU_SMP_V2);
             struct packet more = request_of(&rows[j], second);
 
-            if (needs_upload(&rows[j])) {
-                continue; /* the first answer would tell of the upload */
+            if (needs_upload(&rows[j]) || needs_challenge(&rows[j])) {
+                continue; /* the first answer would tell of it */
             }
             append(&both, &more);
             smp_world_init(&world);
@@ -487,7 +527,9 @@ static const struct {
     { &dfu_smp_group_fs, 15, { 3, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 5, 1, 1 } },
     { &dfu_smp_group_shell, 2, { 3, 3 } },
     { &dfu_smp_group_enum, 3, { 3, 1, 1 } },
-    { &dfu_smp_group_basic, 3, { 5, 1, 1 } }, /* Zephyr: 5, 0, 0, and 0 reads as success */
+    { &dfu_smp_group_basic, 3, { 5, 1, 1 } },         /* Zephyr: 5, 0, 0, and 0 reads as success */
+    { &dfu_smp_group_pages, 5, { 6, 6, 11, 3, 1 } },  /* docs/DIFFERENCE.md */
+    { &dfu_smp_group_auth, 5, { 11, 6, 11, 6, 10 } }, /* docs/AUTH.md */
 };
 
 static uint8_t translated(const struct dfu_smp_group *group, uint8_t code)
@@ -541,6 +583,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_command_answers_these_bytes_in_both_versions),
         cmocka_unit_test(refusals_are_group_codes_in_version_2_and_translated_in_version_1),
         cmocka_unit_test(every_command_that_is_served_has_a_row),
+        cmocka_unit_test(every_group_of_the_library_is_served_here),
         cmocka_unit_test(every_two_requests_of_a_packet_are_answered_in_order),
         cmocka_unit_test(behind_a_groups_refusal_the_packet_goes_on),
         cmocka_unit_test(codes_are_translated_as_the_protocol_has_them),

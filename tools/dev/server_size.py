@@ -29,6 +29,7 @@ GROUPS = {
     "basic": (("group_basic",), "smp_basic"),
     "history": (("group_history",), None),
     "pages": (("group_pages",), None),
+    "auth": (("group_auth", "auth", "auth_rules", "auth_message"), "smp_auth"),
 }
 SERVER = ("server", "header", "cbor_decode", "cbor_encode")
 RELOCATION = re.compile(r"^[0-9a-f]+ +[0-9a-f]+ (R_ARM_\w+) +[0-9a-f]+ +(\S+)")
