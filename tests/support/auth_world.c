@@ -168,6 +168,14 @@ int auth_login_frame(const struct dfu_client_challenge *challenge, unsigned key,
     return dfu_client_auth_login(&call, challenge, &auth_pairs[key].signer, role, frame, cap);
 }
 
+int auth_answered_challenge(struct auth_device *dev, uint8_t *frame, size_t cap)
+{
+    struct dfu_client_challenge challenge;
+
+    assert_int_equal(auth_get_challenge(dev, &challenge), 0);
+    return auth_login_frame(&challenge, KEY_UPDATE, 0, frame, cap);
+}
+
 uint32_t auth_present(struct auth_device *dev, const uint8_t *frame, int len)
 {
     struct dfu_call call = { .version = 1,

@@ -64,6 +64,9 @@ uint32_t auth_get_challenge(struct auth_device *dev, struct dfu_client_challenge
 uint32_t auth_present(struct auth_device *dev, const uint8_t *frame, int len);
 uint32_t auth_log_in(struct auth_device *dev, unsigned key, uint8_t role);
 
+/* Ask for a challenge and answer it with the update key: the login's length. */
+int auth_answered_challenge(struct auth_device *dev, uint8_t *frame, size_t cap);
+
 int auth_login_frame(const struct dfu_client_challenge *challenge, unsigned key, uint8_t role,
                      uint8_t *frame, size_t cap);
 uint32_t auth_role_now(struct auth_device *dev);

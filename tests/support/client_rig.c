@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "dfu/client_job.h"
 #include "dfu/smp.h"
 
 #define SECTOR       4096u
@@ -20,17 +21,6 @@
 #define NEVER        UINT64_MAX
 
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, NULL };
-
-/* Either engine, as the loop below sees it. */
-struct engine {
-    void *ctx;
-    size_t (*next)(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap);
-    void (*answer)(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len);
-    uint64_t (*deadline)(void *ctx);
-    bool (*is_over)(void *ctx);
-    void (*link_back)(void *ctx, uint64_t now_ms);
-    uint32_t packets_left; /* then the client is killed */
-};
 
 void rig_make_image(struct rig_image *image, uint8_t major, const char *text, uint32_t payload)
 {
@@ -125,7 +115,7 @@ static void restart_device(struct rig *rig)
     rig->restart_at = rig->restart_every > 0 ? rig->to_device + rig->restart_every : 0;
 }
 
-static void deliver(struct rig *rig, const struct engine *e)
+static void deliver(struct rig *rig, const struct dfu_job *job)
 {
     uint8_t packet[SIM_LINK_PACKET_MAX];
     size_t len;
@@ -141,7 +131,7 @@ static void deliver(struct rig *rig, const struct engine *e)
     }
     while ((len = sim_link_receive(&rig->link, rig->now_ms, SIM_LINK_CLIENT, packet,
                                    sizeof(packet))) > 0) {
-        e->answer(e->ctx, rig->now_ms, packet, len);
+        job->answer(job->ctx, rig->now_ms, packet, len);
     }
 }
 
@@ -159,14 +149,14 @@ static bool is_lost_reset(struct rig *rig)
     return rig->resets_sent++ < rig->lose_resets;
 }
 
-static void send_all(struct rig *rig, struct engine *e)
+static void send_all(struct rig *rig, const struct dfu_job *job, uint32_t *left)
 {
     size_t len;
 
-    while (e->packets_left > 0 &&
-           (len = e->next(e->ctx, rig->now_ms, rig->last_frame, sizeof(rig->last_frame))) > 0) {
+    while (*left > 0 &&
+           (len = job->next(job->ctx, rig->now_ms, rig->last_frame, sizeof(rig->last_frame))) > 0) {
         rig->last_len = len;
-        e->packets_left--;
+        --*left;
         if (!is_lost_reset(rig)) {
             sim_link_send(&rig->link, rig->now_ms, SIM_LINK_DEVICE, rig->last_frame, len);
         }
@@ -178,15 +168,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void run(struct rig *rig, struct engine *e)
+/* Until it is over, or has sent so many packets and is killed. */
+static void run(struct rig *rig, struct dfu_job job, uint32_t packets)
 {
     uint64_t end_ms = rig->now_ms + LIMIT_MS, up_ms = NEVER, before_ms = 0;
     unsigned idle = 0;
 
-    while (!e->is_over(e->ctx) && e->packets_left > 0) {
+    while (!job.is_over(job.ctx) && packets > 0) {
         uint64_t due_ms;
 
-        deliver(rig, e);
+        deliver(rig, &job);
         if (rig->link.is_down && up_ms == NEVER) {
             sim_link_clear(&rig->link);
             up_ms = rig->now_ms + rig->down_ms;
@@ -195,55 +186,26 @@ static void run(struct rig *rig, struct engine *e)
             rig->link.is_down = false;
             rig->link_ups++;
             up_ms = NEVER;
-            e->link_back(e->ctx, rig->now_ms);
+            job.link_back(job.ctx, rig->now_ms);
         }
         dfu_sim_device_poll(&rig->device, rig->now_ms);
-        send_all(rig, e);
-        if (e->is_over(e->ctx)) {
+        send_all(rig, &job, &packets);
+        if (job.is_over(job.ctx)) {
             break;
         }
         due_ms = earlier(sim_link_due_ms(&rig->link), dfu_sim_device_due_ms(&rig->device));
-        due_ms = earlier(earlier(due_ms, e->deadline(e->ctx)), up_ms);
+        due_ms = earlier(earlier(due_ms, job.deadline(job.ctx)), up_ms);
         idle = rig->now_ms == before_ms ? idle + 1 : 0;
-        assert_true(idle < 1000); /* an engine that spins without time passing */
+        assert_true(idle < 1000); /* a job that spins without time passing */
         before_ms = rig->now_ms;
         rig->now_ms = due_ms > rig->now_ms && due_ms != NEVER ? due_ms : rig->now_ms;
         assert_true(rig->now_ms < end_ms);
     }
 }
 
-static size_t upload_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
-{
-    return dfu_upload_next(ctx, now_ms, frame, cap);
-}
-
-static void upload_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
-{
-    (void)dfu_upload_answer(ctx, now_ms, frame, len);
-}
-
-static uint64_t upload_deadline(void *ctx)
-{
-    return dfu_upload_deadline(ctx);
-}
-
-static bool upload_is_over(void *ctx)
-{
-    return ((struct dfu_upload *)ctx)->result != DFU_CLIENT_RUNNING;
-}
-
-static void upload_link_back(void *ctx, uint64_t now_ms)
-{
-    dfu_upload_link_back(ctx, now_ms);
-}
-
 void rig_run_upload_for(struct rig *rig, struct dfu_upload *u, uint32_t packets)
 {
-    struct engine e = {
-        u, upload_next, upload_answer, upload_deadline, upload_is_over, upload_link_back, packets
-    };
-
-    run(rig, &e);
+    run(rig, dfu_job_of_upload(u), packets);
 }
 
 void rig_run_upload(struct rig *rig, struct dfu_upload *u)
@@ -251,39 +213,9 @@ void rig_run_upload(struct rig *rig, struct dfu_upload *u)
     rig_run_upload_for(rig, u, UINT32_MAX);
 }
 
-static size_t upgrade_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
-{
-    return dfu_upgrade_next(ctx, now_ms, frame, cap);
-}
-
-static void upgrade_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
-{
-    dfu_upgrade_answer(ctx, now_ms, frame, len);
-}
-
-static uint64_t upgrade_deadline(void *ctx)
-{
-    return dfu_upgrade_deadline(ctx);
-}
-
-static bool upgrade_is_over(void *ctx)
-{
-    return ((struct dfu_upgrade *)ctx)->step == DFU_UPGRADE_OVER;
-}
-
-static void upgrade_link_back(void *ctx, uint64_t now_ms)
-{
-    dfu_upgrade_link_back(ctx, now_ms);
-}
-
 void rig_run_upgrade_for(struct rig *rig, struct dfu_upgrade *g, uint32_t packets)
 {
-    struct engine e = {
-        g,      upgrade_next, upgrade_answer, upgrade_deadline, upgrade_is_over, upgrade_link_back,
-        packets
-    };
-
-    run(rig, &e);
+    run(rig, dfu_job_of_upgrade(g), packets);
 }
 
 void rig_run_upgrade(struct rig *rig, struct dfu_upgrade *g)

@@ -36,13 +36,12 @@ static void a_role_belongs_to_one_peer_of_one_link(void **state)
 static void another_peer_can_not_answer_a_challenge(void **state)
 {
     struct auth_device *dev = auth_new_device("A");
-    struct dfu_client_challenge challenge, other;
+    struct dfu_client_challenge other;
     uint8_t frame[256];
     int len;
 
     (void)state;
-    assert_int_equal(auth_get_challenge(dev, &challenge), 0);
-    len = auth_login_frame(&challenge, KEY_UPDATE, 0, frame, sizeof frame);
+    len = auth_answered_challenge(dev, frame, sizeof frame);
     auth_speak_as(dev, "mallory");
     assert_int_equal(auth_present(dev, frame, len), DFU_SMP_AUTH_NO_CHALLENGE);
     assert_int_equal(auth_get_challenge(dev, &other), 0);
@@ -89,13 +88,11 @@ static void silence_age_and_logout_end_a_role(void **state)
 static void a_challenge_grows_old(void **state)
 {
     struct auth_device *dev = auth_new_device("A");
-    struct dfu_client_challenge challenge;
     uint8_t frame[256];
     int len;
 
     (void)state;
-    assert_int_equal(auth_get_challenge(dev, &challenge), 0);
-    len = auth_login_frame(&challenge, KEY_UPDATE, 0, frame, sizeof frame);
+    len = auth_answered_challenge(dev, frame, sizeof frame);
     dev->now_ms += DFU_SMP_AUTH_CHALLENGE_MS;
     assert_int_equal(auth_present(dev, frame, len), DFU_SMP_AUTH_NO_CHALLENGE);
     free(dev);

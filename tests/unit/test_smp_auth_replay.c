@@ -24,8 +24,7 @@ static void a_recorded_login_is_worth_nothing_again(void **state)
     int len;
 
     (void)state;
-    assert_int_equal(auth_get_challenge(dev, &challenge), 0);
-    len = auth_login_frame(&challenge, KEY_UPDATE, 0, frame, sizeof frame);
+    len = auth_answered_challenge(dev, frame, sizeof frame);
     assert_int_equal(auth_present(dev, frame, len), 0);
     dfu_smp_auth_end(&dev->auth, &dev->peer.link);
     assert_int_equal(auth_present(dev, frame, len), DFU_SMP_AUTH_NO_CHALLENGE);
