@@ -3,6 +3,7 @@
 /* port.h on a Cortex-M: SysTick, NVIC and SCB as the ARMv6-M to ARMv8-M Architecture Reference
  * Manuals number their registers. */
 #include "chip.h"
+#include "clock.h"
 #include "port.h"
 #include "received.h"
 
@@ -32,13 +33,7 @@ void port_start(void)
 
 uint64_t port_now_ms(void)
 {
-    static uint32_t last;
-    static uint64_t ticks;
-    uint32_t now = chip_ticks();
-
-    ticks += now - last;
-    last = now;
-    return ticks / CHIP_TICKS_PER_MS;
+    return clock_ms(chip_ticks());
 }
 
 /* ---- Console ---- */
@@ -123,6 +118,14 @@ noreturn void port_reset(void)
     __asm volatile("dsb");
     SCB_AIRCR = 0x05fa0004;
     for (;;) {
+    }
+}
+
+noreturn void port_halt(void)
+{
+    SYST_CSR = 0;
+    for (;;) {
+        __asm volatile("wfi");
     }
 }
 

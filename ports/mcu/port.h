@@ -42,6 +42,9 @@ void port_idle(void);
 
 noreturn void port_reset(void);
 
+/* Where there is nothing left to do: until something resets the processor. */
+noreturn void port_halt(void);
+
 /* Into the program whose vector table lies there. */
 noreturn void port_jump(uint32_t vectors);
 

@@ -5,6 +5,7 @@
 #include "virt.h"
 
 #include "chip.h"
+#include "clock.h"
 #include "port.h"
 #include "received.h"
 
@@ -87,13 +88,7 @@ void port_interrupt(void)
 
 uint64_t port_now_ms(void)
 {
-    static uint32_t last;
-    static uint64_t ticks;
-    uint32_t now = MTIME_LOW;
-
-    ticks += now - last;
-    last = now;
-    return ticks / CHIP_TICKS_PER_MS;
+    return clock_ms(MTIME_LOW);
 }
 
 bool chip_has_byte(void)
@@ -148,6 +143,14 @@ noreturn void port_reset(void)
 {
     TEST_DEVICE = TEST_RESET;
     for (;;) {
+    }
+}
+
+noreturn void port_halt(void)
+{
+    __asm volatile("csrw mie, zero");
+    for (;;) {
+        __asm volatile("wfi");
     }
 }
 

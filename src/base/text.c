@@ -18,15 +18,32 @@ static void add_char(struct text *t, char c)
     }
 }
 
+#define LIMBS 4u /* of 16 bits, the lowest first */
+
+/* By a base below 2^16; the remainder. What divides 64 bits at once on a core that cannot is larger
+ * than all else here. */
+static uint32_t divide(uint16_t limbs[LIMBS], uint32_t base)
+{
+    uint32_t rest = 0;
+
+    for (size_t i = LIMBS; i-- > 0;) {
+        rest = rest << 16 | limbs[i];
+        limbs[i] = (uint16_t)(rest / base);
+        rest %= base;
+    }
+    return rest;
+}
+
 static void add_number(struct text *t, uint64_t value, uint32_t base)
 {
+    uint16_t limbs[LIMBS] = { (uint16_t)value, (uint16_t)(value >> 16), (uint16_t)(value >> 32),
+                              (uint16_t)(value >> 48) };
     char reversed[20]; /* as many digits as UINT64_MAX has */
     size_t n = 0;
 
     do {
-        reversed[n++] = digits[value % base];
-        value /= base;
-    } while (value != 0);
+        reversed[n++] = digits[divide(limbs, base)];
+    } while ((limbs[0] | limbs[1] | limbs[2] | limbs[3]) != 0);
     while (n > 0) {
         add_char(t, reversed[--n]);
     }

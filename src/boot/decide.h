@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/fixed.h"
+#include "boot/fixed.h"
 #include "dfu/boot.h"
 
 /* Which area holds the status of a swap that has begun. */

@@ -12,6 +12,7 @@
 #include "boot/swap.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
+#include "image/fixed.h"
 
 static const struct dfu_slot_state empty_trailer = {
     .magic = DFU_MAGIC_UNSET,

@@ -2,6 +2,8 @@
 /* Copyright the dfukit authors */
 #include "boot/permit.h"
 
+#include <string.h>
+
 #include "dfu/err.h"
 #include "image/verdict.h"
 
@@ -22,9 +24,7 @@ void permit_unchecked(struct dfu_verdict *verdict)
 
 void permit_withdraw(struct dfu_boot_result *out)
 {
-    for (uint8_t i = 0; i < DFU_IMAGES_MAX; i++) {
-        out->places[i] = (struct dfu_boot_place){ 0 };
-    }
+    memset(out->places, 0, sizeof out->places);
     out->area = NULL;
 }
 
@@ -46,7 +46,7 @@ static uint32_t count_permits(const struct dfu_boot_config *cfg, const struct df
 {
     volatile uint32_t permitted = 0;
 
-    for (uint8_t i = 0; i < DFU_IMAGES_MAX; i++) {
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
         if (out->places[i].area && is_permitted(cfg, &out->places[i])) {
             permitted++;
         }
@@ -54,11 +54,11 @@ static uint32_t count_permits(const struct dfu_boot_config *cfg, const struct df
     return permitted;
 }
 
-static uint32_t count_places(const struct dfu_boot_result *out)
+static uint32_t count_places(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
 {
     volatile uint32_t places = 0;
 
-    for (uint8_t i = 0; i < DFU_IMAGES_MAX; i++) {
+    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
         if (out->places[i].area) {
             places++;
         }
@@ -71,7 +71,7 @@ int permit_check(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     volatile int result = DFU_ERR_VERIFY;
 
     if (out->places[0].area && is_permitted(cfg, &out->places[0]) &&
-        count_permits(cfg, out) == count_places(out)) {
+        count_permits(cfg, out) == count_places(cfg, out)) {
         result = DFU_OK;
     }
     if (result != DFU_OK || !is_permitted(cfg, &out->places[0])) {

@@ -12,6 +12,7 @@
 #include "boot/slot_ops.h"
 #include "boot/trial.h"
 #include "dfu/err.h"
+#include "image/fixed.h"
 
 #define SLOTS     2
 #define NO_SLOT   (-1)

@@ -7,6 +7,7 @@
 #include "boot/permit.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
+#include "image/fixed.h"
 
 static const struct dfu_area *area_of(const struct boot_pair *pair, uint8_t slot)
 {

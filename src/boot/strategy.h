@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/fixed.h"
+#include "boot/fixed.h"
 #include "dfu/boot.h"
 
 /* One image's slots during one boot. */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/fixed.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
+#include "image/fixed.h"
 #include "image/unpack.h"
 #include "image/verdict.h"
 

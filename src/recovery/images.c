@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dfu/err.h"
 #include "dfu/trailer.h"
+#include "image/fixed.h"
 #include "recovery/parts.h"
 
 #define VERSION_MAX 32u

@@ -5,8 +5,8 @@
 #ifndef DFU_RECOVERY_PARTS_H
 #define DFU_RECOVERY_PARTS_H
 
-#include "base/fixed.h"
 #include "dfu/recovery.h"
+#include "recovery/fixed.h"
 
 #define RECOVERY_SLOTS 2u /* of one image */
 

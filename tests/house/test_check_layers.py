@@ -39,6 +39,8 @@ REFUSED = [
     ("trust", "src/boot/a.c", SPDX + "out->area = area;\n"),
     ("include", "src/boot/a.c", SPDX + '#include "smp/group.h"\n'),
     ("include", "src/boot/a.c", SPDX + '#include "trailer.h"\n'),
+    ("include", "src/base/a.h", header("DFU_BASE_A_H", '#include "dfu/boot.h"')),
+    ("include", "src/flash/a.c", SPDX + '#include "dfu/slots.h"\n'),
     ("include", "src/boot/a.c", SPDX + "#include <stdio.h>\n"),
     ("include", "src/boot/a.c", SPDX + "#include <sys/types.h>\n"),
     ("include", "src/crypto/sha.c", SPDX + "#include <openssl/evp.h>\n"),
@@ -67,6 +69,7 @@ REFUSED = [
 ACCEPTED = [
     ("src/boot/a.c", SPDX + '#include "dfu/boot.h"\n#include "image/tlv.h"\n#include <string.h>\n'),
     ("src/boot/a.c", SPDX + '#include "boot/swap.h"\n'),
+    ("src/flash/a.c", SPDX + '#include "dfu/flash.h"\n'),
     ("src/smp/transport/udp.c", SPDX + '#include "smp/header.h"\n#include <zcbor_decode.h>\n'),
     ("src/crypto/sha_openssl.c", SPDX + "#include <openssl/evp.h>\nvoid f(void *p){ free(p); }\n"),
     ("src/crypto/sha_mbedtls.c", SPDX + "#include <mbedtls/sha256.h>\n"),

@@ -61,7 +61,9 @@ int main(void)
     struct dfu_boot_result result;
     int err;
 
+#ifdef CONFIG_BOOT_CONSOLE
     port_start();
+#endif
     err = dfu_boot_checked(&boot_config, &result);
 #ifdef CONFIG_MCUBOOT_SERIAL
     if (err) {
@@ -80,7 +82,5 @@ int main(void)
     if (!err) {
         port_jump(board_address(result.area) + result.image_off + result.header.hdr_size);
     }
-    for (;;) {
-        port_idle();
-    }
+    port_halt();
 }

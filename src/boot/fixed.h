@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* fixed.h - which configuration a start runs under: the one that was passed; see image/fixed.h. */
+#ifndef DFU_BOOT_FIXED_H
+#define DFU_BOOT_FIXED_H
+
+#include "dfu/boot.h"
+
+/* How structs keep hold of it. */
+struct kept_boot {
+    const struct dfu_boot_config *cfg;
+};
+
+static inline struct kept_boot keep_boot(const struct dfu_boot_config *cfg)
+{
+    return (struct kept_boot){ cfg };
+}
+
+static inline const struct dfu_boot_config *fixed_boot(struct kept_boot kept)
+{
+    return kept.cfg;
+}
+
+static inline enum dfu_boot_mode fixed_mode(enum dfu_boot_mode mode)
+{
+    return mode;
+}
+
+#endif
