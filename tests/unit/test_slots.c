@@ -15,35 +15,7 @@
 #include "dfu/slots.h"
 #include "dfu/trailer.h"
 #include "jsonl.h"
-
-#define RUNS_MAX 8
-
-static int no_read(void *ctx, uint32_t off, void *buf, size_t len)
-{
-    (void)ctx, (void)off, (void)buf, (void)len;
-    return DFU_ERR_IO;
-}
-
-static int no_write(void *ctx, uint32_t off, const void *buf, size_t len)
-{
-    (void)ctx, (void)off, (void)buf, (void)len;
-    return DFU_ERR_IO;
-}
-
-static int no_erase(void *ctx, uint32_t off, size_t len)
-{
-    (void)ctx, (void)off, (void)len;
-    return DFU_ERR_IO;
-}
-
-/* Geometry never touches flash. */
-static const struct dfu_flash_ops no_flash = { no_read, no_write, no_erase };
-
-struct layout {
-    struct dfu_slot_map map;
-    struct dfu_area pri, sec, scr;
-    struct dfu_sector_run runs[3][RUNS_MAX];
-};
+#include "slot_layout.h"
 
 static void read_area(const cJSON *areas, const char *name, struct dfu_sector_run *runs,
                       struct dfu_area *out)
@@ -51,13 +23,13 @@ static void read_area(const cJSON *areas, const char *name, struct dfu_sector_ru
     const cJSON *json = json_get(areas, name);
     const cJSON *run;
 
-    *out = (struct dfu_area){ .ops = &no_flash, .label = name, .runs = runs, .erased = 0xff };
+    *out = (struct dfu_area){ .ops = &no_slot_flash, .label = name, .runs = runs, .erased = 0xff };
     out->base = (uint32_t)json_int(json, "offset");
     out->size = (uint32_t)json_int(json, "size");
     out->write_size = (uint8_t)json_int(json, "align");
     cJSON_ArrayForEach(run, json_get(json, "sectors"))
     {
-        assert_in_range(out->run_count, 0, RUNS_MAX - 1);
+        assert_in_range(out->run_count, 0, SLOT_LAYOUT_RUNS - 1);
         runs[out->run_count++] = (struct dfu_sector_run){
             (uint32_t)cJSON_GetArrayItem(run, 0)->valueint,
             (uint32_t)cJSON_GetArrayItem(run, 1)->valueint,
@@ -85,7 +57,7 @@ static enum dfu_boot_mode mode_named(const char *name)
     return DFU_MODE_SINGLE_SLOT;
 }
 
-static void read_layout(const cJSON *row, struct layout *out)
+static void read_layout(const cJSON *row, struct slot_layout *out)
 {
     const cJSON *areas = json_get(row, "areas");
 
@@ -105,7 +77,7 @@ static void read_layout(const cJSON *row, struct layout *out)
     }
 }
 
-static void for_each_row(void (*check)(const cJSON *row, struct layout *layout, unsigned line),
+static void for_each_row(void (*check)(const cJSON *row, struct slot_layout *layout, unsigned line),
                          unsigned expected)
 {
     struct jsonl *in = jsonl_open(DFU_SOURCE_DIR "/tests/vectors/swap/geometry.jsonl.gz");
@@ -114,7 +86,7 @@ static void for_each_row(void (*check)(const cJSON *row, struct layout *layout, 
 
     assert_non_null(in);
     while ((row = jsonl_next(in)) != NULL) {
-        struct layout layout;
+        struct slot_layout layout;
 
         read_layout(row, &layout);
         check(row, &layout, jsonl_line(in));
@@ -161,7 +133,7 @@ static void check_fields(const struct dfu_slot_map *map, const struct dfu_area *
     assert_int_equal(t.swap_size != 0, cJSON_HasObjectItem(fields, "swap_size"));
 }
 
-static void check_row_fields(const cJSON *row, struct layout *layout, unsigned line)
+static void check_row_fields(const cJSON *row, struct slot_layout *layout, unsigned line)
 {
     const cJSON *fields = json_get(row, "fields");
 
@@ -178,7 +150,7 @@ static void every_trailer_field_lies_where_mcuboot_has_it(void **state)
     for_each_row(check_row_fields, 912);
 }
 
-static void check_row_fit(const cJSON *row, struct layout *layout, unsigned line)
+static void check_row_fit(const cJSON *row, struct slot_layout *layout, unsigned line)
 {
     const cJSON *compatible = json_get(row, "compatible");
     enum dfu_slot_fit fit = dfu_slot_compatible(&layout->map, 0);
@@ -201,7 +173,7 @@ static void slots_are_compatible_or_refused_with_mcuboots_warning(void **state)
     for_each_row(check_row_fit, 912);
 }
 
-static void check_row_max(const cJSON *row, struct layout *layout, unsigned line)
+static void check_row_max(const cJSON *row, struct slot_layout *layout, unsigned line)
 {
     uint32_t ours = dfu_slot_max_image(&layout->map, 0);
     const cJSON *max = cJSON_GetObjectItem(row, "max_image");
@@ -227,44 +199,6 @@ static void the_largest_image_is_what_mcuboot_accepts(void **state)
 
 /* ---- What the recorded layouts do not reach ---- */
 
-/* Two slots of equal sectors, and a scratch area of one, all on one device. */
-static struct layout *uniform(struct layout *out, enum dfu_boot_mode mode, uint32_t sector,
-                              uint32_t primary_count, uint32_t secondary_count)
-{
-    memset(out, 0, sizeof *out);
-    out->runs[0][0] = (struct dfu_sector_run){ sector, primary_count };
-    out->runs[1][0] = (struct dfu_sector_run){ sector, secondary_count };
-    out->runs[2][0] = (struct dfu_sector_run){ sector, 1 };
-    out->pri = (struct dfu_area){
-        .ops = &no_flash,
-        .label = "pri",
-        .size = sector * primary_count,
-        .runs = out->runs[0],
-        .run_count = 1,
-        .write_size = 8,
-        .erased = 0xff,
-    };
-    out->sec = out->pri;
-    out->sec.label = "sec";
-    out->sec.base = out->pri.size;
-    out->sec.size = sector * secondary_count;
-    out->sec.runs = out->runs[1];
-    out->scr = out->sec;
-    out->scr.label = "scr";
-    out->scr.base = out->sec.base + out->sec.size;
-    out->scr.size = sector;
-    out->scr.runs = out->runs[2];
-    out->map = (struct dfu_slot_map){
-        .mode = mode,
-        .max_align = 8,
-        .max_sectors = 128,
-        .image_count = 1,
-        .images = { { &out->pri, &out->sec } },
-        .scratch = mode == DFU_MODE_SWAP_SCRATCH ? &out->scr : NULL,
-    };
-    return out;
-}
-
 /* Bootloader spec 1.4, the example. */
 static void the_largest_image_of_64_sectors_of_4096_depends_on_the_mode(void **state)
 {
@@ -279,9 +213,9 @@ static void the_largest_image_of_64_sectors_of_4096_depends_on_the_mode(void **s
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct layout l;
+        struct slot_layout l;
 
-        uniform(&l, cases[i].mode, 4096, 64, cases[i].secondary_count);
+        slot_layout_uniform(&l, cases[i].mode, 4096, 64, cases[i].secondary_count);
         assert_int_equal(dfu_slot_map_check(&l.map, NULL), DFU_OK);
         assert_int_equal(dfu_slot_max_image(&l.map, 0), cases[i].max_image);
     }
@@ -292,24 +226,24 @@ static void the_largest_image_of_64_sectors_of_4096_depends_on_the_mode(void **s
  * trailer of 3120 bytes takes 3 of 1536, move takes one more from the primary. */
 static void sectors_that_are_no_power_of_two_count_whole(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_MOVE, 1536, 41, 40);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 1536, 41, 40);
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 37 * 1536);
-    uniform(&l, DFU_MODE_SWAP_MOVE, 1536, 40, 40);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 1536, 40, 40);
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 36 * 1536);
-    uniform(&l, DFU_MODE_SWAP_OFFSET, 1536, 40, 40); /* 2104 bytes, 2 sectors */
+    slot_layout_uniform(&l, DFU_MODE_SWAP_OFFSET, 1536, 40, 40); /* 2104 bytes, 2 sectors */
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 37 * 1536);
 }
 
 static void a_single_slot_keeps_only_flags_and_swap_size(void **state)
 {
     struct dfu_trailer t;
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SINGLE_SLOT, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SINGLE_SLOT, 4096, 16, 16);
     l.map.images[0].secondary = NULL;
     assert_int_equal(dfu_slot_map_check(&l.map, NULL), DFU_OK);
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
@@ -336,9 +270,9 @@ static void encryption_keys_lie_between_swap_size_and_the_records(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct dfu_trailer t;
-        struct layout l;
+        struct slot_layout l;
 
-        uniform(&l, DFU_MODE_SWAP_MOVE, 16384, 8, 8);
+        slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 16384, 8, 8);
         l.map.max_align = l.pri.write_size = l.sec.write_size = cases[i].align;
         l.map.key_size = cases[i].key_size;
         assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
@@ -351,10 +285,10 @@ static void encryption_keys_lie_between_swap_size_and_the_records(void **state)
 static void records_are_as_far_apart_as_the_larger_write_size_with_scratch(void **state)
 {
     struct dfu_trailer t;
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
     l.pri.write_size = l.sec.write_size = 4;
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
     assert_int_equal(t.status_stride, 8);
@@ -367,10 +301,10 @@ static void records_are_as_far_apart_as_the_larger_write_size_with_scratch(void 
  * trailer of 72 must fit there. Where a slot's first trailer sector reaches further, it does. */
 static void the_largest_image_leaves_room_for_a_scratch_trailer(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_SCRATCH, 2048, 32, 32);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_SCRATCH, 2048, 32, 32);
     l.map.max_sectors = 84;
     l.scr.size = l.runs[2][0].size = 4096;
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 65536 - 2064 - (72 - 16));
@@ -380,20 +314,20 @@ static void the_largest_image_leaves_room_for_a_scratch_trailer(void **state)
 
 static void with_scratch_the_larger_write_size_counts(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
     l.pri.write_size = l.sec.write_size = 4;
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 65536 - 3120);
 }
 
 static void with_scratch_neither_slot_may_have_too_many_sectors(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_SCRATCH, 4096, 16, 16);
     l.map.max_sectors = 16;
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
     l.map.max_sectors = 15;
@@ -407,32 +341,33 @@ static void with_scratch_neither_slot_may_have_too_many_sectors(void **state)
 
 static void where_slots_may_differ_the_smaller_one_limits_the_image(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_DIRECT_XIP, 4096, 4, 3);
+    slot_layout_uniform(&l, DFU_MODE_DIRECT_XIP, 4096, 4, 3);
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 3 * 4096 - 40);
-    uniform(&l, DFU_MODE_DIRECT_XIP, 4096, 3, 4);
+    slot_layout_uniform(&l, DFU_MODE_DIRECT_XIP, 4096, 3, 4);
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 3 * 4096 - 40);
 }
 
 static void a_trailer_larger_than_its_slot_is_refused(void **state)
 {
     struct dfu_trailer t;
-    struct layout l;
+    struct slot_layout l;
     const char *what = NULL;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_MOVE, 1024, 3, 3); /* 3120 bytes do not go into 3072 */
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 1024, 3, 3); /* 3120 bytes do not go into 3072 */
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_ERR_NOSPACE);
     assert_int_equal(dfu_slot_map_check(&l.map, &what), DFU_ERR_NOSPACE);
     assert_non_null(strstr(what, "too small"));
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 0);
-    uniform(&l, DFU_MODE_SWAP_MOVE, 3120, 1, 1); /* nothing would be left for an image */
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 3120, 1,
+                        1); /* nothing would be left for an image */
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_ERR_NOSPACE);
-    uniform(&l, DFU_MODE_SWAP_MOVE, 3128, 1, 1);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 3128, 1, 1);
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
-    uniform(&l, DFU_MODE_OVERWRITE, 1024, 3, 3); /* keeps no records */
+    slot_layout_uniform(&l, DFU_MODE_OVERWRITE, 1024, 3, 3); /* keeps no records */
     assert_int_equal(dfu_slot_trailer(&l.map, &l.pri, &t), DFU_OK);
     assert_int_equal(t.status, 0);
 }
@@ -440,158 +375,43 @@ static void a_trailer_larger_than_its_slot_is_refused(void **state)
 static void an_area_of_another_map_has_no_trailer_here(void **state)
 {
     struct dfu_trailer t;
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
     assert_int_equal(dfu_slot_trailer(&l.map, &l.scr, &t), DFU_ERR_INVAL);
 }
 
 static void the_update_lies_one_sector_up_in_swap_using_offset_only(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_OFFSET, 4096, 16, 17);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_OFFSET, 4096, 16, 17);
     assert_int_equal(dfu_slot_upload_offset(&l.map, 0), 4096);
-    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 17, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 17, 16);
     assert_int_equal(dfu_slot_upload_offset(&l.map, 0), 0);
 }
 
 static void move_refuses_sectors_that_differ_or_are_too_many(void **state)
 {
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
     l.map.max_sectors = 15;
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_TOO_MANY_SECTORS);
-    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
     l.runs[1][0] = (struct dfu_sector_run){ 2048, 16 };
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_LAYOUT_DIFFERS);
     /* Equal pair by pair, but not uniform: no sector could be found by multiplying. */
-    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
     for (int i = 0; i < 2; i++) {
         l.runs[i][0] = (struct dfu_sector_run){ 4096, 14 };
         l.runs[i][1] = (struct dfu_sector_run){ 8192, 1 };
     }
     l.pri.run_count = l.sec.run_count = 2;
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_LAYOUT_DIFFERS);
-}
-
-/* ---- The map check names the culprit ---- */
-
-static void break_mode(struct layout *l)
-{
-    l->map.mode = (enum dfu_boot_mode)77;
-}
-
-static void break_align(struct layout *l)
-{
-    l->map.max_align = 12;
-}
-
-static void break_write_size(struct layout *l)
-{
-    l->sec.write_size = 16;
-}
-
-static void break_sectors(struct layout *l)
-{
-    l->map.max_sectors = 0;
-}
-
-static void break_key(struct layout *l)
-{
-    l->map.key_size = 20;
-}
-
-static void break_images(struct layout *l)
-{
-    l->map.image_count = 9;
-}
-
-static void break_primary(struct layout *l)
-{
-    l->map.images[0].primary = NULL;
-}
-
-static void break_secondary(struct layout *l)
-{
-    l->map.images[0].secondary = NULL;
-}
-
-static void break_single(struct layout *l)
-{
-    l->map.mode = DFU_MODE_SINGLE_SLOT;
-}
-
-static void break_scratch(struct layout *l)
-{
-    l->map.scratch = &l->scr;
-}
-
-static void break_no_scratch(struct layout *l)
-{
-    l->map.mode = DFU_MODE_SWAP_SCRATCH;
-}
-
-static void break_size(struct layout *l)
-{
-    l->sec.size -= 4096;
-}
-
-static void break_erased(struct layout *l)
-{
-    l->sec.erased = 0x00;
-}
-
-static void break_erased_value(struct layout *l)
-{
-    l->pri.erased = 0x55;
-}
-
-static void break_overlap(struct layout *l)
-{
-    l->sec.base -= 8;
-}
-
-static void a_wrong_map_is_refused_in_words(void **state)
-{
-    static const struct {
-        void (*do_break)(struct layout *l);
-        const char *word;
-    } cases[] = {
-        { break_mode, "mode" },
-        { break_align, "maximum alignment" },
-        { break_write_size, "write size" },
-        { break_sectors, "sectors" },
-        { break_key, "key size" },
-        { break_images, "number of images" },
-        { break_primary, "without a primary" },
-        { break_secondary, "without a secondary" },
-        { break_single, "one slot" },
-        { break_scratch, "without one" },
-        { break_no_scratch, "no scratch" },
-        { break_size, "make up its size" },
-        { break_erased, "different erased" },
-        { break_erased_value, "neither" },
-        { break_overlap, "overlap" },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const char *what = "";
-        struct layout l;
-
-        uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 17, 16);
-        assert_int_equal(dfu_slot_map_check(&l.map, &what), DFU_OK);
-        cases[i].do_break(&l);
-        assert_true(dfu_slot_map_check(&l.map, &what) < 0);
-        if (!strstr(what, cases[i].word)) {
-            fail_msg("\"%s\" does not say \"%s\"", what, cases[i].word);
-        }
-    }
 }
 
 int main(void)
@@ -613,7 +433,6 @@ int main(void)
         cmocka_unit_test(an_area_of_another_map_has_no_trailer_here),
         cmocka_unit_test(the_update_lies_one_sector_up_in_swap_using_offset_only),
         cmocka_unit_test(move_refuses_sectors_that_differ_or_are_too_many),
-        cmocka_unit_test(a_wrong_map_is_refused_in_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
