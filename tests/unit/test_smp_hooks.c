@@ -377,6 +377,143 @@ static void an_upload_is_started_then_ongoing_then_complete(void **state)
     smp_world_free(&world);
 }
 
+/* The last event: its data, and how often flash had been touched when it came. */
+struct note {
+    union {
+        struct dfu_smp_chunk_event chunk;
+        struct dfu_smp_command_event command;
+        struct dfu_smp_time time;
+        uint32_t image;
+    } data;
+    size_t size;
+    unsigned calls;
+    uint32_t flash_ops;
+    uint8_t first_byte; /* of a chunk, which lasts no longer than its event */
+};
+
+static enum dfu_smp_hook_result note_data(void *ctx, struct dfu_smp_event *event)
+{
+    struct note *note = ctx;
+
+    assert_true(event->size <= sizeof note->data);
+    if (event->data) {
+        memcpy(&note->data, event->data, event->size);
+    }
+    note->size = event->size;
+    if (event->id == DFU_SMP_EV_DFU_CHUNK || event->id == DFU_SMP_EV_DFU_PENDING) {
+        note->first_byte = note->data.chunk.data[0];
+    }
+    note->calls++;
+    note->flash_ops = world.nor->flash.ops;
+    return DFU_SMP_HOOK_OK;
+}
+
+/* Tell note of this event alone; the hook lasts as long as the world. */
+static void listen_to(uint32_t event, struct note *note)
+{
+    static struct dfu_smp_hook hook;
+
+    hook = (struct dfu_smp_hook){ event, note_data, note };
+    *note = (struct note){ 0 };
+    world.peer.server.hooks = &hook;
+    world.peer.server.hook_count = 1;
+}
+
+static void expect_chunk(const struct note *note, uint32_t off, uint32_t len, uint8_t first_byte)
+{
+    const struct dfu_smp_chunk_event *chunk = &note->data.chunk;
+
+    assert_int_equal(note->calls, 1);
+    assert_int_equal(note->size, sizeof *chunk);
+    assert_int_equal(chunk->image, 0);
+    assert_int_equal(chunk->slot, 1);
+    assert_int_equal(chunk->off, off);
+    assert_int_equal(chunk->size, 48);
+    assert_int_equal(chunk->len, len);
+    assert_int_equal(note->first_byte, first_byte);
+    assert_true(chunk->is_first == (off == 0));
+}
+
+static void a_chunk_is_told_with_its_place_before_flash_is_touched(void **state)
+{
+    struct note note;
+
+    (void)state;
+    smp_world_init(&world);
+    listen_to(DFU_SMP_EV_DFU_CHUNK, &note);
+    /* {"off": 0, "data": a header, "len": 48}, then 16 bytes */
+    smp_peer_write(&world.peer, 1, 1,
+                   "a3 63 6f 66 66 00 64 64 61 74 61 58 20 3d b8 f3 96 00 00 00 00 20 00 00 00 "
+                   "10 00 00 00 00 00 00 00 01 02 03 00 00 00 00 00 00 00 00 00 63 6c 65 6e 18 30",
+                   "bf 63 6f 66 66 18 20 ff");
+    expect_chunk(&note, 0, 32, 0x3d);
+    assert_int_equal(note.flash_ops, 0);
+    listen_to(DFU_SMP_EV_DFU_PENDING, &note);
+    smp_peer_write(&world.peer, 1, 1,
+                   "a2 63 6f 66 66 18 20 64 64 61 74 61 50 77 01 02 03 04 05 06 07 08 09 0a 0b "
+                   "0c 0d 0e 0f",
+                   "bf 63 6f 66 66 18 30 ff");
+    expect_chunk(&note, 32, 16, 0x77);
+    smp_world_free(&world);
+}
+
+static void a_new_time_is_told_before_it_counts(void **state)
+{
+    struct note note;
+    const struct dfu_smp_time *time = &note.data.time;
+
+    (void)state;
+    smp_world_init(&world);
+    listen_to(DFU_SMP_EV_DATETIME_SET, &note);
+    /* "2031-02-03T04:05:06" */
+    smp_peer_write(&world.peer, 0, 4,
+                   "a1 68 64 61 74 65 74 69 6d 65 73 32 30 33 31 2d 30 32 2d 30 33 54 30 34 3a 30 "
+                   "35 3a 30 36",
+                   "bf ff");
+    assert_int_equal(note.size, sizeof note.data.time);
+    assert_true(time->year == 2031 && time->month == 2 && time->day == 3);
+    assert_true(time->hour == 4 && time->minute == 5 && time->second == 6);
+    smp_world_free(&world);
+}
+
+static void a_confirmation_tells_its_image(void **state)
+{
+    const struct row *row = row_of(DFU_SMP_EV_DFU_CONFIRMED);
+    struct note note;
+
+    (void)state;
+    start(row);
+    listen_to(DFU_SMP_EV_DFU_CONFIRMED, &note);
+    note.data.image = 99;
+    send(row, DFU_SMP_V2);
+    assert_int_equal(note.calls, 1);
+    assert_int_equal(note.size, sizeof note.data.image);
+    assert_int_equal(note.data.image, 0);
+    smp_world_free(&world);
+}
+
+/* CMD_DONE: 0, a code of the protocol, or a group's, negative. */
+static void the_end_of_a_command_tells_what_came_of_it(void **state)
+{
+    struct note note;
+
+    (void)state;
+    smp_world_init(&world);
+    listen_to(DFU_SMP_EV_CMD_DONE, &note);
+    smp_peer_read(&world.peer, 10, 0, "a0", "bf 65 63 6f 75 6e 74 0d ff");
+    assert_int_equal(note.data.command.group, 10);
+    assert_int_equal(note.data.command.id, 0);
+    assert_int_equal(note.data.command.result, 0);
+    smp_peer_write(&world.peer, 0, 0, "a0", "bf 62 72 63 03 ff");
+    assert_int_equal(note.data.command.op, DFU_SMP_WRITE);
+    assert_int_equal(note.data.command.result, DFU_SMP_EINVAL);
+    smp_peer_write(&world.peer, 1, 5, "a1 64 73 6c 6f 74 00",
+                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 01 62 72 63 09 ff ff");
+    assert_int_equal(note.data.command.id, 5);
+    assert_true(note.data.command.result < 0);
+    smp_world_free(&world);
+}
+
 /* Adds "x" with what the event says. */
 static enum dfu_smp_hook_result add_key(void *ctx, struct dfu_smp_event *event)
 {
@@ -450,6 +587,10 @@ int main(void)
         cmocka_unit_test(a_refused_command_leaves_the_device_as_it_was),
         cmocka_unit_test(an_upload_tells_its_events_in_this_order),
         cmocka_unit_test(an_upload_is_started_then_ongoing_then_complete),
+        cmocka_unit_test(a_chunk_is_told_with_its_place_before_flash_is_touched),
+        cmocka_unit_test(a_new_time_is_told_before_it_counts),
+        cmocka_unit_test(a_confirmation_tells_its_image),
+        cmocka_unit_test(the_end_of_a_command_tells_what_came_of_it),
         cmocka_unit_test(hooks_add_keys_to_the_image_list),
         cmocka_unit_test(hooks_add_keys_to_slots_and_images_of_slot_info),
     };
