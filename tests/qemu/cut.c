@@ -1,39 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* A QEMU plugin that cuts the power: it stops the processor right after its n-th store into one of
- * some address ranges, and says where that was. Debian's QEMU 7.2 can load plugins and ships no
- * header for them, so what is used of its interface is declared here.
+ * some address ranges, and says where that was.
  *
  * Arguments: out=FILE, nth=N (0: never), range=LOW-HIGH (up to four times). The file gets the
  * address of the store at the cut, or without one of each store, a line each. */
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "plugin.h"
 
 #define RANGES_MAX 4
 
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-int qemu_plugin_version = 1;
-int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-                                           void (*found)(uint64_t, struct qemu_plugin_tb *));
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
-                                      void (*access)(unsigned, uint32_t, uint64_t, void *),
-                                      int flags, int which, void *ctx);
-bool qemu_plugin_mem_is_store(uint32_t info);
-
-enum { NO_REGISTERS = 0, WRITES = 2 };
-
-static struct {
-    uint64_t low, high;
-} ranges[RANGES_MAX];
+static struct range ranges[RANGES_MAX];
 static size_t range_count;
 static uint64_t nth, stores;
 static FILE *out;
@@ -41,14 +21,13 @@ static FILE *out;
 static bool is_watched(uint64_t address)
 {
     for (size_t i = 0; i < range_count; i++) {
-        if (address >= ranges[i].low && address < ranges[i].high) {
+        if (is_in(&ranges[i], address)) {
             return true;
         }
     }
     return false;
 }
 
-/* The filter for writes lets reads through in this version. */
 static void at_access(unsigned cpu, uint32_t info, uint64_t address, void *ctx)
 {
     (void)cpu;
@@ -83,11 +62,8 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
             out = fopen(argv[i] + 4, "w");
         } else if (strncmp(argv[i], "nth=", 4) == 0) {
             nth = strtoull(argv[i] + 4, NULL, 0);
-        } else if (strncmp(argv[i], "range=", 6) == 0 && range_count < RANGES_MAX) {
-            char *end;
-
-            ranges[range_count].low = strtoull(argv[i] + 6, &end, 0);
-            ranges[range_count++].high = strtoull(end + 1, NULL, 0);
+        } else if (range_count < RANGES_MAX && take_range(argv[i], "range", &ranges[range_count])) {
+            range_count++;
         } else {
             fprintf(stderr, "cut: what is %s?\n", argv[i]);
             return -1;

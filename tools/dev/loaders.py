@@ -52,6 +52,12 @@ class Loader:
             f"-DBOOT_CONF={conf}")
         run("cmake", "--build", self.folder, "--target", "boot.bin", "--", "--quiet")
 
+    def prepare(self):
+        """The key, which every configuration of the scheme has in common."""
+        key_type = SCHEMES[self.scheme][1]
+        if key_type:
+            self.key(key_type)
+
     def key(self, key_type):
         path = self.build / "loaders" / f"{key_type}.pem"
         if not path.exists():
@@ -60,9 +66,7 @@ class Loader:
         return path
 
     def sections(self):
-        """text, data and bss."""
-        line = run("size", self.elf).splitlines()[1]
-        return tuple(int(word) for word in line.split()[:3])
+        return sections(self.elf)
 
     def symbols(self):
         lines = run("nm", self.elf).splitlines()
@@ -114,6 +118,24 @@ class Loader:
             return int(instructions), int(stack)
 
 
+def sections(elf):
+    """text, data and bss."""
+    line = run("size", elf).splitlines()[1]
+    return tuple(int(word) for word in line.split()[:3])
+
+
+def application(build, board):
+    """Sections of the application that serves the OS and image groups on the console alone."""
+    folder = Path(build) / "loaders" / f"{board}-app"
+    folder.mkdir(parents=True, exist_ok=True)
+    conf = folder / "serial.conf"
+    conf.write_text("CONFIG_MCUMGR_TRANSPORT_UDP=n\n")
+    run("cmake", "-S", ROOT / "ports/mcu", "-B", folder, "-G", "Ninja", "--log-level=ERROR",
+        f"-DBOARD={board}", f"-DHOST_BUILD={build}", f"-DEXTRA_CONF_FILE={conf}")
+    run("cmake", "--build", folder, "--target", "app", "--", "--quiet")
+    return sections(folder / "app.elf")
+
+
 def partitions(build, board):
     lines = run(Path(build) / "dfu_board_table", "--cmake", board).splitlines()
     return {name: int(value, 16) for name, value in
@@ -122,7 +144,8 @@ def partitions(build, board):
 
 def count_plugin(build):
     source, library = ROOT / "tests/qemu/count.c", Path(build) / "loaders/count.so"
-    if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
+    newest = max(path.stat().st_mtime for path in (source, source.with_name("plugin.h")))
+    if not library.exists() or library.stat().st_mtime < newest:
         library.parent.mkdir(parents=True, exist_ok=True)
         run("cc", "-O2", "-shared", "-fPIC", source, "-o", library)
     return library

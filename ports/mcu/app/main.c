@@ -49,12 +49,16 @@ static struct dfu_smp_os os = {
     .task = only_task,
 };
 
-static struct dfu_smp_img img = {
-    .map = &board_map,
-    .sha256 = &dfu_sha256_bearssl,
-    .hash_size = 32,
-    .erase_progressively = true,
-};
+/* Filled in when the program starts: nearly all of it is zeros, which would lie in flash, too. */
+static struct dfu_smp_img img;
+
+static void start_img(void)
+{
+    img.map = &board_map;
+    img.sha256 = &dfu_sha256_bearssl;
+    img.hash_size = 32;
+    img.erase_progressively = true;
+}
 
 static const struct dfu_smp_binding bindings[] = {
     { &dfu_smp_group_os, &os },
@@ -117,6 +121,7 @@ int main(void)
     port_start();
     port_enable_interrupts();
     console_init(&console);
+    start_img();
     os.boot_mode = (int8_t)dfu_mode_number(board_map.mode);
     console_print_line("*** dfukit application " CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION " on " BOARD
                        " ***");
