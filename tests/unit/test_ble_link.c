@@ -9,7 +9,7 @@
  * 2 at 2M), 4 bytes of access address, 2 of header, up to 251 of payload and 3 of CRC, at 8 or 4 us
  * a byte. An ATT value of MTU - 3 bytes lies in MTU + 4 bytes of L2CAP, cut into payloads. What the
  * link can carry are the values of full writes without response, back to back, answered by empty
- * packets. The hosts take 1 ms to act on what came in, the device has 4 buffers of 3 KiB. */
+ * packets. The hosts take 1 ms to act on what came in, the device has 4 buffers. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,12 +26,11 @@
 #include "dfu/upload.h"
 #include "img_world.h"
 
-#define IMAGE_SIZE  (448u * 1024u)
 #define SECTORS     120u
 #define PAYLOAD_MAX 251u
 #define IFS_US      150u
 #define HOST_US     1000u
-#define BUF_SIZE    3072u
+#define BUF_MAX     3072u
 #define BUF_COUNT   4u
 #define QUEUE       65536u
 
@@ -39,6 +38,7 @@ struct link {
     uint32_t interval_us;
     uint16_t mtu;
     bool is_2m;
+    uint32_t buf_size; /* the device's */
 };
 
 /* Payloads that wait for the air, or came over it: their hosts see them from due_us on. */
@@ -59,7 +59,7 @@ struct air {
     struct dfu_smp_ble ble;
     struct dfu_smp_link smp;
     struct dfu_upload upload;
-    uint8_t rx[BUF_SIZE], tx[BUF_COUNT * BUF_SIZE], answer[BUF_SIZE], l2cap[2][600];
+    uint8_t rx[BUF_MAX], tx[BUF_COUNT * BUF_MAX], answer[BUF_MAX], l2cap[2][600];
     size_t l2cap_len[2];
 };
 
@@ -148,7 +148,7 @@ static void take_payload(int side, const struct payload *p)
 
 static void run_hosts(void)
 {
-    static uint8_t frame[BUF_SIZE];
+    static uint8_t frame[BUF_MAX];
     size_t max = dfu_ble_value_max(air->link.mtu), len;
     struct payload *p;
 
@@ -238,14 +238,14 @@ static double capacity(const struct link *link)
 static void open_air(const struct link *link)
 {
     struct dfu_upload_config config = { .version = DFU_SMP_V2,
-                                        .frame_max = BUF_SIZE,
+                                        .frame_max = link->buf_size,
                                         .window_max = BUF_COUNT - 1 };
     static struct dfu_memory_span span;
 
     span = (struct dfu_memory_span){ image.data, image.size };
     config.image = dfu_memory_reader(&span);
     memcpy(config.sha, image.sha, sizeof config.sha);
-    w.peer.server.buf_size = BUF_SIZE;
+    w.peer.server.buf_size = link->buf_size;
     air = calloc(1, sizeof *air);
     assert_non_null(air);
     for (int side = 0; side < 2; side++) {
@@ -276,8 +276,8 @@ static void close_air(void)
     free(air);
 }
 
-/* Bytes of the image a second, from the first request to the last answer. */
-static double goodput(const struct link *link)
+/* From the first request to the last answer, in seconds. */
+static double upload_time(const struct link *link)
 {
     uint64_t event_us = 0;
     double took_us;
@@ -293,22 +293,31 @@ static double goodput(const struct link *link)
     took_us = (double)air->now_us;
     close_air();
     world_free(&w);
-    return IMAGE_SIZE * 1e6 / took_us;
+    return took_us / 1e6;
+}
+
+#define LINKS 40u
+
+static struct link link_of(size_t n, uint32_t buf_size)
+{
+    static const uint32_t intervals[] = { 7500, 15000, 30000, 50000 };
+    static const uint16_t mtus[] = { 23, 65, 185, 247, 498 };
+
+    return (struct link){ intervals[n / 10], mtus[n / 2 % 5], (n & 1) != 0, buf_size };
 }
 
 static void an_upload_fills_nine_tenths_of_any_link(void **state)
 {
-    static const uint32_t intervals[] = { 7500, 15000, 30000, 50000 };
-    static const uint16_t mtus[] = { 23, 65, 185, 247, 498 };
+    const uint32_t size = 448 * 1024;
     double worst = 1;
 
     (void)state;
-    image = image_make((struct dfu_image_version){ 1, 0, 0, 0 }, IMAGE_SIZE);
+    image = image_make((struct dfu_image_version){ 1, 0, 0, 0 }, size);
     printf(
         "| interval | MTU | PHY | link kB/s | image kB/s | share |\n|--:|--:|--:|--:|--:|--:|\n");
-    for (size_t n = 0; n < 4 * 5 * 2; n++) {
-        const struct link link = { intervals[n / 10], mtus[n / 2 % 5], (n & 1) != 0 };
-        double can = capacity(&link), did = goodput(&link);
+    for (size_t n = 0; n < LINKS; n++) {
+        const struct link link = link_of(n, 3072);
+        double can = capacity(&link), did = size / upload_time(&link);
 
         printf("| %.1f ms | %u | %s | %.1f | %.1f | %.1f %% |\n", link.interval_us / 1000.0,
                link.mtu, link.is_2m ? "2M" : "1M", can / 1000, did / 1000, 100 * did / can);
@@ -318,10 +327,28 @@ static void an_upload_fills_nine_tenths_of_any_link(void **state)
     assert_true(worst >= 0.9);
 }
 
+/* Its first chunk is answered in the next interval, what follows goes in the one after it, and the
+ * last chunk's answer comes in one more. */
+static void what_a_short_upload_loses_beyond_a_tenth_is_three_intervals_at_most(void **state)
+{
+    (void)state;
+    for (uint32_t size = 64 * 1024; size <= 256 * 1024; size *= 2) {
+        image = image_make((struct dfu_image_version){ 1, 0, 0, 0 }, size);
+        for (size_t n = 0; n < LINKS; n++) {
+            const struct link link = link_of(n, 2048);
+            double least = size / capacity(&link), most = least / 0.9 + link.interval_us * 3e-6;
+
+            assert_true(upload_time(&link) <= most);
+        }
+        image_free(&image);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_upload_fills_nine_tenths_of_any_link),
+        cmocka_unit_test(what_a_short_upload_loses_beyond_a_tenth_is_three_intervals_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
