@@ -10,28 +10,10 @@ import subprocess
 import pytest
 
 from roles import dfu, make_keys, ok, refused, role_options
-from virtual_device import BIN, DFU, PORT, Device, make_image, run
+from virtual_device import BIN, DFU, PORT, run
 
 PLACES = 4  # of the virtual device
 NEEDS_ROLE = bytes.fromhex("bf63657272bf6567726f75701842627263 02ffff".replace(" ", ""))
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    return {
-        "v1": make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
-        "v2": make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=30000),
-    }
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,10 @@ from cdc_acm import CdcAcm
 from roles import dfu, make_keys, ok, refused, role_options
 from two_transports import Channel, Clock
 from usb_device import SLOT_1, UsbDevice
-from virtual_device import DFU, make_image
+from virtual_device import DFU
 
 PSK = "field-7:000102030405060708090a0b0c0d0e0f\n"
 LINKS = ["dtls", "usb"]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    return {
-        "v1": make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
-        "v2": make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=30000),
-    }
 
 
 @pytest.fixture(scope="module")

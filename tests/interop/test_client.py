@@ -14,19 +14,10 @@ import time
 
 import pytest
 
-from virtual_device import DFU, Device, make_image, run
+from virtual_device import DFU, make_image, run
 
 LINKS = ["udp", "serial"]
 SLOW = ("--real-time",)  # flash as slow as the part's, so that there is a middle to break off in
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 @pytest.fixture(scope="module")

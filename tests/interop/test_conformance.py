@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from virtual_device import DFU, Device, make_image, run
+from virtual_device import DFU, make_image, run
 from wrong_server import Server
 
 # A duty of the wrong server's that it neglects, and the rules that notice.
@@ -121,15 +121,6 @@ FAULTS = {
 # These spoil every answer, or every answer to one version.
 SPOILERS = ["always version 2", "another group", "group codes to version 1", "op as asked",
             "wrong length"]
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,10 @@ import random
 
 import pytest
 
-from virtual_device import BIN, DFU, SLOT_SIZE, Device, run
+from virtual_device import BIN, DFU, SLOT_SIZE, run
 
 SIZE = 150_000
 PAGE = 4096
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 def signed(path, version, payload):

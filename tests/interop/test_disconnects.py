@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from link_proxy import TO_CLIENT, TO_DEVICE, UdpProxy
-from virtual_device import DFU, SLOT_SIZE, Device, make_image, run
+from virtual_device import DFU, SLOT_SIZE, make_image, run
 
 SLOT_1 = 0x82000  # of the board
 LOSES = 8192 + 4096  # what an upload may lose by a restart of this device
@@ -28,14 +28,6 @@ def images(tmp_path_factory):
     return [make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
             make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=30000, fill=1),
             make_image(folder / "v3.bin", "3.0.0", "name=blinky\n", size=40000, fill=1)]
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    assert one.stop() in (None, 0)
-    assert "Sanitizer" not in one.console()
 
 
 def upload(target, image, *words):

@@ -10,27 +10,9 @@ import subprocess
 
 import pytest
 
-from virtual_device import DFU, Device, make_image, run
+from virtual_device import DFU, run
 
 CLIENTS = 8  # sessions the virtual device keeps
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    return {
-        "v1": make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
-        "v2": make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=30000),
-    }
 
 
 def openssl(*words):

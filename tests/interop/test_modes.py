@@ -7,19 +7,10 @@ import re
 
 import pytest
 
-from virtual_device import DFU, PORT, Device, make_image, run
+from virtual_device import DFU, PORT, make_image, run
 
 RAM = ("--load-addr", "0x20001000")
 SLOT1 = 0x82000  # of that board: an address that an image may be linked for
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 @pytest.fixture(scope="module")

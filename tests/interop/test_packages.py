@@ -10,16 +10,7 @@ import zipfile
 import pytest
 from intelhex import IntelHex
 
-from virtual_device import DFU, Device, make_image, run
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
+from virtual_device import DFU, make_image, run
 
 
 @pytest.fixture(scope="module")

@@ -24,18 +24,9 @@ from smpclient.requests.os_management import (BootloaderInformationRead, DateTim
 from smpclient.transport.serial import SMPSerialTransport
 from smpclient.transport.udp import SMPUDPTransport
 
-from virtual_device import BIN, PORT, Device, make_image, run
+from virtual_device import BIN, PORT, make_image, run
 
 LINKS = ["udp", "serial"]
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 @pytest.fixture(scope="module")

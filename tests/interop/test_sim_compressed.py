@@ -8,18 +8,9 @@ import re
 
 import pytest
 
-from virtual_device import BIN, DFU, SLOT_SIZE, Device, run
+from virtual_device import BIN, DFU, SLOT_SIZE, run
 
 OPTIONS = ["-H", "0x200", "--pad-header", "--align", "4", "-S", hex(SLOT_SIZE)]
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,10 @@ import subprocess
 
 import pytest
 
-from virtual_device import BIN, DFU, SLOT_SIZE, Device, make_image, run
+from virtual_device import BIN, DFU, SLOT_SIZE, make_image, run
 
 SECRET = b"the firmware that nobody else may read"
 SLOT0, SLOT1 = 0xc000, 0xc000 + SLOT_SIZE  # of the board
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
 
 
 @pytest.fixture(scope="module")

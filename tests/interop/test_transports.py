@@ -21,25 +21,7 @@ from smpclient.requests.os_management import ResetWrite
 from smpclient.transport.serial import SMPSerialRawTransport
 from smpclient.transport.udp import SMPUDPTransport
 
-from virtual_device import BIN, DFU, Device, make_image, run
-
-
-@pytest.fixture
-def device(tmp_path):
-    one = Device(tmp_path)
-    yield one
-    code = one.stop()
-    assert code in (None, 0), f"exit code {code}:\n{one.console()}"
-    assert "Sanitizer" not in one.console()
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    return {
-        "v1": make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
-        "v2": make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=30000),
-    }
+from virtual_device import BIN, DFU, run
 
 
 def ok(where, *words):

@@ -34,8 +34,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SECONDS = 120  # a test that takes longer hangs, and that is red, too
 # Everything that can turn red, the fastest first.
-TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "unit-boot_move",
-         "unit-boot_overwrite", "unit-boot_pick", "unit-boot_single", "unit-boot_images",
+TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "unit-boot_worn",
+         "unit-boot_move", "unit-boot_overwrite", "unit-boot_pick", "unit-boot_ram",
+         "unit-boot_single", "unit-boot_images",
          "unit-boot_policy", "unit-boot_encrypted", "unit-boot_encrypted_refusals",
          "unit-boot_decompress", "unit-boot_skip",
          "unit-boot_scratch", "unit-boot_lost_records", "unit-boot_defects", "unit-boot_offset",

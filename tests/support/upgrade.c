@@ -143,6 +143,18 @@ void put_image_with(struct device *device, enum world_place place, uint8_t major
     put_recipe(device, place, &recipe, size);
 }
 
+void put_image_for_ram(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                       uint32_t addr)
+{
+    struct test_recipe recipe = {
+        .flags = DFU_IMAGE_F_RAM_LOAD,
+        .load_addr = addr,
+        .version = { .major = major },
+    };
+
+    put_recipe(device, place, &recipe, size);
+}
+
 void put_image_needing(struct device *device, enum world_place place, uint8_t major, uint32_t size,
                        uint8_t other, uint8_t other_major)
 {
@@ -247,6 +259,16 @@ bool is_blank(struct device *device, enum world_place place, uint32_t off, uint3
 {
     dfu_sim_flash_power_on(&device->world.sim);
     return dfu_area_is_erased(&device->world.area[place], off, len) == 1;
+}
+
+bool ram_is_blank(const struct device *device)
+{
+    for (size_t i = 0; i < sizeof device->world.ram_bytes; i++) {
+        if (device->world.ram_bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- What happened, as text ---- */

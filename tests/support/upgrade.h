@@ -43,6 +43,10 @@ void put_recipe(struct device *device, enum world_place place, struct test_recip
 void put_image_with(struct device *device, enum world_place place, uint8_t major, uint32_t size,
                     uint32_t flags);
 
+/* One made to run from addr in RAM. */
+void put_image_for_ram(struct device *device, enum world_place place, uint8_t major, uint32_t size,
+                       uint32_t addr);
+
 /* One that runs only beside image `other` of at least version major.0.0. */
 void put_image_needing(struct device *device, enum world_place place, uint8_t major, uint32_t size,
                        uint8_t other, uint8_t other_major);
@@ -69,6 +73,9 @@ void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, u
 /* The trailer of a slot. */
 struct dfu_slot_state trailer(struct device *device, enum world_place place);
 bool is_blank(struct device *device, enum world_place place, uint32_t off, uint32_t len);
+
+/* No byte of an image is left in RAM. */
+bool ram_is_blank(const struct device *device);
 
 /* The operations of the last start: "E pri 4000", "w pri 4fd8 02" (what is not erased of a small
  * write), "W pri 3000+1000" (adjacent large writes as one), a line each. */

@@ -104,86 +104,6 @@ static uint8_t key_len_of(size_t device, size_t round)
     return round == 0 ? 16 : 32;
 }
 
-/* ---- The cipher and the wraps against their standards ---- */
-
-/* Encrypting zeros gives the key stream: AES of the block's number, big-endian, from zero. */
-static void the_key_stream_is_the_encrypted_number_of_its_block(void **state)
-{
-    static const uint8_t counters[] = { 0, 1, 2, 255 };
-
-    (void)state;
-    for (size_t key_len = 16; key_len <= 32; key_len += 16) {
-        for (size_t i = 0; i < sizeof(counters); i++) {
-            EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-            uint8_t block[16] = { 0 }, wanted[32], stream[16] = { 0 };
-            int len = 0;
-
-            block[15] = counters[i];
-            assert_int_equal(
-                EVP_EncryptInit_ex(ctx, key_len == 16 ? EVP_aes_128_ecb() : EVP_aes_256_ecb(), NULL,
-                                   content_key, NULL),
-                1);
-            assert_int_equal(EVP_EncryptUpdate(ctx, wanted, &len, block, 16), 1);
-            assert_int_equal(
-                dfu_aes_ctr_openssl.apply(content_key, key_len, counters[i] * 16u, stream, 16), 0);
-            assert_memory_equal(stream, wanted, 16);
-            EVP_CIPHER_CTX_free(ctx);
-        }
-    }
-}
-
-static void the_key_stream_can_be_entered_at_any_byte_and_left_at_any(void **state)
-{
-    uint8_t whole[70] = { 0 };
-
-    (void)state;
-    assert_int_equal(dfu_aes_ctr_openssl.apply(content_key, 16, 0, whole, sizeof(whole)), 0);
-    for (uint32_t off = 0; off < sizeof(whole); off++) {
-        for (size_t len = 0; off + len <= sizeof(whole); len++) {
-            uint8_t part[70] = { 0 };
-
-            assert_int_equal(dfu_aes_ctr_openssl.apply(content_key, 16, off, part, len), 0);
-            assert_memory_equal(part, whole + off, len);
-        }
-    }
-    assert_int_equal(dfu_aes_ctr_openssl.apply(content_key, 24, 0, whole, 1), DFU_ERR_INVAL);
-}
-
-/* RFC 3394, 4.1 and 4.6. */
-static void aes_key_wrap_is_that_of_rfc_3394(void **state)
-{
-    static const uint8_t kek[32] = { 0,    1,    2,    3,    4,    5,    6,    7,
-                                     8,    9,    10,   11,   12,   13,   14,   15,
-                                     0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17,
-                                     0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f };
-    static const uint8_t key[32] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
-                                     0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
-                                     0,    1,    2,    3,    4,    5,    6,    7,
-                                     8,    9,    10,   11,   12,   13,   14,   15 };
-    static const uint8_t wrapped128[24] = { 0x1f, 0xa6, 0x8b, 0x0a, 0x81, 0x12, 0xb4, 0x47,
-                                            0xae, 0xf3, 0x4b, 0xd8, 0xfb, 0x5a, 0x7b, 0x82,
-                                            0x9d, 0x3e, 0x86, 0x23, 0x71, 0xd2, 0xcf, 0xe5 };
-    static const uint8_t wrapped256[40] = { 0x28, 0xc9, 0xf4, 0x04, 0xc4, 0xb8, 0x10, 0xf4,
-                                            0xcb, 0xcc, 0xb3, 0x5c, 0xfb, 0x87, 0xf8, 0x26,
-                                            0x3f, 0x57, 0x86, 0xe2, 0xd8, 0x0e, 0xd3, 0x26,
-                                            0xcb, 0xc7, 0xf0, 0xe7, 0x1a, 0x99, 0xf4, 0x3b,
-                                            0xfb, 0x98, 0x8b, 0x9b, 0x7a, 0x02, 0xdd, 0x21 };
-
-    (void)state;
-    for (size_t len = 16; len <= 32; len += 16) {
-        struct dfu_unwrap_key how = { &dfu_unwrap_kw_openssl, kek, len };
-        const uint8_t *wanted = len == 16 ? wrapped128 : wrapped256;
-        struct dfu_wrapper wrapper;
-        uint8_t out[40], back[32];
-
-        assert_int_equal(dfu_openssl_kw_wrapper(&how, &wrapper), 0);
-        assert_int_equal(wrapper.wrap(wrapper.ctx, key, len, out, sizeof(out)), len + 8);
-        assert_memory_equal(out, wanted, len + 8);
-        assert_int_equal(how.alg->unwrap(&how, out, len + 8, back, len), 0);
-        assert_memory_equal(back, key, len);
-    }
-}
-
 /* ---- Images ---- */
 
 static void every_kind_of_key_opens_what_was_wrapped_for_it(void **state)
@@ -623,9 +543,6 @@ static int drop_devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_key_stream_is_the_encrypted_number_of_its_block),
-        cmocka_unit_test(the_key_stream_can_be_entered_at_any_byte_and_left_at_any),
-        cmocka_unit_test(aes_key_wrap_is_that_of_rfc_3394),
         cmocka_unit_test(every_kind_of_key_opens_what_was_wrapped_for_it),
         cmocka_unit_test(a_body_is_filled_up_to_16_bytes_and_not_readable),
         cmocka_unit_test(a_clear_body_is_accepted_only_where_it_is_said_to_be_clear),

@@ -25,17 +25,6 @@ static bool reverts(enum dfu_boot_mode mode)
     return mode == DFU_MODE_DIRECT_XIP_REVERT || mode == DFU_MODE_RAM_LOAD_REVERT;
 }
 
-static void put(struct device *d, enum world_place place, uint8_t major)
-{
-    struct test_recipe recipe = {
-        .flags = DFU_IMAGE_F_RAM_LOAD,
-        .load_addr = WORLD_RAM_ADDR,
-        .version = { .major = major },
-    };
-
-    put_recipe(d, place, &recipe, SIZE);
-}
-
 static void set_trailer(struct device *d, enum world_place place, unsigned state)
 {
     const struct dfu_slot_map *map = &d->world.map;
@@ -78,8 +67,8 @@ static void what_is_told_of_the_next_start_is_what_happens(void **state)
             continue;
         }
         d = device_new(&spec);
-        put(d, WORLD_PRI, first);
-        put(d, WORLD_SEC, 2);
+        put_image_for_ram(d, WORLD_PRI, first, SIZE, WORLD_RAM_ADDR);
+        put_image_for_ram(d, WORLD_SEC, 2, SIZE, WORLD_RAM_ADDR);
         set_trailer(d, WORLD_PRI, states[0]);
         set_trailer(d, WORLD_SEC, states[1]);
         next = dfu_mcuboot_next(&d->world.map, 0, active);
@@ -120,8 +109,8 @@ static void a_loader_that_never_moves_has_nothing_pending(void **state)
     struct device *d = device_new(&spec);
 
     (void)state;
-    put(d, WORLD_PRI, OLD);
-    put(d, WORLD_SEC, NEW);
+    put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR);
+    put_image_for_ram(d, WORLD_SEC, NEW, SIZE, WORLD_RAM_ADDR);
     set_trailer(d, WORLD_SEC, 1);
     assert_int_equal(dfu_mcuboot_next(&d->world.map, 0, 0), DFU_SWAP_NONE);
     assert_int_equal(dfu_mcuboot_next(&d->world.map, 0, 1), DFU_SWAP_NONE);
@@ -137,7 +126,7 @@ static void the_slot_that_runs_is_the_one_that_is_confirmed(void **state)
     const struct dfu_area *second = &d->world.area[WORLD_SEC];
 
     (void)state;
-    put(d, WORLD_SEC, NEW);
+    put_image_for_ram(d, WORLD_SEC, NEW, SIZE, WORLD_RAM_ADDR);
     assert_int_equal(dfu_boot_set_next(&d->world.map, second, false, false), 0);
     assert_false(dfu_boot_is_slot_confirmed(&d->world.map, second));
     assert_int_equal(start(d), NEW);
