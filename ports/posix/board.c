@@ -34,7 +34,7 @@ static int no_erase(void *ctx, uint32_t off, size_t len)
     return DFU_ERR_IO;
 }
 
-const struct dfu_flash_ops board_unattached_ops = { no_read, no_write, no_erase };
+const struct dfu_flash_ops dfu_board_unattached = { no_read, no_write, no_erase };
 
 void dfu_board_attach(struct dfu_board *board, unsigned flash, const struct dfu_flash_ops *ops,
                       void *ctx)

@@ -57,6 +57,9 @@ struct dfu_board {
     void *fdt; /* the blob that names point into */
 };
 
+/* The driver of areas that have none: every access fails with DFU_ERR_IO. */
+extern const struct dfu_flash_ops dfu_board_unattached;
+
 /* name: of a file in the boards folder (DFU_BOARDS_DIR in the environment, else where this build
  * keeps them), without ".dtb"; or a path, told by its '/' or its ".dtb". On an error *board needs
  * no free and why holds a sentence: DFU_ERR_NOENT (no such board), DFU_ERR_IO (cannot be read),

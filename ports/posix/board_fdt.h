@@ -7,9 +7,6 @@
 
 #include "board.h"
 
-/* The driver of areas that nobody has attached: everything fails with DFU_ERR_IO. */
-extern const struct dfu_flash_ops board_unattached_ops;
-
 /* A property that is one string, or NULL. */
 const char *board_fdt_string(const void *fdt, int node, const char *property);
 

@@ -147,7 +147,7 @@ static int read_part(const struct parser *p, int node, struct dfu_board_flash *f
 static int check_flash(const struct parser *p, const struct dfu_board_flash *flash)
 {
     struct dfu_area all = {
-        .ops = &board_unattached_ops,
+        .ops = &dfu_board_unattached,
         .label = flash->name,
         .size = flash->size,
         .runs = flash->runs,
@@ -264,7 +264,7 @@ static int read_partition(struct parser *p, int node, uint8_t flash_index)
     *out = (struct dfu_board_area){ .flash = flash_index };
     out->node = node;
     out->area = (struct dfu_area){
-        .ops = &board_unattached_ops,
+        .ops = &dfu_board_unattached,
         .ctx = flash, /* areas of two devices never overlap */
         .label = label,
         .base = off,

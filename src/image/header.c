@@ -2,8 +2,8 @@
 /* Copyright the dfukit authors */
 /* The 32 bytes at the start of an image, and the version in them. */
 #include "base/bytes.h"
-#include "base/text.h"
 #include "dfu/image.h"
+#include "image/version.h"
 
 enum dfu_image_fault dfu_image_header_parse(const uint8_t raw[DFU_IMAGE_HEADER_SIZE],
                                             struct dfu_image_header *out)
@@ -54,11 +54,7 @@ char *dfu_image_version_text(const struct dfu_image_version *version,
 {
     struct text t = text_in(buf, DFU_IMAGE_VERSION_STRLEN);
 
-    text_add_dec(&t, version->major);
-    text_add(&t, ".");
-    text_add_dec(&t, version->minor);
-    text_add(&t, ".");
-    text_add_dec(&t, version->revision);
+    text_add_version(&t, version);
     text_add(&t, "+");
     text_add_dec(&t, version->build);
     return buf;

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/text.h"
 #include "dfu/err.h"
 #include "dfu/image_writer.h"
+#include "image/version.h"
 
 #define INFO_MAGIC         0x6907u
 #define INFO_MAGIC_PROT    0x6908u
@@ -176,11 +176,7 @@ static const char *version_without_build(const struct dfu_image_version *version
 {
     struct text t = text_in(buf, VERSION_SHORT_SIZE);
 
-    text_add_dec(&t, version->major);
-    text_add(&t, ".");
-    text_add_dec(&t, version->minor);
-    text_add(&t, ".");
-    text_add_dec(&t, version->revision);
+    text_add_version(&t, version);
     return buf;
 }
 

@@ -4,13 +4,11 @@
  * listed and marked; nothing is remembered, every answer is read from flash. */
 #include <string.h>
 
-#include "base/text.h"
 #include "dfu/err.h"
 #include "dfu/trailer.h"
 #include "image/fixed.h"
 #include "recovery/parts.h"
-
-#define VERSION_MAX 32u
+#include "smp/img_version.h"
 
 struct entry {
     uint8_t image, slot;
@@ -127,23 +125,6 @@ static void put_flags(struct dfu_cbor_encoder *enc, const struct entry *entry, i
     put_true(enc, "permanent", !is_primary && type == DFU_SWAP_PERM);
 }
 
-static void put_version(struct dfu_cbor_encoder *enc, const struct dfu_image_version *version)
-{
-    char buf[VERSION_MAX];
-    struct text text = text_in(buf, sizeof(buf));
-
-    text_add_dec(&text, version->major);
-    text_add(&text, ".");
-    text_add_dec(&text, version->minor);
-    text_add(&text, ".");
-    text_add_dec(&text, version->revision);
-    if (version->build != 0) {
-        text_add(&text, ".");
-        text_add_dec(&text, version->build);
-    }
-    dfu_cbor_pair_text(enc, "version", buf);
-}
-
 static void put_entry(const struct dfu_recovery *recovery, struct dfu_cbor_encoder *enc,
                       const struct entry *entry)
 {
@@ -156,7 +137,7 @@ static void put_entry(const struct dfu_recovery *recovery, struct dfu_cbor_encod
     if (entry->hash_len > 0) {
         dfu_cbor_pair_bytes(enc, "hash", entry->hash, entry->hash_len);
     }
-    put_version(enc, &entry->header.version);
+    smp_put_version(enc, &entry->header.version);
     dfu_cbor_end(enc);
 }
 

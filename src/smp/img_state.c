@@ -4,12 +4,10 @@
  * from headers and trailers, so it is right after any reset or power cut. */
 #include <string.h>
 
-#include "base/text.h"
 #include "dfu/err.h"
 #include "dfu/trailer.h"
 #include "smp/img_parts.h"
-
-#define VERSION_MAX 32u
+#include "smp/img_version.h"
 
 /* ---- List ---- */
 
@@ -45,23 +43,6 @@ static struct flags slot_flags(const struct dfu_smp_img *img, struct img_slot at
     }
 }
 
-static void put_version(struct dfu_cbor_encoder *enc, const struct dfu_image_version *version)
-{
-    char buf[VERSION_MAX];
-    struct text text = text_in(buf, sizeof(buf));
-
-    text_add_dec(&text, version->major);
-    text_add(&text, ".");
-    text_add_dec(&text, version->minor);
-    text_add(&text, ".");
-    text_add_dec(&text, version->revision);
-    if (version->build != 0) {
-        text_add(&text, ".");
-        text_add_dec(&text, version->build);
-    }
-    dfu_cbor_pair_text(enc, "version", buf);
-}
-
 static void put_flag(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc, const char *key,
                      bool value)
 {
@@ -92,7 +73,7 @@ static void put_entry(struct dfu_smp_call *call, struct img_slot at, const struc
         dfu_cbor_pair_uint(enc, "image", at.image);
     }
     dfu_cbor_pair_uint(enc, "slot", at.slot);
-    put_version(enc, &info->version);
+    smp_put_version(enc, &info->version);
     dfu_cbor_pair_bytes(enc, "hash", info->hash, info->hash_len);
     put_flag(img, enc, "bootable", info->bootable);
     put_flag(img, enc, "pending", flags.pending);

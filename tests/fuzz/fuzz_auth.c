@@ -10,19 +10,13 @@
 #include "dfu/client_auth.h"
 #include "dfu/err.h"
 #include "dfu/smp_auth.h"
+#include "input.h"
 
 #define PEERS  5u
 #define PLACES 3u
 #define GROUP  100u /* of no rule: needs the highest role */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 /* What the harness knows of each peer. */
 struct peer {

@@ -9,6 +9,7 @@
 
 #include "dfu/err.h"
 #include "dfu/smp_ble.h"
+#include "input.h"
 
 struct world {
     struct dfu_smp_ble ble;
@@ -20,13 +21,6 @@ struct world {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static size_t size_of(const uint8_t *packet)
 {

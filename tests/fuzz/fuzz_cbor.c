@@ -7,15 +7,9 @@
 #include <string.h>
 
 #include "dfu/cbor.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static bool lies_in(struct dfu_cbor_span inner, struct dfu_cbor_span outer)
 {

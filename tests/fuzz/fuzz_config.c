@@ -13,6 +13,7 @@
 #include "dfu/config_dfu.h"
 #include "dfu/trailer.h"
 #include "dfu/update.h"
+#include "input.h"
 #include "nor.h"
 
 #define SECTOR    1024u
@@ -53,39 +54,7 @@ struct device {
     uint64_t now_ms;
 };
 
-struct input {
-    const uint8_t *data;
-    size_t len;
-};
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
-
-static uint8_t take_byte(struct input *in)
-{
-    if (in->len == 0) {
-        return 0;
-    }
-    in->len--;
-    return *in->data++;
-}
-
-static size_t take(struct input *in, uint8_t *out, size_t len)
-{
-    len = len < in->len ? len : in->len;
-    if (len > 0) {
-        memcpy(out, in->data, len);
-    }
-    in->data += len;
-    in->len -= len;
-    return len;
-}
 
 /* ---- Device ---- */
 
@@ -229,7 +198,7 @@ static void send_raw(struct device *d, struct input *in)
 {
     uint8_t report[40];
 
-    set(d, report, take(in, report, take_byte(in) % sizeof report));
+    set(d, report, take_into(in, report, take_byte(in) % sizeof report));
 }
 
 static void send_start(struct device *d, struct input *in)
@@ -274,7 +243,7 @@ static void send_data(struct device *d, struct input *in)
 
     if (bits & 128) {
         request(d, DFU_CONFIG_SET, DFU_CONFIG_DFU_DATA + 1, data,
-                take(in, data, bits % (DFU_CONFIG_DATA_MAX + 1)));
+                take_into(in, data, bits % (DFU_CONFIG_DATA_MAX + 1)));
     } else {
         send_piece(d, bits % (DFU_CONFIG_DATA_MAX + 1));
     }

@@ -11,6 +11,7 @@
 #include "base/crc.h"
 #include "dfu/config_host.h"
 #include "dfu/err.h"
+#include "input.h"
 
 #define IMAGE_SIZE 700u
 #define ORDERS_MAX 2000000u
@@ -28,13 +29,6 @@ struct device {
     const uint8_t *in;
     size_t len;
 };
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static uint8_t take_byte(struct device *d)
 {

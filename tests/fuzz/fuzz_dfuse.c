@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "dfu/boot.h"
 #include "dfu/usb_dfuse.h"
+#include "input.h"
 #include "nor.h"
 
 #define SECTOR    1024u
@@ -33,13 +34,6 @@ struct device {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static void keep_slot_0(void *ctx, const struct dfu_sim_op *op)
 {

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "input.h"
 #include "smp_world.h"
 
 #define PACKETS_MAX 48u
@@ -21,13 +22,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max, unsigned seed);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t len, size_t max);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 /* ---- Grammar ---- */
 

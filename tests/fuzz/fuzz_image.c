@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dfu/image.h"
+#include "input.h"
 
 /* The vectors' test-only-ed25519.pem, public half: some inputs then reach the signature. */
 static const uint8_t key_der[] = {
@@ -35,13 +36,6 @@ static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_
 
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, &dfu_sha512_openssl,
                                                      NULL };
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static void walk(const struct dfu_image *image, uint32_t size)
 {

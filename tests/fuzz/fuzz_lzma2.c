@@ -10,16 +10,10 @@
 
 #include "dfu/decompress.h"
 #include "dfu/image.h"
+#include "input.h"
 
 #define LEAD         4u
 #define SIZE_MAX_OUT 0x48000u
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 struct outcome {
     bool is_right; /* the stream, and it had exactly the size */

@@ -8,17 +8,11 @@
 
 #include "dfu/smp.h"
 #include "dfu/smp_raw.h"
+#include "input.h"
 
 #define PAUSE 0xeeu
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static void say_packet(struct dfu_smp_raw_decoder *dec, uint64_t now_ms)
 {

@@ -10,6 +10,7 @@
 #include "dfu/boot.h"
 #include "dfu/err.h"
 #include "dfu/recovery.h"
+#include "input.h"
 #include "nor.h"
 
 #define SECTOR      1024u
@@ -32,37 +33,7 @@ struct device {
     uint8_t buf[256], response[384];
 };
 
-struct input {
-    const uint8_t *data;
-    size_t len;
-};
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
-
-static uint8_t take_byte(struct input *in)
-{
-    if (in->len == 0) {
-        return 0;
-    }
-    in->len--;
-    return *in->data++;
-}
-
-static struct input take(struct input *in, size_t len)
-{
-    struct input out = { in->data, len < in->len ? len : in->len };
-
-    in->data += out.len;
-    in->len -= out.len;
-    return out;
-}
 
 static int check_answer(void *ctx, const uint8_t *frame, size_t len)
 {

@@ -7,17 +7,11 @@
 #include <string.h>
 
 #include "dfu/smp_serial.h"
+#include "input.h"
 
 #define PACKET_MAX 512u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -13,6 +13,7 @@
 #include "dfu/smp_os.h"
 #include "dfu/smp_pages.h"
 #include "dfu/trailer.h"
+#include "input.h"
 #include "nor.h"
 
 #define SECTOR      1024u
@@ -38,37 +39,7 @@ struct device {
     uint32_t trailer; /* of the running slot: what lies before it may not change */
 };
 
-struct input {
-    const uint8_t *data;
-    size_t len;
-};
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
-
-static uint8_t take_byte(struct input *in)
-{
-    if (in->len == 0) {
-        return 0;
-    }
-    in->len--;
-    return *in->data++;
-}
-
-static struct input take(struct input *in, size_t len)
-{
-    struct input out = { in->data, len < in->len ? len : in->len };
-
-    in->data += out.len;
-    in->len -= out.len;
-    return out;
-}
 
 /* ---- Device ---- */
 

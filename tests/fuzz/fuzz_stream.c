@@ -11,6 +11,7 @@
 
 #include "dfu/err.h"
 #include "dfu/update.h"
+#include "input.h"
 #include "nor.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,20 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SECTOR 512u
 #define COUNT  8u
 #define SLOT   (SECTOR * COUNT)
-
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-static uint8_t take(struct input *in)
-{
-    if (in->left == 0) {
-        return 0;
-    }
-    in->left--;
-    return *in->at++;
-}
 
 struct store {
     uint8_t record[DFU_STREAM_PROGRESS_SIZE];
@@ -79,11 +66,11 @@ static void start(struct world *w, struct input *in)
 {
     static const enum dfu_boot_mode modes[] = { DFU_MODE_SWAP_MOVE, DFU_MODE_OVERWRITE,
                                                 DFU_MODE_SWAP_OFFSET };
-    uint8_t write_size = (uint8_t)(1u << take(in) % 6);
+    uint8_t write_size = (uint8_t)(1u << take_byte(in) % 6);
 
-    w->nor = nor_new(SECTOR, 2 * COUNT, write_size, take(in) & 1 ? 0xff : 0x00);
+    w->nor = nor_new(SECTOR, 2 * COUNT, write_size, take_byte(in) & 1 ? 0xff : 0x00);
     w->map = (struct dfu_slot_map){
-        .mode = modes[take(in) % 3],
+        .mode = modes[take_byte(in) % 3],
         .max_align = (uint8_t)(write_size > 8 ? write_size : 8),
         .max_sectors = 8,
         .image_count = 1,
@@ -118,13 +105,13 @@ static void send(struct world *w, struct input *in, uint32_t total)
     for (;;) {
         struct dfu_stream *stream = &w->img.stream;
         uint32_t at = stream->written + stream->buffered;
-        uint8_t what = take(in);
-        uint32_t n = in->left == 0 ? total - at : what;
+        uint8_t what = take_byte(in);
+        uint32_t n = in->len == 0 ? total - at : what;
         int err;
 
-        if (what >= 0xf0 && in->left > 0) {
+        if (what >= 0xf0 && in->len > 0) {
             dfu_sim_flash_cut(&w->nor->flash, (enum dfu_sim_cut_when)(1 + what % 3),
-                              w->nor->flash.ops + 1 + take(in) % 8, what);
+                              w->nor->flash.ops + 1 + take_byte(in) % 8, what);
             continue;
         }
         if (what % 7 == 0) {
@@ -150,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     assert(w);
     start(w, &in);
-    total = take(&in) * 16u + take(&in) % 16u;
+    total = take_byte(&in) * 16u + take_byte(&in) % 16u;
     if (open_writer(w, total) == DFU_OK && total > 0) {
         send(w, &in, total);
         off = dfu_slot_upload_offset(&w->map, 0);

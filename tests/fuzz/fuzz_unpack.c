@@ -8,18 +8,12 @@
 
 #include "dfu/decompress.h"
 #include "dfu/unpack.h"
+#include "input.h"
 
 #define PLAIN_MAX 0x20000u
 
 static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, PLAIN_MAX) / 8];
 static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work };
-
-static void require(bool claim)
-{
-    if (!claim) {
-        abort();
-    }
-}
 
 static int read_all(const struct dfu_reader *reader, uint32_t piece, uint8_t *out)
 {

@@ -11,6 +11,8 @@
 #define SHOWN_MAX 8u
 #define FIELD_MAX 32u /* bytes of the longest write of a trailer field */
 
+#define SECOND_TEARS 2u /* of a cut that follows another */
+
 void cut_failed(struct cut_rig *rig, const char *why)
 {
     static const char *const words[] = { "?", "before", "inside", "after" };
@@ -215,4 +217,48 @@ void cut_chains(struct cut_rig *rig, const struct cut_chains *chains, void *ctx)
     boot_world_restore(rig->world, begin);
     rig->depth = 0;
     free(begin);
+}
+
+/* ---- A stage ---- */
+
+struct stage {
+    const struct cut_chains *chains;
+    void *ctx;
+};
+
+static int stage_session(struct cut_rig *rig, void *ctx)
+{
+    const struct stage *stage = ctx;
+
+    return stage->chains->session(rig, stage->ctx);
+}
+
+static void visit_and_cut_again(struct cut_rig *rig, void *ctx)
+{
+    const struct stage *stage = ctx;
+    uint8_t *state = malloc(rig->world->state_size);
+
+    if (!state) {
+        abort();
+    }
+    boot_world_keep(rig->world, state);
+    stage->chains->visit(rig, stage->ctx);
+    boot_world_restore(rig->world, state);
+    cut_everywhere(rig, stage->chains->session, SECOND_TEARS, stage->chains->visit, stage->ctx);
+    free(state);
+}
+
+void cut_stage(struct cut_rig *rig, const struct pool_options *options, unsigned tears,
+               const struct cut_chains *chains, void *ctx)
+{
+    struct cut_chains wanted = *chains;
+    struct stage stage = { chains, ctx };
+
+    if (options->only_chains) {
+        wanted.count = options->chains;
+    } else {
+        cut_everywhere(rig, stage_session, options->is_full ? 2 * tears : tears,
+                       visit_and_cut_again, &stage);
+    }
+    cut_chains(rig, &wanted, ctx);
 }

@@ -51,6 +51,12 @@ struct cut_chains {
 };
 void cut_chains(struct cut_rig *rig, const struct cut_chains *chains, void *ctx);
 
+/* What a campaign does with one stage: every cut of the session with so many tears (twice as many
+ * where the campaign is full), visited, and then every cut of the session that follows it; at last
+ * the chains. Options may ask for chains only, and for another number of them. */
+void cut_stage(struct cut_rig *rig, const struct pool_options *options, unsigned tears,
+               const struct cut_chains *chains, void *ctx);
+
 /* Count and report a failure on the path. */
 void cut_failed(struct cut_rig *rig, const char *why);
 

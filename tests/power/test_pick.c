@@ -229,21 +229,6 @@ static void judge(struct cut_rig *rig, void *ctx)
     cut_failed(rig, "the device does not come to rest");
 }
 
-static void judge_and_cut_again(struct cut_rig *rig, void *ctx)
-{
-    struct story *s = ctx;
-    uint8_t *state = malloc(s->world.state_size);
-
-    if (!state) {
-        abort();
-    }
-    boot_world_keep(&s->world, state);
-    judge(rig, ctx);
-    boot_world_restore(&s->world, state);
-    cut_everywhere(rig, session, 2, judge, s);
-    free(state);
-}
-
 static bool has(const struct story *s, enum stage stage)
 {
     return stage == UPLOAD || s->mode->reverts ? !(s->is_permanent && stage >= LEAVING)
@@ -256,24 +241,11 @@ struct campaign {
     struct device devices[JOBS_MAX];
 };
 
-static void cut_stage(struct story *s, const struct campaign *campaign, uint64_t seed)
-{
-    const struct pool_options *options = &campaign->options;
-    struct cut_chains chains = { .count = options->only_chains ? options->chains : CHAINS,
-                                 .seed = seed,
-                                 .ops = CHAIN_OPS,
-                                 .session = session,
-                                 .visit = judge };
-
-    if (!options->only_chains) {
-        cut_everywhere(&s->rig, session, options->is_full ? 2 * TEARS : TEARS, judge_and_cut_again,
-                       s);
-    }
-    cut_chains(&s->rig, &chains, s);
-}
-
 static void run_stages(struct story *s, const struct campaign *campaign, size_t job)
 {
+    struct cut_chains chains = {
+        .count = CHAINS, .ops = CHAIN_OPS, .session = session, .visit = judge
+    };
     uint8_t *trial = malloc(s->world.state_size);
 
     if (!trial) {
@@ -289,7 +261,8 @@ static void run_stages(struct story *s, const struct campaign *campaign, size_t 
         if (s->stage == LEAVING) {
             boot_world_keep(&s->world, trial);
         }
-        cut_stage(s, campaign, (campaign->options.seed * JOBS_MAX + job) * STAGES + s->stage);
+        chains.seed = (campaign->options.seed * JOBS_MAX + job) * STAGES + s->stage;
+        cut_stage(&s->rig, &campaign->options, TEARS, &chains, s);
         if (session(&s->rig, s)) {
             cut_failed(&s->rig, "a stage fails without any cut");
         }

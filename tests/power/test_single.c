@@ -208,21 +208,6 @@ static void judge(struct cut_rig *rig, void *ctx)
     cut_failed(rig, "the device does not come to rest");
 }
 
-static void judge_and_cut_again(struct cut_rig *rig, void *ctx)
-{
-    struct story *s = ctx;
-    uint8_t *state = malloc(s->world.state_size);
-
-    if (!state) {
-        abort();
-    }
-    boot_world_keep(&s->world, state);
-    judge(rig, ctx);
-    boot_world_restore(&s->world, state);
-    cut_everywhere(rig, session, 2, judge, s);
-    free(state);
-}
-
 /* ---- Devices ---- */
 
 struct campaign {
@@ -233,19 +218,13 @@ struct campaign {
 
 static void run_stages(struct story *s, const struct campaign *campaign, uint64_t seed)
 {
-    const struct pool_options *options = &campaign->options;
-    struct cut_chains chains = { .count = options->only_chains ? options->chains : CHAINS,
-                                 .ops = CHAIN_OPS,
-                                 .session = session,
-                                 .visit = judge };
+    struct cut_chains chains = {
+        .count = CHAINS, .ops = CHAIN_OPS, .session = session, .visit = judge
+    };
 
     for (s->stage = UPLOAD; s->stage < STAGES; s->stage++) {
         chains.seed = seed * STAGES + s->stage;
-        if (!options->only_chains) {
-            cut_everywhere(&s->rig, session, options->is_full ? 2 * TEARS : TEARS,
-                           judge_and_cut_again, s);
-        }
-        cut_chains(&s->rig, &chains, s);
+        cut_stage(&s->rig, &campaign->options, TEARS, &chains, s);
         if (session(&s->rig, s) || held(s) != NEW) {
             cut_failed(&s->rig, "a stage fails without any cut");
         }

@@ -5,34 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
 #include "boot_modes.h"
-#include "dfu/err.h"
 #include "sign_job.h"
 #include "sim_keys.h"
 
 #define SECTOR_MAX 0x1000000u
 #define COUNT_MAX  65535u
-
-/* Areas that have sectors and no flash behind them. */
-static int no_read(void *ctx, uint32_t off, void *buf, size_t len)
-{
-    (void)ctx, (void)off, (void)buf, (void)len;
-    return DFU_ERR_IO;
-}
-
-static int no_write(void *ctx, uint32_t off, const void *buf, size_t len)
-{
-    (void)ctx, (void)off, (void)buf, (void)len;
-    return DFU_ERR_IO;
-}
-
-static int no_erase(void *ctx, uint32_t off, size_t len)
-{
-    (void)ctx, (void)off, (void)len;
-    return DFU_ERR_IO;
-}
-
-static const struct dfu_flash_ops no_flash = { no_read, no_write, no_erase };
 
 int sign_take_board(struct sign_job *job)
 {
@@ -114,7 +93,7 @@ static int take_area(struct sign_job *job, unsigned n, const char **text)
     uint64_t size = 0;
 
     *area = (struct dfu_area){
-        .ops = &no_flash,
+        .ops = &dfu_board_unattached,
         .runs = g->runs[n],
         .write_size = job->slot.align,
         .erased = job->slot.erased,
