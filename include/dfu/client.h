@@ -33,7 +33,8 @@ struct dfu_call {
     uint16_t group;
 };
 
-/* A device's no. from_group: rc is a code of group; otherwise an SMP code common to all. */
+/* A device's no. from_group: rc is a code of group; otherwise an SMP code common to all, from a
+ * command of group. */
 struct dfu_refusal {
     bool from_group;
     uint16_t group;

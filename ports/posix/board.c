@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "board_fdt.h"
 #include "dfu/err.h"
 
-#define PATH_CAP 512
+#define PATH_CAP  512
+#define NAMES_CAP 192
 
 /* ---- Areas before they are attached ---- */
 
@@ -189,6 +191,30 @@ static void set_name(struct dfu_board *board, const char *name)
     }
 }
 
+static void add_name(void *ctx, const char *name)
+{
+    struct text *text = ctx;
+
+    text_add(text, text->len > 0 ? ", " : "there are ");
+    text_add(text, name);
+}
+
+static int fail_open(const char *name, int code, char *why, size_t cap)
+{
+    char names[NAMES_CAP];
+    struct text text = text_in(names, sizeof names);
+
+    if (code != ENOENT) {
+        (void)snprintf(why, cap, "board %s: %s; check the path", name, strerror(code));
+        return DFU_ERR_IO;
+    }
+    dfu_board_each(add_name, &text);
+    (void)snprintf(why, cap, "board %s: no such board; %s%s", name, names,
+                   text.len > 0 ? ", or the path of a .dtb file"
+                                : "give the path of a .dtb file or set DFU_BOARDS_DIR");
+    return DFU_ERR_NOENT;
+}
+
 int dfu_board_load(struct dfu_board *board, const char *name, char *why, size_t cap)
 {
     char path[PATH_CAP];
@@ -199,11 +225,7 @@ int dfu_board_load(struct dfu_board *board, const char *name, char *why, size_t 
 
     *board = (struct dfu_board){ 0 };
     if (!file) {
-        bool is_missing = errno == ENOENT;
-
-        (void)snprintf(why, cap, "board %s: %s; give the path of a .dtb file or set DFU_BOARDS_DIR",
-                       name, is_missing ? "no such board" : strerror(errno));
-        return is_missing ? DFU_ERR_NOENT : DFU_ERR_IO;
+        return fail_open(name, errno, why, cap);
     }
     blob = malloc(DFU_BOARD_BLOB_MAX + 1);
     len = blob ? fread(blob, 1, DFU_BOARD_BLOB_MAX + 1, file) : 0;

@@ -2,8 +2,10 @@
 /* Copyright the dfukit authors */
 #include "dtls.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -104,6 +106,11 @@ static int use_psk(struct dfu_dtls *dtls, const char *path, bool is_server, char
 
     if (strlen(path) >= sizeof dtls->psk ||
         find_key(path, NULL, identity, sizeof identity, key, sizeof key) == 0) {
+        if (access(path, R_OK)) {
+            snprintf(why, why_cap, "cannot read the pre-shared key %s: %s; check the path", path,
+                     strerror(errno));
+            return DFU_ERR_INVAL;
+        }
         snprintf(why, why_cap,
                  "%s holds no pre-shared key; write one line 'identity:key' with the key in "
                  "hexadecimal, as psktool does",

@@ -104,11 +104,13 @@ static int explain(const char *path, int code, char why[DFU_LINK_WHY_LEN])
                  path);
         return DFU_ERR_BUSY;
     case ENOTTY:
+    case EISDIR:
     case EINVAL:
         snprintf(why, DFU_LINK_WHY_LEN, "%s is not a serial port; check the name", path);
         return DFU_ERR_NOENT;
     default:
-        snprintf(why, DFU_LINK_WHY_LEN, "cannot open %s: %s", path, strerror(code));
+        snprintf(why, DFU_LINK_WHY_LEN, "cannot open %s: %s; check the name and the device", path,
+                 strerror(code));
         return DFU_ERR_IO;
     }
 }

@@ -61,8 +61,8 @@ static int dial(struct dfu_usb_bus *bus)
         bus->fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (bus->fd >= 0 && connect(bus->fd, at->ai_addr, at->ai_addrlen)) {
             snprintf(bus->why, sizeof bus->why,
-                     "cannot connect to the USB/IP server %.150s:%s: %.40s", bus->host, bus->port,
-                     strerror(errno));
+                     "cannot connect to the USB/IP server %.120s:%.5s: %.40s; is it running?",
+                     bus->host, bus->port, strerror(errno));
             hang_up(bus);
         }
     }

@@ -86,6 +86,7 @@ int dfu_client_answer(const struct dfu_call *call, const uint8_t *frame, size_t 
     if (keys[1].found) {
         return read_group_error(call, err, &out->refusal);
     }
+    out->refusal.group = call->group;
     out->refusal.rc = (uint32_t)rc;
     return rc == 0 ? 0 : DFU_ERR_PERM;
 }

@@ -17,9 +17,8 @@ static const struct refusal_words common[] = {
                             "see dfu image list; a pending or unconfirmed update may be in the "
                             "way" },
     [DFU_SMP_EMSGSIZE] = { "the answer does not fit the device's buffer", "ask for less at once" },
-    [DFU_SMP_ENOTSUP] = { "the device does not support this command, or not with this image",
-                          "its firmware must be built with it; an encrypted or compressed image "
-                          "goes to the slot that an update is installed from" },
+    [DFU_SMP_ENOTSUP] = { "the device does not support this command",
+                          "its firmware must be built with it" },
     [DFU_SMP_ECORRUPT] = { "the request arrived damaged", "check the link and try again" },
     [DFU_SMP_EBUSY] = { "the device is busy", "try again later, or with --force where there is "
                                               "one" },
@@ -27,6 +26,22 @@ static const struct refusal_words common[] = {
                                 "unlock it on the device first" },
     [DFU_SMP_TOO_OLD] = { "the device refuses SMP version 1", "use SMP version 2" },
     [DFU_SMP_TOO_NEW] = { "the device knows only older SMP versions", "use SMP version 1" },
+};
+
+/* What a common code means in one group only. */
+static const struct {
+    uint16_t group;
+    uint32_t rc;
+    struct refusal_words words;
+} meant_there[] = {
+    { DFU_SMP_GROUP_IMG,
+      DFU_SMP_ENOTSUP,
+      { "the device does not support this command, or not with this image",
+        "its firmware must be built with it; an encrypted or compressed image goes to the slot that "
+        "an update is installed from" } },
+    { DFU_SMP_GROUP_LOG,
+      DFU_SMP_EINVAL,
+      { "the device has no such log, or finds the request invalid", "see dfu log list" } },
 };
 
 static const struct refusal_words os_group[] = {
@@ -130,6 +145,11 @@ static const struct refusal_words *words_of(const struct dfu_refusal *refusal)
                                                   "its documentation knows the code" };
     struct refusal_table table = table_of(refusal);
 
+    for (size_t i = 0; !refusal->from_group && i < COUNT(meant_there); i++) {
+        if (meant_there[i].group == refusal->group && meant_there[i].rc == refusal->rc) {
+            return &meant_there[i].words;
+        }
+    }
     return refusal->rc < table.count && table.words[refusal->rc].what ? &table.words[refusal->rc]
                                                                       : &by_user;
 }

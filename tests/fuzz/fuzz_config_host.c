@@ -26,18 +26,8 @@ struct device {
     bool is_known;   /* the host has been told what there is */
     bool has_lied;   /* before that: its options may be any */
     uint8_t answer[DFU_CONFIG_REPORT_SIZE];
-    const uint8_t *in;
-    size_t len;
+    struct input in;
 };
-
-static uint8_t take_byte(struct device *d)
-{
-    if (d->len == 0) {
-        return 0;
-    }
-    d->len--;
-    return *d->in++;
-}
 
 static void reply(struct device *d, const void *data, size_t len)
 {
@@ -144,13 +134,13 @@ static void take_report(struct device *d, const uint8_t *report)
 static int trouble(struct device *d)
 {
     static const int errors[] = { DFU_ERR_STATE, DFU_ERR_BUSY, DFU_ERR_TIMEOUT, DFU_ERR_IO };
-    uint8_t what = take_byte(d);
+    uint8_t what = take_byte(&d->in);
 
     if (what < 160) {
         return 0;
     }
     if (what < 224) {
-        d->answer[what % DFU_CONFIG_REPORT_SIZE] = take_byte(d);
+        d->answer[what % DFU_CONFIG_REPORT_SIZE] = take_byte(&d->in);
         d->has_lied = d->has_lied || !d->is_known;
         return 0;
     }
@@ -159,7 +149,7 @@ static int trouble(struct device *d)
         return 0;
     }
     if (what < 248) {
-        d->sync.offset = take_byte(d);
+        d->sync.offset = take_byte(&d->in);
         return 0;
     }
     return errors[what % 4];
@@ -205,13 +195,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     uint8_t bits;
 
     memset(&d, 0, sizeof d);
-    d.in = data;
-    d.len = len;
+    d.in = (struct input){ data, len };
     for (uint32_t i = 0; i < IMAGE_SIZE; i++) {
         d.image[i] = (uint8_t)(i * 5u + i / 256u);
     }
-    bits = take_byte(&d);
-    d.sync.buf_size = bits & 1 ? 512 : (uint16_t)(take_byte(&d) * 8u);
+    bits = take_byte(&d.in);
+    d.sync.buf_size = bits & 1 ? 512 : (uint16_t)(take_byte(&d.in) * 8u);
     dfu_config_host_info(&host);
     run(&d, &host);
     d.is_known = true;

@@ -290,6 +290,22 @@ static void every_code_has_words_and_a_next_step(void **state)
     assert_string_equal(dfu_refusal_what(&r), "the image is too large for the slot");
 }
 
+static void a_code_that_all_groups_have_speaks_of_the_group_that_was_asked(void **state)
+{
+    static const uint8_t no[] = { 1, 0, 0, 6, 0, 8, 7, 0, 0xbf, 0x62, 'r', 'c', 8, 0xff };
+    struct dfu_call call = { .seq = 7, .op = 0, .group = DFU_SMP_GROUP_FS };
+    struct dfu_answer answer;
+
+    (void)state;
+    assert_int_equal(dfu_client_answer(&call, no, sizeof no, &answer), DFU_ERR_PERM);
+    assert_null(strstr(dfu_refusal_what(&answer.refusal), "image"));
+    assert_null(strstr(dfu_refusal_hint(&answer.refusal), "image"));
+    answer.refusal.group = DFU_SMP_GROUP_IMG;
+    assert_non_null(strstr(dfu_refusal_hint(&answer.refusal), "an encrypted or compressed image"));
+    answer.refusal.from_group = true; /* the group's own eighth code is another one */
+    assert_null(strstr(dfu_refusal_hint(&answer.refusal), "an encrypted or compressed image"));
+}
+
 static void an_exchange_repeats_and_then_tries_the_older_version(void **state)
 {
     uint8_t frame[32];
@@ -348,6 +364,7 @@ int main(void)
         cmocka_unit_test(frugal_and_recovery_lists_leave_things_out),
         cmocka_unit_test(slot_sizes_are_read_with_the_bootloaders_limit),
         cmocka_unit_test(every_code_has_words_and_a_next_step),
+        cmocka_unit_test(a_code_that_all_groups_have_speaks_of_the_group_that_was_asked),
         cmocka_unit_test(an_exchange_repeats_and_then_tries_the_older_version),
         cmocka_unit_test(a_server_that_knows_only_version_1_gets_it_at_once),
     };

@@ -232,6 +232,20 @@ static int find_command(struct cli *cli, int argc, char **argv)
     return 0;
 }
 
+/* "upload" may mean image upload, fs upload, ...: the commands that end so; false: none does. */
+static bool add_endings(const struct cli *cli, const char *word, char *list, size_t cap)
+{
+    for (const struct cli_command *const *c = cli_commands; *c; c++) {
+        const char *last = strrchr((*c)->name, ' ');
+        size_t used = strlen(list);
+
+        if (last && strcmp(last + 1, word) == 0 && cli_knows(cli, *c)) {
+            snprintf(list + used, cap - used, "%s%s", used ? ", " : "", (*c)->name);
+        }
+    }
+    return list[0] != 0;
+}
+
 static int fail_command(struct cli *cli, int argc, char **argv)
 {
     char typed[64], group[512] = "";
@@ -258,6 +272,10 @@ static int fail_command(struct cli *cli, int argc, char **argv)
         return cli_fail(cli, CLI_USAGE, "there is no command %s; did you mean %s?", argv[0],
                         nearest);
     }
+    if (add_endings(cli, argv[0], group, sizeof(group))) {
+        return cli_fail(cli, CLI_USAGE, "there is no command %s; did you mean one of: %s?", argv[0],
+                        group);
+    }
     return cli_fail(cli, CLI_USAGE, "there is no command %s; %s help lists them", argv[0],
                     cli_program(cli));
 }
@@ -265,7 +283,7 @@ static int fail_command(struct cli *cli, int argc, char **argv)
 /* args reads like "INFILE OUTFILE", "[NAME]", "FILE...". */
 static int check_args(struct cli *cli)
 {
-    const char *p = cli->command->args ? cli->command->args : "";
+    const char *args = cli->command->args ? cli->command->args : "", *p = args;
     int have = 0;
 
     while (*p) {
@@ -283,9 +301,9 @@ static int check_args(struct cli *cli)
         p += strspn(p, " ");
     }
     if (cli->argc > have) {
-        return cli_fail(cli, CLI_USAGE, "%s is one argument too many; usage: %s %s [OPTIONS] %s",
-                        cli->argv[have], cli_program(cli), cli->command->name,
-                        cli->command->args ? cli->command->args : "");
+        return cli_fail(cli, CLI_USAGE, "%s is one argument too many; usage: %s %s [OPTIONS]%s%s",
+                        cli->argv[have], cli_program(cli), cli->command->name, *args ? " " : "",
+                        args);
     }
     return CLI_DONE;
 }
@@ -306,9 +324,10 @@ static int check_targets(struct cli *cli)
     }
     if (cli->command->needs_target && !is_for_many(cli) && (!cli->target || !cli->target[0])) {
         return cli_fail(cli, CLI_USAGE,
-                        "dfu %s needs a device; name one with -d (serial:/dev/ttyACM0, "
-                        "udp:HOST) or in DFU_TARGET",
-                        cli->command->name);
+                        "dfu %s needs a device; name one with -d (%s) or in DFU_TARGET",
+                        cli->command->name,
+                        cli->command->target_form ? cli->command->target_form
+                                                  : "serial:/dev/ttyACM0, udp:HOST");
     }
     return CLI_DONE;
 }

@@ -55,9 +55,10 @@ struct cli_command {
     const struct cli_option *options;
     const char *const *examples; /* NULL-terminated; "# ..." says what the lines after it do */
     bool needs_target;
-    int targets_option; /* id of the option that names a file of targets; then -d may be given
+    const char *target_form; /* how its target is written, or NULL: as of all that speak SMP */
+    int targets_option;      /* id of the option that names a file of targets; then -d may be given
                          * several times. 0: one device at a time */
-    bool is_imgtools;   /* one of imgtool's, too */
+    bool is_imgtools;        /* one of imgtool's, too */
     int (*run)(struct cli *cli);
 };
 

@@ -358,6 +358,7 @@ const struct cli_command cmd_config_fwinfo = {
     .details = where,
     .examples = fwinfo_examples,
     .needs_target = true,
+    .target_form = "config:HOST[:PORT]",
     .run = fwinfo_run,
 };
 
@@ -389,6 +390,7 @@ const struct cli_command cmd_config_upload = {
     .options = upload_options,
     .examples = upload_examples,
     .needs_target = true,
+    .target_form = "config:HOST[:PORT]",
     .run = upload_run,
 };
 
@@ -404,5 +406,6 @@ const struct cli_command cmd_config_reboot = {
     .details = where,
     .examples = reboot_examples,
     .needs_target = true,
+    .target_form = "config:HOST[:PORT]",
     .run = reboot_run,
 };

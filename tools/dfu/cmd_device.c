@@ -159,6 +159,21 @@ static int bootinfo(struct device *dev)
     return CLI_DONE;
 }
 
+/* Digits where a date and a time of day have them; the rest is the device's to judge. */
+static bool looks_like_time(const char *text)
+{
+    static const char shape[] = "0000-00-00T00:00:00";
+
+    for (size_t i = 0; shape[i]; i++) {
+        bool is_digit = text[i] >= '0' && text[i] <= '9';
+
+        if (is_digit != (shape[i] == '0') || text[i] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int datetime_set(struct device *dev, const char *when)
 {
     struct dfu_call call = device_call(dev);
@@ -172,6 +187,9 @@ static int datetime_set(struct device *dev, const char *when)
         localtime_r(&now, &local);
         strftime(now_text, sizeof(now_text), "%Y-%m-%dT%H:%M:%S", &local);
         when = now_text;
+    } else if (!looks_like_time(when)) {
+        return cli_fail(dev->cli, CLI_USAGE,
+                        "%s is no time; write it like 2026-11-22T17:05:00, or now", when);
     }
     len = dfu_client_datetime_set(&call, when, dev->out, sizeof(dev->out));
     return device_ask(dev, &call, len, DEVICE_QUICK, "set its clock");

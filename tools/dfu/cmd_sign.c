@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/bytes.h"
 #include "commands.h"
 #include "dfu/decompress.h"
 #include "dfu/err.h"
@@ -249,9 +250,16 @@ static int write_all(struct sign_job *job, uint32_t len)
     return exit_code ? exit_code : cli_show_file(job->cli, &job->staged_sbom);
 }
 
+/* Signed twice: a bootloader takes it, and the processor starts in the inner header. */
+static bool is_image(const uint8_t *data, size_t len)
+{
+    return data && len >= 4 && get_le32(data) == DFU_IMAGE_MAGIC;
+}
+
 static int sign_run(struct cli *cli)
 {
     struct sign_job job = { .cli = cli, .base = -1 };
+    bool is_signed = false;
     uint32_t len = 0;
     int exit_code = need_options(cli);
 
@@ -262,6 +270,7 @@ static int sign_run(struct cli *cli)
         exit_code = sign_take_options(&job);
     }
     if (!exit_code) {
+        is_signed = is_image(job.input, job.input_len);
         exit_code = build(&job, &len);
     }
     if (!exit_code) {
@@ -269,6 +278,10 @@ static int sign_run(struct cli *cli)
     }
     if (!exit_code && may_print(&job)) {
         print_lines(&job);
+    }
+    if (!exit_code && is_signed && !cli->is_imgtool && !cli->json) {
+        cli_note(cli, "%s is an image already, and will not run inside another; sign the program",
+                 cli_arg(cli, 0));
     }
     release(&job);
     return exit_code;

@@ -170,11 +170,14 @@ static int fail_fault(struct cli *cli, const struct verify_keys *keys, enum dfu_
                         file, key->path);
     }
     if (key && fault == DFU_IMAGE_SIG_MISSING) {
-        return cli_fail(cli, CLI_REFUSED, "%s has no %s signature, as the key %s would make", file,
-                        key->alg->name, key->path);
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s has no %s signature, as the key %s would make; name the key it was "
+                        "signed with, or sign it again",
+                        file, key->alg->name, key->path);
     }
     if (key && fault == DFU_IMAGE_HASH_MISSING) {
-        return cli_fail(cli, CLI_REFUSED, "%s has no hash of a kind that goes with the %s key %s",
+        return cli_fail(cli, CLI_REFUSED,
+                        "%s has no hash of a kind that goes with the %s key %s; sign it again",
                         file, key->alg->name, key->path);
     }
     return cli_fail(cli, CLI_REFUSED,
@@ -228,7 +231,7 @@ static int verify_run(struct cli *cli)
     int exit_code = has_key ? keyfile_read(cli, cli_value(cli, 'k'), &key) : CLI_DONE;
 
     if (!exit_code && has_key && !key.alg) {
-        exit_code = cli_fail(cli, CLI_INPUT, "%s is an X25519 key, which signs nothing", key.path);
+        exit_code = keyfile_fail_unsigning(cli, &key);
     }
     if (!exit_code && has_device) {
         exit_code = cryptkey_read_private(cli, cli_value(cli, O_DECRYPT_KEY), &device);

@@ -284,6 +284,15 @@ void keyfile_free(struct keyfile *key)
     key->token = NULL;
 }
 
+int keyfile_fail_unsigning(struct cli *cli, const struct keyfile *key)
+{
+    return cli_fail(
+        cli, CLI_INPUT,
+        "%s is an X25519 key, which encrypts but does not sign; name a key that does, as "
+        "dfu keygen -t ed25519 makes",
+        key->path);
+}
+
 const char *keyfile_type_name(const struct keyfile *key)
 {
     static const struct {

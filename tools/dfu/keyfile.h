@@ -28,10 +28,13 @@ struct keyfile {
     size_t der_len;
 };
 
-/* Read a key for images from a file, or find it in a token. A passphrase comes from DFU_KEY_PASSPHRASE, else from the terminal.
- * 0, or an exit code after saying what is wrong; *key then needs no free. */
+/* Read a key for images from a file, or find it in a token. A passphrase comes from
+ * DFU_KEY_PASSPHRASE, else from the terminal. 0, or an exit code after saying what is wrong; *key then needs no free. */
 int keyfile_read(struct cli *cli, const char *path, struct keyfile *key);
 void keyfile_free(struct keyfile *key);
+
+/* Say that a key does not sign (key->alg is NULL), and the exit code for it. */
+int keyfile_fail_unsigning(struct cli *cli, const struct keyfile *key);
 
 /* The same without a question: a passphrase that is not in DFU_KEY_PASSPHRASE is missing. */
 int keyfile_read_unasked(struct cli *cli, const char *path, struct keyfile *key);

@@ -39,8 +39,8 @@ int record_open(struct cli *cli, FILE **file)
         *file = fdopen(fd, "a");
     }
     if (!*file) {
-        int code =
-            cli_fail(cli, CLI_USAGE, "cannot record to %s: %s", cli->record, strerror(errno));
+        int code = cli_fail(cli, CLI_USAGE, "cannot record to %s: %s; choose another file",
+                            cli->record, strerror(errno));
 
         if (fd >= 0) {
             close(fd);

@@ -105,8 +105,7 @@ static int take_fixed(struct sign_job *job)
         return exit_code;
     }
     if (!job->key.alg) {
-        return cli_fail(cli, CLI_INPUT, "%s is an X25519 key, which encrypts but does not sign",
-                        job->key.path);
+        return keyfile_fail_unsigning(cli, &job->key);
     }
     job->inner = (struct dfu_signer){
         .tlv_type = job->key.alg->tlv_type,
@@ -143,8 +142,7 @@ static int take_key(struct sign_job *job)
                         job->key.path);
     }
     if (dfu_openssl_signer(job->key.pkey, job->key.der, job->key.der_len, &job->inner)) {
-        return cli_fail(cli, CLI_INPUT, "%s is an X25519 key, which encrypts but does not sign",
-                        job->key.path);
+        return keyfile_fail_unsigning(cli, &job->key);
     }
     return CLI_DONE;
 }

@@ -173,8 +173,9 @@ static int serve_serial(struct sim_links *links)
                         config->serial);
     }
     if (err) {
-        return cli_fail(links->cli, CLI_NO_DEVICE, "cannot make the serial line %s: %s",
-                        config->serial, strerror(-err));
+        return cli_fail(links->cli, CLI_NO_DEVICE,
+                        "cannot make the serial line %s: %s; choose another name", config->serial,
+                        strerror(-err));
     }
     links->is_serial_open = true;
     printf("sim: serving serial:%s%s (%s)\n", config->serial, config->is_serial_raw ? ",raw" : "",

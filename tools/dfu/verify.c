@@ -103,8 +103,7 @@ static int ask_key(struct which *w, const char *name)
             note_key(w, &key, &report);
         }
     } else {
-        exit_code =
-            cli_fail(w->cli, CLI_INPUT, "%s is an X25519 key, which signs nothing", key.path);
+        exit_code = keyfile_fail_unsigning(w->cli, &key);
     }
     keyfile_free(&key);
     return exit_code;
