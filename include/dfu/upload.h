@@ -18,12 +18,13 @@
 #define DFU_UPLOAD_H
 
 #include "dfu/client.h"
+#include "dfu/flight.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define DFU_UPLOAD_WINDOW_MAX 16u
+#define DFU_UPLOAD_WINDOW_MAX DFU_FLIGHT_MAX
 #define DFU_UPLOAD_FRAME_MIN  128u /* smaller frames cannot carry the first chunk */
 
 struct dfu_upload_config {
@@ -48,15 +49,6 @@ enum dfu_upload_deed {
     DFU_UPLOAD_SEND = 0,
     DFU_UPLOAD_KEEP, /* its slot holds it */
     DFU_UPLOAD_COPY, /* the running slot does */
-};
-
-struct dfu_upload_chunk {
-    uint8_t state; /* free, in flight, void (its answer can say nothing new), lost */
-    uint8_t seq;
-    uint8_t deed;
-    uint32_t order; /* of sending */
-    uint32_t off, len;
-    uint64_t sent_ms;
 };
 
 #define DFU_UPLOAD_PAGES_MAX 512u
@@ -98,15 +90,13 @@ struct dfu_upload {
 
     /* state */
     bool has_silence; /* it was given */
-    bool is_first, is_started, is_cautious, has_rtt;
-    uint8_t seq, backoff, stalls, restarts, broken;
+    bool is_first, is_started;
+    uint8_t seq, stalls, restarts, broken;
     uint32_t next, high, best, sent_to, acked_at_loss;
-    uint32_t window, credit, since_loss, heard_order;
-    uint32_t srtt_8, rttvar_4, rto_ms; /* in eighths, in quarters of a millisecond */
-    uint32_t told_to;                  /* up to where kept and copied count */
+    uint32_t told_to; /* up to where kept and copied count */
     uint64_t advanced_ms, hold_until_ms;
     struct dfu_upload_plan plan;
-    struct dfu_upload_chunk chunks[DFU_UPLOAD_WINDOW_MAX * 2];
+    struct dfu_flight flight;
 };
 
 /* DFU_ERR_INVAL: no image or a frame_max below DFU_UPLOAD_FRAME_MIN. */

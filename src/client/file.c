@@ -327,7 +327,7 @@ static void take_flying(struct dfu_file *f, uint64_t now_ms, const uint8_t *fram
     int err = 0;
 
     name_call(f, &call);
-    p = flight_find(&f->flight, call, frame, len, &answer, &err);
+    p = flight_find(&f->flight, &call, frame, len, &answer, &err);
     if (!p) {
         return;
     }
@@ -384,7 +384,7 @@ static size_t next_flying(struct dfu_file *f, uint64_t now_ms)
         finish(f, DFU_ERR_TIMEOUT);
         return 0;
     }
-    if (flight_expire(&f->flight, now_ms)) {
+    if (flight_expire(&f->flight, now_ms, flight_patience(&f->flight))) {
         f->next = f->done;
     }
     return send_next(f, now_ms);
@@ -453,7 +453,8 @@ uint64_t dfu_file_deadline(const struct dfu_file *f)
     if (f->result != DFU_CLIENT_RUNNING) {
         return UINT64_MAX;
     }
-    due_ms = f->is_flying ? flight_due_ms(&f->flight) : dfu_exchange_deadline(&f->exchange);
+    due_ms = f->is_flying ? flight_due_ms(&f->flight, flight_patience(&f->flight))
+                          : dfu_exchange_deadline(&f->exchange);
     return f->is_flying && end_ms < due_ms ? end_ms : due_ms;
 }
 

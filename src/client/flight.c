@@ -77,14 +77,17 @@ struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, uint8_
     return p;
 }
 
-struct dfu_flight_part *flight_find(struct dfu_flight *f, struct dfu_call call,
+struct dfu_flight_part *flight_find(struct dfu_flight *f, const struct dfu_call *calls,
                                     const uint8_t *frame, size_t len, struct dfu_answer *answer,
                                     int *err)
 {
     for (size_t i = 0; i < PARTS; i++) {
+        struct dfu_call call;
+
         if (f->parts[i].state == FLIGHT_FREE) {
             continue;
         }
+        call = calls[f->parts[i].deed];
         call.seq = f->parts[i].seq;
         *err = dfu_client_answer(&call, frame, len, answer);
         if (*err != DFU_ERR_NOENT) {
@@ -131,14 +134,19 @@ uint64_t flight_patience(const struct dfu_flight *f)
     return wait_ms < most_ms(f) ? wait_ms : most_ms(f);
 }
 
-bool flight_expire(struct dfu_flight *f, uint64_t now_ms)
+void flight_back_off(struct dfu_flight *f)
+{
+    f->backoff = f->backoff < BACKOFF_MAX ? (uint8_t)(f->backoff + 1) : f->backoff;
+}
+
+bool flight_expire(struct dfu_flight *f, uint64_t now_ms, uint64_t wait_ms)
 {
     bool is_lost = false;
 
     for (size_t i = 0; i < PARTS; i++) {
         struct dfu_flight_part *p = &f->parts[i];
 
-        if (is_under_way(p) && now_ms >= p->sent_ms + flight_patience(f)) {
+        if (is_under_way(p) && now_ms >= p->sent_ms + wait_ms) {
             is_lost = is_lost || p->state == FLIGHT_FLYING;
             p->state = FLIGHT_LOST;
         }
@@ -149,23 +157,30 @@ bool flight_expire(struct dfu_flight *f, uint64_t now_ms)
     if (is_lost) {
         flight_set_all(f, FLIGHT_LOST);
         flight_slow_down(f);
-        f->backoff = f->backoff < BACKOFF_MAX ? (uint8_t)(f->backoff + 1) : f->backoff;
+        flight_back_off(f);
     }
     return is_lost;
 }
 
-uint64_t flight_due_ms(const struct dfu_flight *f)
+uint64_t flight_due_ms(const struct dfu_flight *f, uint64_t wait_ms)
 {
     uint64_t due_ms = UINT64_MAX;
 
     for (size_t i = 0; i < PARTS; i++) {
         const struct dfu_flight_part *p = &f->parts[i];
 
-        if (is_under_way(p) && p->sent_ms + flight_patience(f) < due_ms) {
-            due_ms = p->sent_ms + flight_patience(f);
+        if (is_under_way(p) && p->sent_ms + wait_ms < due_ms) {
+            due_ms = p->sent_ms + wait_ms;
         }
     }
     return due_ms;
+}
+
+void flight_forget(struct dfu_flight *f)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        f->parts[i].state = FLIGHT_FREE;
+    }
 }
 
 void flight_set_all(struct dfu_flight *f, enum flight_state state)

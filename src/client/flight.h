@@ -21,9 +21,9 @@ uint32_t flight_count(const struct dfu_flight *f);
 struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, uint8_t seq, uint32_t off,
                                    uint32_t len);
 
-/* The transmission that a frame answers, NULL if it is none; call's version and names are set. err
- * and answer as dfu_client_answer. */
-struct dfu_flight_part *flight_find(struct dfu_flight *f, struct dfu_call call,
+/* The transmission that a frame answers, NULL if it is none; calls: version and names of the
+ * requests of each deed. err and answer as dfu_client_answer. */
+struct dfu_flight_part *flight_find(struct dfu_flight *f, const struct dfu_call *calls,
                                     const uint8_t *frame, size_t len, struct dfu_answer *answer,
                                     int *err);
 
@@ -32,13 +32,17 @@ struct dfu_flight_part *flight_find(struct dfu_flight *f, struct dfu_call call,
 void flight_measure(struct dfu_flight *f, uint64_t rtt_ms);
 void flight_grow(struct dfu_flight *f);
 
-/* How long to wait for an answer now. */
+/* How long to wait for an answer now; longer, the next time. */
 uint64_t flight_patience(const struct dfu_flight *f);
-/* Give up what is too old; true if that was in flight: all is then lost, and the window smaller. */
-bool flight_expire(struct dfu_flight *f, uint64_t now_ms);
+void flight_back_off(struct dfu_flight *f);
+/* Give up what was sent wait_ms ago; true if that was in flight: all is then lost, the window
+ * smaller and the next wait longer. */
+bool flight_expire(struct dfu_flight *f, uint64_t now_ms, uint64_t wait_ms);
 /* When that is to be asked again. */
-uint64_t flight_due_ms(const struct dfu_flight *f);
+uint64_t flight_due_ms(const struct dfu_flight *f, uint64_t wait_ms);
 
+/* The owner starts over: no answer to anything sent before is known any more. */
+void flight_forget(struct dfu_flight *f);
 /* All that is on its way. */
 void flight_set_all(struct dfu_flight *f, enum flight_state state);
 /* The answer to this one shows that something before it is lost: what was sent after it will be

@@ -150,10 +150,10 @@ static void a_chunk_that_begins_before_what_the_device_has_is_sent_again_from_th
     assert_true(next(&h) > 0);
     len = answer_off(first, 1000, -1, answer);
     (void)dfu_upload_answer(&h.u, h.now_ms, answer, len);
-    assert_true(h.u.chunks[0].len + 400 < 1000 && h.u.next > 1000);
+    assert_true(h.u.flight.parts[0].len + 400 < 1000 && h.u.next > 1000);
     assert_int_equal(reply(&h, 1000, -1), DFU_CLIENT_RUNNING);
     assert_true(next(&h) > 0);
-    assert_int_equal(h.u.next, 1000 + h.u.chunks[0].len);
+    assert_int_equal(h.u.next, 1000 + h.u.flight.parts[0].len);
     rig_free(h.rig);
 }
 
