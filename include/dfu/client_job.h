@@ -29,6 +29,17 @@ struct dfu_job {
 };
 
 struct dfu_job dfu_job_of_exchange(struct dfu_exchange *exchange);
+
+/* Several exchanges at once, for a way that is long: all are on their way together. */
+struct dfu_exchanges {
+    struct dfu_exchange *each; /* started, each with a frame and a sequence number of its own */
+    size_t count;
+    /* One was answered (see its result); the answer's body is there during the call only. */
+    void (*answered)(void *ctx, const struct dfu_exchange *exchange);
+    void *ctx;
+};
+struct dfu_job dfu_job_of_exchanges(struct dfu_exchanges *exchanges);
+
 struct dfu_job dfu_job_of_upload(struct dfu_upload *upload);
 struct dfu_job dfu_job_of_upgrade(struct dfu_upgrade *upgrade);
 struct dfu_job dfu_job_of_file(struct dfu_file *file);

@@ -66,16 +66,17 @@ struct dfu_upgrade_config {
     struct dfu_firmware firmware;      /* inspected, fault DFU_IMAGE_FINE */
     const struct dfu_hash_alg *sha256; /* to send only pages that differ; NULL: all */
     uint32_t image_number;
-    bool permanent;      /* no test: mark permanent before the reset */
-    bool test_only;      /* leave it unconfirmed: the next reset reverts it */
-    bool no_reset;       /* stop when it is marked */
-    bool upgrade_only;   /* the device is to refuse a version that is not newer */
-    uint32_t link_max;   /* largest frame the link carries */
-    uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
-    uint32_t silence_ms; /* how long the device may stay silent; 0: 20000, or longer as measured */
-    uint32_t erase_ms;   /* the same for the first chunk; 0: 60000 */
-    uint32_t boot_ms;    /* from the reset until it answers again; 0: 300000 */
-    uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
+    bool permanent;       /* no test: mark permanent before the reset */
+    bool test_only;       /* leave it unconfirmed: the next reset reverts it */
+    bool no_reset;        /* stop when it is marked */
+    bool upgrade_only;    /* the device is to refuse a version that is not newer */
+    uint32_t link_max;    /* largest frame the link carries */
+    uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
+    uint32_t silence_ms;  /* how long the device may stay silent; 0: 20000, or longer as measured */
+    uint32_t erase_ms;    /* the same for the first chunk; 0: 60000 */
+    uint32_t boot_ms;     /* from the reset until it answers again; 0: 300000 */
+    uint32_t latency_ms;  /* how long a device that sleeps may take to hear a request */
+    bool sends_meanwhile; /* as in struct dfu_upload_config */
 };
 
 struct dfu_upgrade {

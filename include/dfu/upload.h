@@ -42,6 +42,9 @@ struct dfu_upload_config {
     uint32_t silence_ms; /* how long nothing may advance; 0: 20000, or 16 times a measured answer's
                           * limit where that is longer */
     uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
+    /* Send on while the device is asked for hashes: right where the way is long, and wrong where
+     * what is sent in vain takes longer than an answer, as on a serial line. */
+    bool sends_meanwhile;
 };
 
 /* What becomes of a page. */
@@ -70,6 +73,7 @@ struct dfu_upload_plan {
     bool has_ahead; /* and was answered */
     uint8_t seq, tries;
     uint32_t wait_ms; /* how long an answer may take: what one took; 0: none came yet */
+    uint32_t unasked; /* parts after the last one that had no page on the device */
     uint64_t asked_ms, due_ms;
     struct dfu_upload_part now, ahead;
 };

@@ -15,6 +15,7 @@
 
 void dfu_link_stream_init(struct dfu_link *link, bool is_raw)
 {
+    link->is_line = true;
     link->mtu = is_raw ? DFU_LINK_PACKET_MAX : DFU_SMP_SERIAL_PACKET_MAX;
     link->rx_pos = 0;
     link->rx_len = 0;

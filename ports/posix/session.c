@@ -215,20 +215,28 @@ struct dfu_call dfu_session_call(struct dfu_session *s)
     return (struct dfu_call){ .version = s->version, .seq = s->seq++ };
 }
 
-int dfu_session_ask(struct dfu_session *s, const struct dfu_call *call, uint8_t *frame, int len,
-                    enum dfu_patience patience, struct dfu_answer *answer)
+void dfu_session_exchange(const struct dfu_session *s, struct dfu_exchange *x,
+                          const struct dfu_call *call, uint8_t *frame, int len,
+                          enum dfu_patience patience)
 {
     bool is_slow = patience == DFU_PATIENCE_ERASES || patience == DFU_PATIENCE_SLOW;
     uint32_t wait_ms = s->link.answer_ms ? s->link.answer_ms : FIRST_ANSWER_MS;
     uint32_t limit_ms = (is_slow ? ERASE_TIMEOUT_MS : TIMEOUT_MS) + LATENCY_TRIES * s->latency_ms;
-    struct dfu_exchange x;
-    struct dfu_job job;
 
     limit_ms = s->timeout_ms ? s->timeout_ms : limit_ms;
     if (patience == DFU_PATIENCE_ONCE || patience == DFU_PATIENCE_ERASES) {
         wait_ms = patience == DFU_PATIENCE_ONCE ? limit_ms : limit_ms / 2;
     }
-    dfu_exchange_start(&x, call, frame, len, wait_ms + s->latency_ms, limit_ms);
+    dfu_exchange_start(x, call, frame, len, wait_ms + s->latency_ms, limit_ms);
+}
+
+int dfu_session_ask(struct dfu_session *s, const struct dfu_call *call, uint8_t *frame, int len,
+                    enum dfu_patience patience, struct dfu_answer *answer)
+{
+    struct dfu_exchange x;
+    struct dfu_job job;
+
+    dfu_session_exchange(s, &x, call, frame, len, patience);
     job = dfu_job_of_exchange(&x);
     (void)dfu_session_run(s, &job, NULL, NULL);
     s->version = x.call.version;

@@ -73,4 +73,9 @@ struct dfu_call dfu_session_call(struct dfu_session *s);
 int dfu_session_ask(struct dfu_session *s, const struct dfu_call *call, uint8_t *frame, int len,
                     enum dfu_patience patience, struct dfu_answer *answer);
 
+/* The same in steps, for dfu_job_of_exchanges. */
+void dfu_session_exchange(const struct dfu_session *s, struct dfu_exchange *x,
+                          const struct dfu_call *call, uint8_t *frame, int len,
+                          enum dfu_patience patience);
+
 #endif

@@ -8,6 +8,7 @@
 #define RTO_MIN_MS  200u
 #define RTO_MAX_MS  10000u
 #define BACKOFF_MAX 5u
+#define DOUBLINGS   3u   /* of the wait for a chunk */
 #define LOSS_APART  16u  /* advances between two losses that say nothing about the way */
 #define LOST_KEPT   128u /* requests sent since; half of what tells them apart */
 
@@ -30,7 +31,7 @@ void flight_start(struct dfu_flight *f, uint32_t window_max, uint32_t answer_ms,
                               .answer_ms = answer_ms,
                               .least_ms = RTO_MIN_MS + latency_ms,
                               .rto_ms = answer_ms };
-    f->window = min_u32(2, f->window_max);
+    f->window = min_u32(4, f->window_max);
 }
 
 uint32_t flight_count(const struct dfu_flight *f)
@@ -129,7 +130,7 @@ void flight_grow(struct dfu_flight *f)
 
 uint64_t flight_patience(const struct dfu_flight *f)
 {
-    uint64_t wait_ms = (uint64_t)f->rto_ms << f->backoff;
+    uint64_t wait_ms = (uint64_t)f->rto_ms << min_u32(f->backoff, DOUBLINGS);
 
     return wait_ms < most_ms(f) ? wait_ms : most_ms(f);
 }

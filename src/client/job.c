@@ -38,6 +38,64 @@ struct dfu_job dfu_job_of_exchange(struct dfu_exchange *exchange)
     };
 }
 
+static size_t exchanges_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    const struct dfu_exchanges *all = ctx;
+    size_t len = 0;
+
+    for (size_t i = 0; len == 0 && i < all->count; i++) {
+        len = exchange_next(&all->each[i], now_ms, frame, cap);
+    }
+    return len;
+}
+
+static void exchanges_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    const struct dfu_exchanges *all = ctx;
+
+    (void)now_ms;
+    for (size_t i = 0; i < all->count; i++) {
+        if (!exchange_is_over(&all->each[i]) &&
+            dfu_exchange_answer(&all->each[i], frame, len) != DFU_CLIENT_RUNNING) {
+            all->answered(all->ctx, &all->each[i]);
+            return;
+        }
+    }
+}
+
+static uint64_t exchanges_deadline(void *ctx)
+{
+    const struct dfu_exchanges *all = ctx;
+    uint64_t due_ms = UINT64_MAX;
+
+    for (size_t i = 0; i < all->count; i++) {
+        if (!exchange_is_over(&all->each[i]) && all->each[i].due < due_ms) {
+            due_ms = all->each[i].due;
+        }
+    }
+    return due_ms;
+}
+
+static bool exchanges_are_over(void *ctx)
+{
+    const struct dfu_exchanges *all = ctx;
+
+    for (size_t i = 0; i < all->count; i++) {
+        if (!exchange_is_over(&all->each[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct dfu_job dfu_job_of_exchanges(struct dfu_exchanges *exchanges)
+{
+    return (struct dfu_job){
+        exchanges, exchanges_next, exchanges_answer, exchanges_deadline, exchanges_are_over, NULL,
+        NULL
+    };
+}
+
 static size_t upload_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
 {
     return dfu_upload_next(ctx, now_ms, frame, cap);

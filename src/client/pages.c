@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* A part covers as many pages as one answer tells of; while it is sent, the device is asked for the
- * next one. Its answers are hints: a wrong one costs time, because the device checks the digest of
- * the whole. */
+ * next one. Where a part has no page that is on the device, as many parts are sent unasked, and twice
+ * as many the next time. The answers are hints: a wrong one costs time, because the device checks
+ * the digest of the whole. */
 #include "client/pages.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@
 #define WAIT_MS    2000u /* the device hashes */
 #define WAIT_LEAST 300u
 #define WAIT_TIMES 4u /* as long as the answer before */
+#define TELLING    8u /* so many pages say something about the next ones */
 #define PIECE      512u
 #define NO_UPLOAD  2u /* the group's code */
 #define LOST_BYTES 4096u
@@ -25,6 +27,7 @@ void plan_forget(struct dfu_upload_plan *plan)
 {
     *plan = (struct dfu_upload_plan){ .is_off = plan->is_off,
                                       .no_running = plan->no_running,
+                                      .unasked = plan->unasked,
                                       .wait_ms = plan->wait_ms };
 }
 
@@ -60,7 +63,7 @@ bool plan_is_due(const struct dfu_upload *u)
 {
     const struct dfu_upload_plan *plan = &u->plan;
 
-    return !plan->is_off &&
+    return !plan->is_off && !u->config.sends_meanwhile &&
            (!holds(&plan->now, u->next) || (plan->asks_running && !plan->is_ahead));
 }
 
@@ -87,6 +90,16 @@ static uint32_t patience(const struct dfu_upload *u)
     uint32_t most_ms = max_u32(WAIT_MS, u->config.answer_ms);
 
     return u->plan.wait_ms ? min_u32(max_u32(u->plan.wait_ms, WAIT_LEAST), most_ms) : most_ms;
+}
+
+/* The device is asked for something that it may have said already, and nothing goes on meanwhile:
+ * not for half as long as it may be silent. */
+static bool is_hopeless(const struct dfu_upload *u, uint64_t now_ms)
+{
+    const struct dfu_upload_plan *plan = &u->plan;
+
+    return plan->tries >= (plan->wait_ms ? TRIES_MAX : TRIES) ||
+           (plan->is_asking && now_ms - plan->asked_ms >= u->config.silence_ms / 2);
 }
 
 /* Which part to ask for; false if none. */
@@ -124,8 +137,7 @@ size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t ca
     if (!plan->is_asking) {
         plan->seq = u->seq++; /* repeats keep it: the answer to any of them will do */
     }
-    len = plan->tries < (plan->wait_ms ? TRIES_MAX : TRIES) ? encode_question(u, frame, cap)
-                                                            : DFU_ERR_TIMEOUT;
+    len = is_hopeless(u, now_ms) ? DFU_ERR_TIMEOUT : encode_question(u, frame, cap);
     if (len < 0) {
         plan_stop(plan); /* perhaps a server that drops what it does not know */
         return 0;
@@ -251,6 +263,26 @@ static void take_no(struct dfu_upload *u, const struct dfu_refusal *refusal)
     }
 }
 
+/* All about the part is known: sent unasked is what follows one without a page that is there. */
+static void look_ahead(const struct dfu_upload *u, struct dfu_upload_plan *plan)
+{
+    struct dfu_upload_part *part = asked_part(plan);
+    uint64_t end;
+
+    for (uint32_t i = 0; i < part->count; i++) {
+        if (part->deeds[i] != DFU_UPLOAD_SEND) {
+            plan->unasked = 0;
+            return;
+        }
+    }
+    if (part->count < TELLING) {
+        return;
+    }
+    plan->unasked = plan->unasked ? 2 * plan->unasked : 1;
+    end = part->end + (uint64_t)plan->unasked * (part->end - part->asked);
+    send_up_to(part, end < u->config.image.size ? (uint32_t)end : u->config.image.size);
+}
+
 bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
     struct dfu_upload_plan *plan = &u->plan;
@@ -265,7 +297,9 @@ bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, si
         return false;
     }
     plan->is_asking = false;
-    plan->wait_ms = WAIT_TIMES * min_u32((uint32_t)(now_ms - plan->asked_ms), WAIT_MS) + 1;
+    if (plan->tries == 1 || plan->wait_ms == 0) { /* else it may answer any of the tries */
+        plan->wait_ms = WAIT_TIMES * min_u32((uint32_t)(now_ms - plan->asked_ms), WAIT_MS) + 1;
+    }
     plan->tries = 0;
     if (err == DFU_ERR_PERM) {
         take_no(u, &answer.refusal);
@@ -275,6 +309,9 @@ bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, si
         take_running(u, &told);
     } else {
         take_own(u, &told);
+    }
+    if (!plan->asks_running && !plan->is_off) {
+        look_ahead(u, plan);
     }
     plan->has_ahead = plan->is_ahead && !plan->asks_running && !plan->is_off;
     return true;

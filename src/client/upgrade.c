@@ -150,6 +150,7 @@ static void start_upload(struct dfu_upgrade *g)
         .first_ms = config->erase_ms,
         .silence_ms = g->silence_given_ms,
         .latency_ms = config->latency_ms,
+        .sends_meanwhile = config->sends_meanwhile,
     };
 
     upload.image.size = config->firmware.size;

@@ -65,6 +65,17 @@ def assert_sentence(done, code, *words):
         assert word in errors[0], errors[0]
 
 
+@pytest.mark.parametrize("link, directions", [("udp", ">><<"), ("serial", "><><")])
+def test_questions_before_an_upload_wait_for_each_other_on_a_line_only(device, images, link,
+                                                                       directions):
+    """On a long way each wait is a round trip; on a line the requests would only queue."""
+    device.start("--init", images["v1"])
+    done = dfu(device, link, "-vv", "image", "upload", "--no-diff", images["v2"])
+    assert done.returncode == 0, done.stderr
+    said = [line[0] for line in done.stderr.splitlines() if re.match("[<>] [0-9a-f]{16}", line)]
+    assert "".join(said[:4]) == directions
+
+
 # ---- Questions ----
 
 @pytest.mark.parametrize("link", LINKS)

@@ -52,12 +52,18 @@ def upload(device, image, *options, link="udp"):
     return facts
 
 
+def assert_little_was_sent(facts, image, link="udp"):
+    """The page with the header, the changed one, the last; on a long way also what was sent while
+    the device was asked twice: two chunks of half a page each time, and the pages they begin."""
+    least = 2 * PAGE + image.stat().st_size % PAGE
+    assert least <= facts["sent"] <= least + (3 * PAGE if link == "udp" else 0)
+
+
 @pytest.mark.parametrize("link", ["udp", "serial"])
 def test_pages_of_the_running_version_are_not_sent(device, images, link):
     device.start("--init", images["v1"])
     sent = upload(device, images["v2"], link=link)
-    # The page with the header, the changed one, the last.
-    assert sent["sent"] == 2 * PAGE + images["v2"].stat().st_size % PAGE
+    assert_little_was_sent(sent, images["v2"], link)
     assert sent["copied"] == images["v2"].stat().st_size - sent["sent"] and sent["kept"] == 0
 
 
@@ -65,7 +71,7 @@ def test_pages_of_an_older_upload_are_not_sent(device, images):
     device.start("--init", images["v3"])
     assert upload(device, images["v1"])["kept"] == 0
     sent = upload(device, images["v2"])
-    assert sent["sent"] == 2 * PAGE + images["v2"].stat().st_size % PAGE
+    assert_little_was_sent(sent, images["v2"])
     assert sent["kept"] == images["v2"].stat().st_size - sent["sent"]
     equal = upload(device, images["v2"])
     assert equal["sent"] < 2048 and equal["requests"] == 1

@@ -91,18 +91,23 @@ static void only_what_differs_goes_over_the_line(void **state)
     }
 }
 
+static void trouble(struct rig *rig, uint32_t seed)
+{
+    rig->link.seed = seed;
+    rig->link.delay_ms = seed * 7 % 60;
+    rig->link.jitter_ms = seed * 13 % 50;
+    rig->link.loss_permille = seed * 50 % 250;
+    rig->link.repeat_permille = seed * 30 % 200;
+}
+
 static void any_mix_of_trouble_ends_with_the_image_in_the_slot(void **state)
 {
     (void)state;
-    for (uint32_t seed = 1; seed <= 60; seed++) {
+    for (uint32_t seed = 1; seed <= 300; seed++) {
         struct rig *rig = rig_with_older(1024);
         struct dfu_upload u;
 
-        rig->link.seed = seed;
-        rig->link.delay_ms = seed * 7 % 60;
-        rig->link.jitter_ms = seed * 13 % 50;
-        rig->link.loss_permille = seed * 50 % 250;
-        rig->link.repeat_permille = seed * 30 % 200;
+        trouble(rig, seed);
         start(rig, &u);
         rig_run_upload(rig, &u);
         assert_arrived(rig, &u);
@@ -194,6 +199,8 @@ struct fake {
     bool is_right; /* what it says of the digest, if pages were taken */
     bool was_taken;
     uint32_t off, questions, takes;
+    uint32_t only;    /* so many questions are answered, 0: all; */
+    uint32_t late_ms; /* each so late */
 };
 
 static size_t respond(struct fake *fake, const uint8_t *frame, size_t len, uint32_t size,
@@ -215,7 +222,7 @@ static size_t respond(struct fake *fake, const uint8_t *frame, size_t len, uint3
     dfu_cbor_encoder_init(&enc, out + 8, cap - 8, true);
     if (header.group == 65 && header.id == 0) {
         fake->questions++;
-        if (!fake->hashes) {
+        if (!fake->hashes || (fake->only > 0 && fake->questions > fake->only)) {
             return 0;
         }
         memcpy(out + 8, fake->hashes, fake->hashes_len);
@@ -266,6 +273,7 @@ static struct dfu_upload run_against(struct fake *fake, const struct rig *rig)
             now_ms = due_ms > now_ms ? due_ms : now_ms + 1;
             continue;
         }
+        now_ms += frame[5] == 65 && frame[7] == 0 ? fake->late_ms : 0;
         len = respond(fake, frame, len, (uint32_t)rig->new_image.span.len, back, sizeof(back));
         if (len > 0) {
             dfu_upload_answer(&u, now_ms, back, len);
@@ -386,7 +394,24 @@ static void a_server_that_never_keeps_what_it_should_gets_the_page(void **state)
     rig_free(rig);
 }
 
-static uint64_t time_of_upload(bool asks, uint32_t trip_ms)
+static void a_server_that_stops_telling_gets_the_rest(void **state)
+{
+    struct rig *rig = rig_new(app, 20000, 1024, 4);
+    struct fake fake = { .only = 1, .late_ms = 1900, .is_right = true };
+    struct dfu_upload u;
+    char bytes[64];
+
+    (void)state;
+    right_answer(rig, bytes, &fake.hashes_len);
+    fake.hashes = bytes;
+    u = run_against(&fake, rig);
+    assert_int_equal(u.result, 0);
+    assert_int_equal(u.kept, PAGE);
+    assert_int_equal(u.data_bytes, rig->new_image.span.len - PAGE);
+    rig_free(rig);
+}
+
+static uint64_t time_of_upload(bool asks, bool meanwhile, uint32_t trip_ms)
 {
     struct rig *rig = rig_new(app, 170000, 1024, 4);
     struct dfu_upload_config config = rig_upload_config(rig, 3);
@@ -394,6 +419,7 @@ static uint64_t time_of_upload(bool asks, uint32_t trip_ms)
     uint64_t start_ms = rig->now_ms, took_ms;
 
     config.sha256 = asks ? &dfu_sha256_openssl : NULL;
+    config.sends_meanwhile = meanwhile;
     rig->link.delay_ms = trip_ms / 2;
     assert_int_equal(dfu_upload_start(&u, &config), 0);
     rig_run_upload(rig, &u);
@@ -403,19 +429,58 @@ static uint64_t time_of_upload(bool asks, uint32_t trip_ms)
     return took_ms;
 }
 
-/* Of an image that shares nothing with the device. 64 KiB a question, two questions each. */
-static void only_the_first_pages_are_waited_for(void **state)
+/* Of an image that shares nothing with the device: 64 KiB a question, two questions each. */
+static void asking_in_vain_costs_hardly_any_time(void **state)
 {
     const uint32_t trip_ms = 200;
-    uint64_t plain_ms, asking_ms;
+    uint64_t plain_ms, waiting_ms, sending_ms;
 
     (void)state;
-    plain_ms = time_of_upload(false, trip_ms);
-    asking_ms = time_of_upload(true, trip_ms);
-    print_message("170 kB, 200 ms round trip: %u ms, asking for pages %u ms\n", (unsigned)plain_ms,
-                  (unsigned)asking_ms);
-    /* Two round trips for the first part; the other questions travel among the chunks. */
-    assert_in_range(asking_ms - plain_ms, 0, 4 * trip_ms);
+    plain_ms = time_of_upload(false, false, trip_ms);
+    waiting_ms = time_of_upload(true, false, trip_ms);
+    sending_ms = time_of_upload(true, true, trip_ms);
+    print_message(
+        "170 kB, 200 ms round trip: %u ms, asking for pages %u ms, sending meanwhile %u\n",
+        (unsigned)plain_ms, (unsigned)waiting_ms, (unsigned)sending_ms);
+    /* Two round trips for the first part. Other questions travel among the chunks, in the place of
+     * one: three are a round trip, and of the three parts one is not asked for. */
+    assert_in_range(waiting_ms - plain_ms, 0, 3 * trip_ms);
+    assert_in_range(sending_ms - plain_ms, 0, 2 * trip_ms);
+}
+
+/* What is sent meanwhile is lost time only. */
+static void what_is_sent_while_asking_is_little(void **state)
+{
+    struct rig *rig = rig_with_older(1024);
+    struct dfu_upload_config config = config_of(rig);
+    struct dfu_upload u;
+
+    (void)state;
+    rig->link.delay_ms = 30;
+    config.sends_meanwhile = true;
+    assert_int_equal(dfu_upload_start(&u, &config), 0);
+    rig_run_upload(rig, &u);
+    assert_arrived(rig, &u);
+    assert_true(u.kept > 20 * PAGE);
+    assert_in_range(u.data_bytes, 3 * PAGE, 5 * PAGE);
+    rig_free(rig);
+}
+
+static void any_mix_of_trouble_is_survived_while_asking(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 200; seed++) {
+        struct rig *rig = rig_with_older(1024);
+        struct dfu_upload_config config = config_of(rig);
+        struct dfu_upload u;
+
+        trouble(rig, seed);
+        config.sends_meanwhile = true;
+        assert_int_equal(dfu_upload_start(&u, &config), 0);
+        rig_run_upload(rig, &u);
+        assert_arrived(rig, &u);
+        rig_free(rig);
+    }
 }
 
 int main(void)
@@ -431,7 +496,10 @@ int main(void)
         cmocka_unit_test(what_does_not_match_in_the_end_is_sent_whole),
         cmocka_unit_test(a_server_that_refuses_to_keep_gets_the_page),
         cmocka_unit_test(a_server_that_never_keeps_what_it_should_gets_the_page),
-        cmocka_unit_test(only_the_first_pages_are_waited_for),
+        cmocka_unit_test(a_server_that_stops_telling_gets_the_rest),
+        cmocka_unit_test(asking_in_vain_costs_hardly_any_time),
+        cmocka_unit_test(what_is_sent_while_asking_is_little),
+        cmocka_unit_test(any_mix_of_trouble_is_survived_while_asking),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

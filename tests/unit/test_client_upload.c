@@ -161,6 +161,27 @@ static void any_mix_of_trouble_ends_with_the_image_in_the_slot(void **state)
     }
 }
 
+/* Half of the requests or their answers are lost, so seven tries in a row often are. */
+static void a_very_bad_link_is_not_given_up_soon(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rig *rig = rig_new(app, 20000, 512, 4);
+        struct dfu_upload u;
+
+        start(rig, &u, 3);
+        rig_run_upload_for(rig, &u, 2); /* the first chunk has more time than the others */
+        rig->link.delay_ms = 5;
+        rig->link.loss_permille = 350;
+        rig->link.seed = seed;
+        rig_run_upload(rig, &u);
+        if (u.result != 0) {
+            fail_msg("seed %u: result %d at %u", (unsigned)seed, u.result, (unsigned)u.acked);
+        }
+        rig_free(rig);
+    }
+}
+
 static void a_link_that_breaks_at_any_packet_is_survived(void **state)
 {
     uint32_t packets = 0; /* of an upload without trouble, both ways; told by the first run */
@@ -392,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_long_way_is_filled_with_requests),
         cmocka_unit_test(the_window_stays_within_its_limit),
         cmocka_unit_test(any_mix_of_trouble_ends_with_the_image_in_the_slot),
+        cmocka_unit_test(a_very_bad_link_is_not_given_up_soon),
         cmocka_unit_test(a_link_that_breaks_at_any_packet_is_survived),
         cmocka_unit_test(a_device_that_restarts_at_any_chunk_gets_the_rest),
         cmocka_unit_test(a_device_that_restarts_again_and_again_gets_there),

@@ -151,6 +151,7 @@ static void drive(struct upgrade *u, struct device *dev, const struct device_fil
     fill_in(dev->cli, file, &config);
     config.link_max = dev->session.link.mtu;
     config.answer_ms = dev->session.link.answer_ms;
+    config.sends_meanwhile = !dev->session.link.is_line;
     progress_start(&u->progress, dev->cli, "upload", file->firmware.size);
     dfu_upgrade_start(&u->engine, &config);
     device_run(dev, &job, upgrade_show, u);
@@ -181,15 +182,18 @@ struct package_job {
 static int stage_all(struct package_job *job)
 {
     const struct package *package = job->package;
+    struct dfu_client_slot_sizes sizes;
     struct upgrade u;
+    int code = device_slot_sizes(job->dev, &sizes);
 
-    for (size_t i = 0; i < package->count; i++) {
+    code = code == CLI_REFUSED ? CLI_DONE : code;
+    for (size_t i = 0; !code && i < package->count; i++) {
         const struct package_image *image = &package->images[i];
-        int code = device_check_fit(job->dev, image->number, image->file.firmware.size);
 
-        if (code) {
-            return code;
-        }
+        code = device_check_fit(job->dev, &sizes, image->number, image->file.firmware.size);
+    }
+    if (code) {
+        return code;
     }
     job->config.no_reset = true;
     for (size_t i = 0; i < package->count; i++) {

@@ -35,14 +35,13 @@ int device_fail_no_image(struct device *dev, uint32_t image)
 
 /* The bootloader's own limit and the image's number, before the first byte is sent. A server may
  * number its slots for uploads differently than its images. */
-int device_check_fit(struct device *dev, uint32_t image, uint32_t size)
+int device_check_fit(struct device *dev, const struct dfu_client_slot_sizes *sizes, uint32_t image,
+                     uint32_t size)
 {
-    struct dfu_client_slot_sizes sizes;
-    int code = device_slot_sizes(dev, &sizes);
-    bool is_known = sizes.count == 0;
+    bool is_known = sizes->count == 0; /* many devices do not tell */
 
-    for (size_t i = 0; !code && i < sizes.count; i++) {
-        const struct dfu_client_slot_size *s = &sizes.slots[i];
+    for (size_t i = 0; i < sizes->count; i++) {
+        const struct dfu_client_slot_size *s = &sizes->slots[i];
         uint32_t limit = s->max_image_size ? s->max_image_size : s->size;
 
         is_known = is_known || s->image == image || s->upload_image_id == (int64_t)image;
@@ -53,10 +52,7 @@ int device_check_fit(struct device *dev, uint32_t image, uint32_t size)
                             (unsigned)size, (unsigned)limit);
         }
     }
-    if (!code && !is_known) {
-        return device_fail_no_image(dev, image);
-    }
-    return code == CLI_REFUSED ? CLI_DONE : code; /* many devices do not tell */
+    return is_known ? CLI_DONE : device_fail_no_image(dev, image);
 }
 
 /* On a fast link an upload takes a few milliseconds. */
@@ -134,15 +130,14 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
         .silence_ms = dev->cli->timeout_ms,
         .latency_ms = dev->cli->latency_ms,
         .first_ms = dev->cli->timeout_ms,
+        .sends_meanwhile = !dev->session.link.is_line,
     };
     struct dfu_client_params params;
+    struct dfu_client_slot_sizes sizes;
     double start_s = now_s();
-    int code = device_params(dev, &params);
+    int code = device_params_and_slots(dev, &params, &sizes);
 
-    if (code) {
-        return code;
-    }
-    code = device_check_fit(dev, image, file->firmware.size);
+    code = code ? code : device_check_fit(dev, &sizes, image, file->firmware.size);
     if (code) {
         return code;
     }

@@ -163,6 +163,16 @@ bool device_send_again(struct device *dev, const uint8_t *frame, size_t len)
     return dev->session.link.kind && dfu_link_send(&dev->session.link, frame, len) == 0;
 }
 
+static int code_of(struct device *dev, int result, const char *what)
+{
+    switch (result) {
+    case 0: return CLI_DONE;
+    case DFU_ERR_PERM: return CLI_REFUSED;
+    case DFU_ERR_TIMEOUT: return device_fail_silent(dev, what);
+    default: return device_fail_broken(dev, what);
+    }
+}
+
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what)
 {
@@ -170,13 +180,10 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
         return cli_fail(dev->cli, CLI_USAGE, "cannot ask the device to %s: the request is too long",
                         what);
     }
-    switch (dfu_session_ask(&dev->session, call, dev->out, len, (enum dfu_patience)patience,
-                            &dev->answer)) {
-    case 0: return CLI_DONE;
-    case DFU_ERR_PERM: return CLI_REFUSED;
-    case DFU_ERR_TIMEOUT: return device_fail_silent(dev, what);
-    default: return device_fail_broken(dev, what);
-    }
+    return code_of(dev,
+                   dfu_session_ask(&dev->session, call, dev->out, len, (enum dfu_patience)patience,
+                                   &dev->answer),
+                   what);
 }
 
 int device_ask(struct device *dev, const struct dfu_call *call, int len,
@@ -233,14 +240,18 @@ int device_images(struct device *dev, struct dfu_client_images *images)
     return code;
 }
 
+static const char tell_params[] = "tell its parameters", tell_slots[] = "tell its slots";
+
+static const struct dfu_client_params cautious = { .buf_size = 384, .buf_count = 2 };
+
 int device_params(struct device *dev, struct dfu_client_params *params)
 {
     struct dfu_call call = device_call(dev);
     int len = dfu_client_params(&call, dev->out, sizeof(dev->out));
-    int code = device_try(dev, &call, len, DEVICE_QUICK, "tell its parameters");
+    int code = device_try(dev, &call, len, DEVICE_QUICK, tell_params);
 
     if (code == CLI_REFUSED || (!code && dfu_client_params_read(&dev->answer, params))) {
-        *params = (struct dfu_client_params){ .buf_size = 384, .buf_count = 2 };
+        *params = cautious;
         return CLI_DONE;
     }
     return code;
@@ -250,11 +261,76 @@ int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes)
 {
     struct dfu_call call = device_call(dev);
     int len = dfu_client_slot_info(&call, dev->out, sizeof(dev->out));
-    int code = device_try(dev, &call, len, DEVICE_QUICK, "tell its slots");
+    int code = device_try(dev, &call, len, DEVICE_QUICK, tell_slots);
 
     sizes->count = 0;
     if (!code && dfu_client_slot_info_read(&dev->answer, sizes)) {
-        code = device_fail_broken(dev, "tell its slots");
+        code = device_fail_broken(dev, tell_slots);
     }
+    return code;
+}
+
+enum { PARAMS, SLOTS, QUESTIONS };
+
+/* Two questions on their way together. */
+struct questions {
+    struct dfu_exchange each[QUESTIONS];
+    uint8_t frames[QUESTIONS][64];
+    struct dfu_client_params params;
+    struct dfu_client_slot_sizes slots;
+};
+
+static void answered(void *ctx, const struct dfu_exchange *exchange)
+{
+    struct questions *q = ctx;
+
+    if (exchange->result) {
+        return;
+    }
+    if (exchange == &q->each[PARAMS]) {
+        if (dfu_client_params_read(&exchange->answer, &q->params)) {
+            q->params = cautious;
+        }
+    } else if (dfu_client_slot_info_read(&exchange->answer, &q->slots)) {
+        q->slots.count = 0;
+    }
+}
+
+static int ask_together(struct device *dev, struct questions *q)
+{
+    struct dfu_call calls[QUESTIONS] = { device_call(dev), device_call(dev) };
+    int lens[QUESTIONS];
+    struct dfu_exchanges all = { q->each, QUESTIONS, answered, q };
+    const struct dfu_job job = dfu_job_of_exchanges(&all);
+
+    lens[PARAMS] = dfu_client_params(&calls[PARAMS], q->frames[PARAMS], sizeof(q->frames[PARAMS]));
+    lens[SLOTS] = dfu_client_slot_info(&calls[SLOTS], q->frames[SLOTS], sizeof(q->frames[SLOTS]));
+    for (int i = 0; i < QUESTIONS; i++) {
+        dfu_session_exchange(&dev->session, &q->each[i], &calls[i], q->frames[i], lens[i],
+                             DFU_PATIENCE_QUICK);
+    }
+    device_run(dev, &job, NULL, NULL);
+    dev->session.version = q->each[PARAMS].call.version;
+    if (q->each[PARAMS].result == DFU_ERR_TIMEOUT) {
+        return device_fail_silent(dev, tell_params);
+    }
+    return q->each[SLOTS].result == DFU_ERR_TIMEOUT ? device_fail_silent(dev, tell_slots)
+                                                    : CLI_DONE;
+}
+
+int device_params_and_slots(struct device *dev, struct dfu_client_params *params,
+                            struct dfu_client_slot_sizes *sizes)
+{
+    struct questions q = { .params = cautious };
+    int code;
+
+    if (dev->session.link.is_line || dev->login) { /* a login repeats one request */
+        code = device_params(dev, params);
+        code = code ? code : device_slot_sizes(dev, sizes);
+        return code == CLI_REFUSED ? CLI_DONE : code;
+    }
+    code = ask_together(dev, &q);
+    *params = q.params;
+    *sizes = q.slots;
     return code;
 }

@@ -74,10 +74,15 @@ int device_fail_no_image(struct device *dev, uint32_t image);
 int device_images(struct device *dev, struct dfu_client_images *images);
 int device_params(struct device *dev, struct dfu_client_params *params);
 int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes);
+/* Both, in one round trip where the way is long. What a device refuses to tell, or does not tell in
+ * a way to be understood, is cautious or none. */
+int device_params_and_slots(struct device *dev, struct dfu_client_params *params,
+                            struct dfu_client_slot_sizes *sizes);
 
 /* Whether the device has that image number and room for so many bytes. Exit codes; 0 where it does
  * not tell. */
-int device_check_fit(struct device *dev, uint32_t image, uint32_t size);
+int device_check_fit(struct device *dev, const struct dfu_client_slot_sizes *sizes, uint32_t image,
+                     uint32_t size);
 
 /* Text from a device, made safe for a terminal, in buf. */
 char *device_text(struct dfu_client_text text, char *buf, size_t cap);

@@ -102,6 +102,7 @@ static struct dfu_job begin(void *state, const void *order, struct device *dev)
 
     config.link_max = dev->session.link.mtu;
     config.answer_ms = dev->session.link.answer_ms;
+    config.sends_meanwhile = !dev->session.link.is_line;
     dfu_exchange_start(&one->who, &call, one->frame, len, wait_ms, who_limit_ms(dev->cli, wait_ms));
     dfu_upgrade_start(&one->engine, &config);
     one->asking = dfu_job_of_exchange(&one->who);
