@@ -177,6 +177,8 @@ struct dfu_exchange {
     struct dfu_answer answer; /* of results 0 and PERM; body only until the frame is reused */
 };
 
+/* frame holds an encoded request of len bytes and must outlive the exchange; a negative len, as
+ * encoders return it, becomes its result. wait_ms: for an answer to the first try. */
 void dfu_exchange_start(struct dfu_exchange *x, const struct dfu_call *call, uint8_t *frame,
                         int len, uint32_t wait_ms, uint32_t limit_ms);
 /* Whether x->frame is to be sent now. */

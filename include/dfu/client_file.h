@@ -57,6 +57,7 @@ struct dfu_file {
     struct dfu_flight flight;
 };
 
+/* config is copied; what it points to must outlive the transfer. */
 void dfu_file_start(struct dfu_file *f, const struct dfu_file_config *config);
 
 /* The length of a request now in config.frame that is to be sent, or 0 (wait, or over). */

@@ -28,6 +28,7 @@ struct dfu_job {
     bool (*wants_reconnect)(void *ctx);            /* and forgets it; NULL: never */
 };
 
+/* The job of a machine that was started. */
 struct dfu_job dfu_job_of_exchange(struct dfu_exchange *exchange);
 
 /* Several exchanges at once, for a way that is long: all are on their way together. */

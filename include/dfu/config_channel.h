@@ -97,6 +97,8 @@ void dfu_config_channel_answer(struct dfu_config_channel *channel, const uint8_t
 /* The transport lost its host: whatever is going on is forgotten. */
 void dfu_config_channel_disconnect(struct dfu_config_channel *channel);
 
+/* Answer in the place of a module that has not answered in time, which is at due_ms (UINT64_MAX:
+ * none is waited for); on the clock that reports are handed over with. */
 void dfu_config_channel_poll(struct dfu_config_channel *channel, uint64_t now_ms);
 uint64_t dfu_config_channel_due_ms(const struct dfu_config_channel *channel);
 

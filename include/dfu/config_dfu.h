@@ -91,6 +91,8 @@ struct dfu_config_dfu {
     uint64_t now_ms, timeout_ms, store_ms, erase_ms, reboot_ms;
 };
 
+/* Once map, image, active, buf and buf_size are set. DFU_ERR_INVAL: the image has no second slot,
+ * or buf_size is no multiple of DFU_FLASH_WRITE_SIZE_MAX. */
 int dfu_config_dfu_init(struct dfu_config_dfu *dfu);
 
 /* The module, with a struct dfu_config_dfu as its binding's ctx. Poll before a report is handed

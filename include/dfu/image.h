@@ -143,6 +143,7 @@ struct dfu_verdict {
     uint32_t word, check;
 };
 
+/* The only way to ask. A verdict of zeros is not trusted. */
 bool dfu_verdict_is_trusted(const struct dfu_verdict *verdict);
 
 /* ---- Encrypted images ----

@@ -33,6 +33,8 @@ struct dfu_record {
  * (DFU_ERR_INVAL otherwise), and belongs to the record alone. */
 int dfu_record_open(struct dfu_record *record, const struct dfu_area *area);
 
+/* Append an entry of 1 to DFU_RECORD_MAX bytes (DFU_ERR_INVAL otherwise), copied; what was saved
+ * before stays until the new one stands. Other errors are those of flash. */
 int dfu_record_save(struct dfu_record *record, const void *data, size_t len);
 
 /* The record's length, DFU_ERR_NOENT if there is none, DFU_ERR_NOSPACE if cap is too small. */
@@ -41,6 +43,7 @@ int dfu_record_load(const struct dfu_record *record, void *data, size_t cap);
 /* The same for an entry so many saves ago, as far as the ring reaches; 0: the newest. */
 int dfu_record_load_older(const struct dfu_record *record, uint32_t age, void *data, size_t cap);
 
+/* Append an entry that says there is none; 0, too, where there was none. */
 int dfu_record_clear(struct dfu_record *record);
 
 /* The same as the progress store of a stream. */
