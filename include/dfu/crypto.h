@@ -27,7 +27,7 @@ struct dfu_hash {
     const struct dfu_hash_alg *alg;
     union {
         void *handle;
-        uint64_t words[26];
+        uint64_t words[27];
     } state;
 };
 

@@ -34,13 +34,39 @@ extern uint8_t boot_response[BOOT_RESPONSE_SIZE];
 
 void boot_say(void *ctx, const struct dfu_boot_event *event);
 
-static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha256_bearssl, NULL };
+#ifdef CONFIG_BOOT_IMG_HASH_ALG_SHA512
+static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha512_monocypher, NULL };
+#else
+static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha256_mbedtls, NULL };
+#endif
+
+/* The scheme, and the public key as `dfu getpub` names and encodes it. */
+#if defined(CONFIG_BOOT_SIGNATURE_TYPE_RSA) && CONFIG_BOOT_SIGNATURE_TYPE_RSA_LEN == 3072
+#define BOOT_SIGNATURE      dfu_rsa3072_bearssl
+#define BOOT_PUBLIC_KEY     rsa_pub_key
+#define BOOT_PUBLIC_KEY_LEN 398u
+#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_RSA)
+#define BOOT_SIGNATURE      dfu_rsa2048_bearssl
+#define BOOT_PUBLIC_KEY     rsa_pub_key
+#define BOOT_PUBLIC_KEY_LEN 270u
+#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_PURE)
+#define BOOT_SIGNATURE      dfu_ed25519_pure_monocypher
+#define BOOT_PUBLIC_KEY     ed25519_pub_key
+#define BOOT_PUBLIC_KEY_LEN 44u
+#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ED25519)
+#define BOOT_SIGNATURE      dfu_ed25519_monocypher
+#define BOOT_PUBLIC_KEY     ed25519_pub_key
+#define BOOT_PUBLIC_KEY_LEN 44u
+#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ECDSA_P256)
+#define BOOT_SIGNATURE      dfu_ecdsa_p256_uecc
+#define BOOT_PUBLIC_KEY     ecdsa_pub_key
+#define BOOT_PUBLIC_KEY_LEN 91u
+#endif
 
 #ifndef CONFIG_BOOT_SIGNATURE_TYPE_NONE
-extern const unsigned char ecdsa_pub_key[];
-#define BOOT_PUBLIC_KEY_LEN 91u /* SubjectPublicKeyInfo of a P-256 key, as `dfu getpub` prints it */
+extern const unsigned char BOOT_PUBLIC_KEY[];
 
-static const struct dfu_key boot_keys[] = { { &dfu_ecdsa_p256_uecc, ecdsa_pub_key,
+static const struct dfu_key boot_keys[] = { { &BOOT_SIGNATURE, BOOT_PUBLIC_KEY,
                                               BOOT_PUBLIC_KEY_LEN } };
 #endif
 

@@ -43,28 +43,67 @@ function(find_fragments list folder)
     set(${list} ${found} PARENT_SCOPE)
 endfunction()
 
-# choose_key(OUT FILE): what images are signed with and the bootloader trusts; without FILE the
-# development key, which is told apart by what it is, not by its name.
+# choose_scheme(): by the bootloader's options, key_type (a type of `dfu keygen`), the key_name and
+# key_len that `dfu getpub` gives such keys, development_key, and sign_options.
+function(choose_scheme)
+    set(type ecdsa-p256)
+    set(name ecdsa)
+    set(len 91)
+    set(file development-key.pem)
+    set(options "")
+    if(CONFIG_BOOT_SIGNATURE_TYPE_ED25519)
+        set(type ed25519)
+        set(name ed25519)
+        set(len 44)
+        set(file development-key-ed25519.pem)
+    elseif(CONFIG_BOOT_SIGNATURE_TYPE_RSA)
+        set(type rsa-${CONFIG_BOOT_SIGNATURE_TYPE_RSA_LEN})
+        set(name rsa)
+        math(EXPR len "${CONFIG_BOOT_SIGNATURE_TYPE_RSA_LEN} / 8 + 14")
+        set(file development-key-${type}.pem)
+    endif()
+    if(CONFIG_BOOT_SIGNATURE_TYPE_PURE)
+        set(options --pure)
+    elseif(CONFIG_BOOT_IMG_HASH_ALG_SHA512)
+        set(options --sha 512)
+    endif()
+    set(key_type ${type} PARENT_SCOPE)
+    set(key_name ${name} PARENT_SCOPE)
+    set(key_len ${len} PARENT_SCOPE)
+    set(development_key ${CMAKE_CURRENT_SOURCE_DIR}/${file} PARENT_SCOPE)
+    set(sign_options "${options}" PARENT_SCOPE)
+endfunction()
+
+# ask_dfu(OUT ARG...): its answer, with nothing in it that a list would take for a separator.
+function(ask_dfu out)
+    execute_process(COMMAND ${DFU} ${ARGN} OUTPUT_VARIABLE answer RESULT_VARIABLE failed
+        ERROR_VARIABLE why)
+    if(failed)
+        message(FATAL_ERROR "${why}")
+    endif()
+    string(REPLACE ";" "" answer "${answer}")
+    set(${out} "${answer}" PARENT_SCOPE)
+endfunction()
+
+# choose_key(OUT FILE): what images are signed with and the bootloader trusts, of choose_scheme()'s
+# type; without FILE the development key, which is told apart by what it is, not by its name.
 function(choose_key out file)
-    set(development ${CMAKE_CURRENT_SOURCE_DIR}/development-key.pem)
     if(NOT file)
-        set(file ${development})
+        set(file ${development_key})
     endif()
     get_filename_component(file ${file} ABSOLUTE BASE_DIR $ENV{PWD})
-    foreach(key ${file} ${development})
-        execute_process(COMMAND ${DFU} getpubhash -k ${key} OUTPUT_VARIABLE hash
-            RESULT_VARIABLE failed ERROR_VARIABLE why)
-        if(failed)
-            message(FATAL_ERROR "${why}")
-        endif()
-        string(REPLACE ";" "" hash "${hash}")
-        list(APPEND hashes "${hash}")
-    endforeach()
-    list(GET hashes 0 ours)
-    list(GET hashes 1 theirs)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    ask_dfu(public getpub -k ${file})
+    if(NOT public MATCHES " ${key_name}_pub_key_len = ${key_len}\n")
+        message(FATAL_ERROR "${file} is no key of the type ${key_type}, which the bootloader's "
+            "options ask for. Set CONFIG_BOOT_SIGNATURE_TYPE_... to what the key is, or make one "
+            "(dfu keygen -t ${key_type} -k FILE)")
+    endif()
+    ask_dfu(ours getpubhash -k ${file})
+    ask_dfu(theirs getpubhash -k ${development_key})
     if(ours STREQUAL theirs AND RELEASE)
         message(FATAL_ERROR "a release is not signed with the development key: everybody has its "
-            "private half. Make one (dfu keygen -t ecdsa-p256 -k FILE) and set "
+            "private half. Make one (dfu keygen -t ${key_type} -k FILE) and set "
             "CONFIG_BOOT_SIGNATURE_KEY_FILE")
     elseif(ours STREQUAL theirs)
         message(WARNING "THE DEVELOPMENT KEY IS IN USE. Everybody has its private half and can sign "

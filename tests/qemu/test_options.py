@@ -54,6 +54,34 @@ def test_the_development_key_is_warned_of(tmp_path):
     assert "THE DEVELOPMENT KEY IS IN USE" in words(result)
 
 
+SCHEMES = {
+    "ecdsa-p256": ("", ""),
+    "ed25519": ("-ed25519", "CONFIG_BOOT_SIGNATURE_TYPE_ED25519=y\n"),
+    "rsa-2048": ("-rsa-2048", "CONFIG_BOOT_SIGNATURE_TYPE_RSA=y\n"),
+    "rsa-3072": ("-rsa-3072",
+                 "CONFIG_BOOT_SIGNATURE_TYPE_RSA=y\nCONFIG_BOOT_SIGNATURE_TYPE_RSA_LEN=3072\n"),
+}
+
+
+@pytest.mark.parametrize("key_type", SCHEMES)
+def test_each_scheme_has_a_development_key_and_takes_no_key_of_another(tmp_path, key_type):
+    conf = tmp_path / "scheme.conf"
+    conf.write_text(SCHEMES[key_type][1])
+    result = configure(tmp_path / "build", f"-DBOOT_CONF={conf}")
+    assert result.returncode == 0, result.stderr
+    assert "THE DEVELOPMENT KEY IS IN USE" in words(result)
+    result = configure(tmp_path / "build", f"-DBOOT_CONF={conf}", "-DRELEASE=ON")
+    assert result.returncode != 0
+    assert f"dfu keygen -t {key_type}" in words(result)
+    for other, (name, _) in SCHEMES.items():
+        key = KEY.with_name(f"development-key{name}.pem")
+        conf.write_text(f'{SCHEMES[key_type][1]}CONFIG_BOOT_SIGNATURE_KEY_FILE="{key}"\n')
+        result = configure(tmp_path / "build", f"-DBOOT_CONF={conf}", "-DRELEASE=OFF")
+        assert (result.returncode == 0) == (other == key_type), result.stderr
+        if other != key_type:
+            assert f"is no key of the type {key_type}" in words(result)
+
+
 @pytest.mark.parametrize("is_renamed", [False, True])
 def test_a_release_refuses_the_development_key(tmp_path, is_renamed):
     options = []

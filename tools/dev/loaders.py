@@ -17,8 +17,18 @@ from machine import MACHINES  # pylint: disable=wrong-import-position
 MODES = {"move": "BOOT_SWAP_USING_MOVE", "offset": "BOOT_SWAP_USING_OFFSET",
          "scratch": "BOOT_SWAP_USING_SCRATCH", "overwrite": "BOOT_UPGRADE_ONLY",
          "direct-xip": "BOOT_DIRECT_XIP"}
-# The scheme, and the key type of `dfu keygen`.
-SCHEMES = {"hash": ("NONE", None), "p256": ("ECDSA_P256", "ecdsa-p256")}
+# Options of the bootloader, the key type of `dfu keygen`, and options of `dfu sign`.
+SCHEMES = {
+    "hash": (("BOOT_SIGNATURE_TYPE_NONE=y",), None, ()),
+    "p256": (("BOOT_SIGNATURE_TYPE_ECDSA_P256=y",), "ecdsa-p256", ()),
+    "ed25519": (("BOOT_SIGNATURE_TYPE_ED25519=y",), "ed25519", ()),
+    "ed25519+sha512": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_IMG_HASH_ALG_SHA512=y"), "ed25519",
+                       ("--sha", "512")),
+    "ed25519+pure": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_SIGNATURE_TYPE_PURE=y"), "ed25519",
+                     ("--pure",)),
+    "rsa2048": (("BOOT_SIGNATURE_TYPE_RSA=y",), "rsa-2048", ()),
+    "rsa3072": (("BOOT_SIGNATURE_TYPE_RSA=y", "BOOT_SIGNATURE_TYPE_RSA_LEN=3072"), "rsa-3072", ()),
+}
 TRAILER_MAGIC = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
 HEADER_SIZE = 0x200
 
@@ -36,9 +46,9 @@ class Loader:
         self.elf = self.folder / "boot.elf"
 
     def make(self):
-        scheme, key_type = SCHEMES[self.scheme]
+        options, key_type, _ = SCHEMES[self.scheme]
         key = self.key(key_type) if key_type else None
-        lines = [f"CONFIG_{MODES[self.mode]}=y", f"CONFIG_BOOT_SIGNATURE_TYPE_{scheme}=y"]
+        lines = [f"CONFIG_{MODES[self.mode]}=y", *(f"CONFIG_{option}" for option in options)]
         lines += [f"CONFIG_{option}={'y' if on else 'n'}" for option, on in self.options.items()]
         if key:
             lines.append(f'CONFIG_BOOT_SIGNATURE_KEY_FILE="{key}"')
@@ -81,8 +91,8 @@ class Loader:
         payload += random.Random(size).randbytes(size - len(payload))
         plain, signed = folder / "plain.bin", folder / "signed.bin"
         plain.write_bytes(payload)
-        _, key_type = SCHEMES[self.scheme]
-        run(self.build / "dfu", "sign", *(("-k", self.key(key_type)) if key_type else ()),
+        _, key_type, options = SCHEMES[self.scheme]
+        run(self.build / "dfu", "sign", *(("-k", self.key(key_type)) if key_type else ()), *options,
             "-v", version, "-H", hex(HEADER_SIZE), "--pad-header", "--align", "8",
             "-S", hex(0x100000), plain, signed)
         return signed.read_bytes()

@@ -55,7 +55,7 @@ static struct dfu_smp_img img;
 static void start_img(void)
 {
     img.map = &board_map;
-    img.sha256 = &dfu_sha256_bearssl;
+    img.sha256 = &dfu_sha256_mbedtls;
     img.hash_size = 32;
     img.erase_progressively = true;
 }

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+#
+# mcu_crypto_libraries(CRATES): the target mcu_libraries, crypto for microcontrollers out of the
+# sources that ./dev setup_crates fetched. What is not asked for is dropped when a program is linked.
+function(mcu_crypto_libraries crates)
+    set(here ${CMAKE_CURRENT_FUNCTION_LIST_DIR})
+    set(bearssl ${crates}/bearssl-sys-0.0.4/lib/BearSSL)
+    set(monocypher ${crates}/monocypher-sys-4.0.2/Monocypher/src)
+    set(mbedtls ${crates}/psa-crypto-sys-0.13.0/vendor)
+    set(micro_ecc ${crates}/micro-ecc-sys-0.3.2/micro-ecc)
+    file(GLOB bearssl_files ${bearssl}/src/codec/ccopy.c ${bearssl}/src/int/i15_*.c)
+    add_library(mcu_libraries STATIC ${bearssl_files} ${bearssl}/src/rsa/rsa_i15_pub.c
+        ${micro_ecc}/uECC.c ${mbedtls}/library/sha256.c ${monocypher}/monocypher.c
+        ${monocypher}/optional/monocypher-ed25519.c)
+    target_include_directories(mcu_libraries
+        SYSTEM PUBLIC ${here}/shims ${bearssl}/inc ${micro_ecc} ${mbedtls}/include ${monocypher}
+            ${monocypher}/optional
+        PRIVATE ${bearssl}/src ${mbedtls}/library)
+    # micro-ecc's level 2 takes a 40th of the instructions of level 0, and 500 bytes more.
+    target_compile_definitions(mcu_libraries PUBLIC MBEDTLS_CONFIG_FILE="mcu_mbedtls_config.h"
+        uECC_OPTIMIZATION_LEVEL=2 uECC_SUPPORTS_secp160r1=0 uECC_SUPPORTS_secp192r1=0
+        uECC_SUPPORTS_secp224r1=0 uECC_SUPPORTS_secp256k1=0 uECC_SUPPORT_COMPRESSED_POINT=0)
+    target_compile_options(mcu_libraries PRIVATE -w)
+    # Its inline functions have no other definition here.
+    set_source_files_properties(${mbedtls}/library/sha256.c PROPERTIES
+        COMPILE_OPTIONS -fgnu89-inline)
+endfunction()
