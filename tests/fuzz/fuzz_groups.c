@@ -71,6 +71,7 @@ static const struct {
     { 63, 1, { { "", NUMBER } } },
     { 64, 1, { { "skip", NUMBER } } },
     { 65, 2, { { "off", NUMBER }, { "len", NUMBER }, { "running", SWITCH } } },
+    { 66, 4, { { "key", BYTES }, { "role", NUMBER }, { "sig", BYTES } } },
 };
 
 static const char *const words[] = {
