@@ -472,6 +472,16 @@ static void erase_spares_what_is_needed(void **state)
     }
 }
 
+/* Only a programmer can bring another one. */
+static void a_firmware_loader_is_never_erased(void **state)
+{
+    (void)state;
+    w.map.mode = DFU_MODE_FIRMWARE_LOADER;
+    assert_int_equal(world_erase(&w, 1).err, DFU_SMP_IMG_NO_FREE_SLOT);
+    assert_int_equal(world_erase(&w, -1).err, DFU_SMP_IMG_NO_FREE_SLOT);
+    assert_int_equal(w.nor->flash.erases, 0);
+}
+
 static void a_pending_slot_without_an_image_is_nobody_s(void **state)
 {
     (void)state;
@@ -567,6 +577,7 @@ int main(void)
         TEST(an_empty_slot_is_not_erased_again),
         TEST(the_running_slot_is_not_erased),
         TEST(erase_spares_what_is_needed),
+        TEST(a_firmware_loader_is_never_erased),
         TEST(a_pending_slot_without_an_image_is_nobody_s),
         TEST(erase_refuses_slots_that_are_not_there),
         TEST(a_failing_erase_is_said),

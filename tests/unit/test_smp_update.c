@@ -11,6 +11,7 @@
 
 #include "dfu/err.h"
 #include "dfu/smp_os.h"
+#include "dfu/smp_pages.h"
 #include "dfu/smp_update.h"
 #include "dfu/trailer.h"
 #include "dfu/update.h"
@@ -350,6 +351,33 @@ static void a_confirmation_that_fails_is_told_and_the_module_works_on(void **sta
     assert_int_equal(world.events[DFU_SMP_UPDATE_CONFIRMED], 1);
 }
 
+/* ---- The lock ---- */
+
+/* Writes of the image and page groups, and resets; asking never does. */
+static void only_what_changes_slots_or_resets_claims_the_lock(void **state)
+{
+    static const uint16_t groups[] = { 0, 1, 2, 3, 4, 5, 8, 9, 10, 63, 64, 65, 66, 1000 };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * 16 * sizeof groups / sizeof groups[0]; i++) {
+        const struct dfu_smp_command_event command = { .group = groups[i / 32],
+                                                       .id = i / 2 % 16,
+                                                       .op = i % 2 ? DFU_SMP_WRITE : DFU_SMP_READ };
+        struct dfu_smp_event event = { .id = DFU_SMP_EV_CMD_RECV, .data = &command };
+        bool is_reset = command.group == DFU_SMP_GROUP_OS && command.id == DFU_SMP_OS_RESET;
+        bool is_slots = command.group == DFU_SMP_GROUP_IMG || command.group == DFU_SMP_GROUP_PAGES;
+        struct dfu_lock lock = { 0 };
+        struct dfu_smp_lock guard;
+        struct dfu_smp_hook hook;
+
+        dfu_smp_lock_init(&guard, &lock, NULL);
+        hook = dfu_smp_lock_hook(&guard);
+        assert_int_equal(hook.call(hook.ctx, &event), DFU_SMP_HOOK_OK);
+        assert_ptr_equal(dfu_lock_owner_get(&lock),
+                         i % 2 && (is_slots || is_reset) ? &guard.owner : NULL);
+    }
+}
+
 /* ---- The lock's time ---- */
 
 static void silence_is_told_and_frees_the_lock(void **state)
@@ -505,6 +533,7 @@ int main(void)
         test(whether_it_is_confirmed_follows_from_the_mode_unless_it_is_set),
         test(an_image_in_the_second_slot_is_confirmed_where_it_runs),
         test(a_confirmation_that_fails_is_told_and_the_module_works_on),
+        test(only_what_changes_slots_or_resets_claims_the_lock),
         test(silence_is_told_and_frees_the_lock),
         test(an_upload_kept_over_a_reset_is_void_once_another_claims_the_slot),
         test(transfer_events_come_with_bluetooth_alone),
