@@ -497,6 +497,10 @@ static void bad_requests_are_refused(void **state)
         "6161616161616161616161616161616161616161616161616161616161616161 63 76 61 6c 40";
 
     (void)state;
+    smp_peer_write(&peer, 3, 0, /* the longest that is taken */
+                   "a2 64 6e 61 6d 65 78 1f "
+                   "61616161616161616161616161616161616161616161616161616161616161 63 76 61 6c 40",
+                   "bf ff");
     smp_peer_write(&peer, 3, 0, long_name,
                    "bf 63 65 72 72 bf 65 67 72 6f 75 70 03 62 72 63 02 ff ff");
     smp_peer_write(&peer, 3, 0, "a1 64 6e 61 6d 65 61 6b", "bf 62 72 63 03 ff");
