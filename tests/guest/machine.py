@@ -177,21 +177,28 @@ def prepare():
     return next((root / "boot").glob("vmlinuz*")), ramdisk
 
 
-def share_program(share, program):
-    """Make the folder that the guest will mount, with a program in it and what it needs."""
+def share_program(share, program, script=None):
+    """Make the folder that the guest will mount, with a program, what it needs, and what to do."""
     (share / "lib").mkdir(parents=True)
     shutil.copy(program, share)
     for path, library in libraries_of(program, Path("/")):
         shutil.copy(library, share / "lib" / Path(path).name)
+    shutil.copy(HERE / "prelude.sh", share)
+    if script:
+        shutil.copy(HERE / script, share / "run.sh")
 
 
-def start(share, console):
-    """Boot; the guest mounts `share` and runs its run.sh."""
+def start(share, console, more=None):
+    """Boot; the guest mounts `share` and runs its run.sh. `more`: folders it may read, by name."""
     kernel, ramdisk = prepare()
+    options = []
+    for name, folder in (more or {}).items():
+        options += ["-virtfs", f"local,path={folder},mount_tag={name},security_model=none,"
+                               "readonly=on,multidevs=remap"]
     return subprocess.Popen(
         ["qemu-system-x86_64", "-accel", "tcg", "-M", "pc", "-m", "512", "-nographic",
          "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel", kernel, "-initrd", ramdisk,
          "-append", "console=ttyS0 quiet panic=-1", "-netdev", "user,id=n0",
          "-device", "virtio-net-pci,netdev=n0,romfile=",
-         "-virtfs", f"local,path={share},mount_tag=share,security_model=none"],
+         "-virtfs", f"local,path={share},mount_tag=share,security_model=none", *options],
         stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
