@@ -31,7 +31,7 @@ void flight_start(struct dfu_flight *f, uint32_t window_max, uint32_t answer_ms,
                               .answer_ms = answer_ms,
                               .least_ms = RTO_MIN_MS + latency_ms,
                               .rto_ms = answer_ms };
-    f->window = min_u32(4, f->window_max);
+    f->window = min_u32(2, f->window_max);
 }
 
 uint32_t flight_count(const struct dfu_flight *f)
