@@ -215,6 +215,7 @@ struct dfu_image_policy {
     const struct dfu_image_decryption *decryption; /* NULL: encrypted images are refused */
     bool body_is_clear; /* those that say they are encrypted are not: so in a primary slot */
     const struct dfu_unpacker *unpacker; /* NULL: compressed images are refused */
+    uint32_t decoded_limit; /* the largest image they may decode to; 0: as of those stored */
 };
 
 struct dfu_image_report {

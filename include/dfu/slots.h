@@ -50,6 +50,7 @@ struct dfu_slot_map {
     uint16_t max_sectors;    /* MCUboot's BOOT_MAX_IMG_SECTORS, default 128 */
     uint16_t key_size;       /* bytes kept per encryption key in a trailer; 0 without encryption */
     bool keeps_wrapped_keys; /* ... as they came in their TLV: MCUboot's SWAP_SAVE_ENCTLV */
+    bool decompresses;       /* overwrite only: a secondary may be smaller than its primary */
     uint8_t image_count;
     struct dfu_slot_pair images[DFU_IMAGES_MAX];
     const struct dfu_area *scratch; /* swap using scratch only, else NULL */
@@ -76,6 +77,10 @@ int dfu_slot_trailer(const struct dfu_slot_map *map, const struct dfu_area *area
 /* The largest image, all TLVs included, that the loader of this map accepts in this pair.
  * 0 if the slots cannot work together at all. */
 uint32_t dfu_slot_max_image(const struct dfu_slot_map *map, uint8_t image);
+
+/* The same of one slot of the pair: more in a primary whose secondary is smaller, for what a
+ * compressed image decodes to. */
+uint32_t dfu_slot_limit(const struct dfu_slot_map *map, uint8_t image, const struct dfu_area *area);
 
 /* Whether the two slots of a pair can be upgraded in this mode, and if not, MCUboot's warning. */
 enum dfu_slot_fit {

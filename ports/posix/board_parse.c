@@ -432,6 +432,7 @@ static int read_sizes(struct parser *p, int node)
     map->max_align = (uint8_t)max_align;
     map->max_sectors = (uint16_t)max_sectors;
     map->key_size = (uint16_t)key_size;
+    map->decompresses = node >= 0 && fdt_getprop(p->fdt, node, "decompress", NULL) != NULL;
     return DFU_OK;
 }
 

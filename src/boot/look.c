@@ -367,10 +367,10 @@ int look_at_pair(struct boot_pair *pair, struct boot_facts *facts, struct swap *
 
 /* The largest image a slot may hold; where the slots do not work together, the primary still may
  * run what does not reach into its trailer. 0: nothing. */
-static uint32_t size_limit(const struct boot_pair *pair)
+static uint32_t size_limit(const struct boot_pair *pair, const struct dfu_area *area)
 {
     const struct dfu_slot_map *map = cfg_of(pair)->map;
-    uint32_t limit = dfu_slot_max_image(map, pair->image);
+    uint32_t limit = dfu_slot_limit(map, pair->image, area);
     struct dfu_trailer at;
 
     if (limit > 0 || has_no_limit(pair) ||
@@ -401,7 +401,10 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
     if (area == pair->primary) {
         policy.unpacker = NULL; /* what is to run has been decompressed */
     }
-    check_image(&(struct check_subject){ pair->kept, &policy, &reader, size_limit(pair),
+    if (policy.unpacker) {
+        policy.decoded_limit = size_limit(pair, pair->primary);
+    }
+    check_image(&(struct check_subject){ pair->kept, &policy, &reader, size_limit(pair, area),
                                          pair->image, true },
                 report);
 }

@@ -14,6 +14,13 @@ static int retire_secondary(const struct boot_pair *pair)
     return err ? err : copy_retire_secondary(pair);
 }
 
+/* Of a slot that is smaller than its primary no whole copy can be made. */
+static int copy(const struct boot_pair *pair, bool whole)
+{
+    return whole && pair->secondary->size == pair->primary->size ? copy_slot(pair)
+                                                                 : copy_image(pair);
+}
+
 static int bring_in(const struct boot_pair *pair, bool whole)
 {
     const struct dfu_boot_decompression *how = cfg_of(pair)->decompression;
@@ -23,7 +30,7 @@ static int bring_in(const struct boot_pair *pair, bool whole)
     if (!err && packed) {
         err = how->install(pair, whole);
     } else if (!err) {
-        err = whole ? copy_slot(pair) : copy_image(pair);
+        err = copy(pair, whole);
     }
     return err ? err : retire_secondary(pair);
 }

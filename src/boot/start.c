@@ -38,7 +38,7 @@ static bool decompression_makes_sense(const struct dfu_boot_config *cfg)
     const struct dfu_unpacker *how = cfg->policy.unpacker;
 
     if (!how || !cfg->decompression) {
-        return !how && !cfg->decompression;
+        return !how && !cfg->decompression && !cfg->map->decompresses;
     }
     return how->way && how->decoder && how->work && cfg->map->mode == DFU_MODE_OVERWRITE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* The one check of a slot map, at start; everything else then trusts it. */
+/* The one check of a slot map, at start; everything else then trusts it. And what is computed from
+ * the geometry of slots.c. */
 #include "dfu/slots.h"
 
 #include <stddef.h>
@@ -87,6 +88,9 @@ int dfu_slot_map_check(const struct dfu_slot_map *map, const char **what)
     if (map->max_sectors == 0) {
         return refuse(what, "no sectors allowed", DFU_ERR_INVAL);
     }
+    if (map->decompresses && map->mode != DFU_MODE_OVERWRITE) {
+        return refuse(what, "decompression in a mode that does not overwrite", DFU_ERR_INVAL);
+    }
     if (map->key_size % map->max_align != 0) {
         return refuse(what, "the key size is not a multiple of the maximum alignment",
                       DFU_ERR_INVAL);
@@ -111,4 +115,16 @@ int dfu_slot_map_check(const struct dfu_slot_map *map, const char **what)
                       DFU_ERR_INVAL);
     }
     return check_areas(map, what);
+}
+
+uint32_t dfu_slot_limit(const struct dfu_slot_map *map, uint8_t image, const struct dfu_area *area)
+{
+    uint32_t limit = dfu_slot_max_image(map, image);
+    struct dfu_trailer at;
+
+    if (!map->decompresses || limit == 0 || area != map->images[image].primary ||
+        dfu_slot_trailer(map, area, &at)) {
+        return limit;
+    }
+    return at.swap_info;
 }

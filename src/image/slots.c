@@ -181,17 +181,28 @@ static enum dfu_slot_fit walk_step(struct walk *walk)
     return take_sector(walk, side) ? DFU_SLOTS_FIT : DFU_SLOTS_SIZES_DIFFER;
 }
 
+/* What is decompressed needs no room beside it in the secondary. */
+static bool may_end_here(const struct dfu_slot_map *map, const struct walk *walk)
+{
+    return map->decompresses && is_at_end(walk, 1) && walk->sum[0] >= walk->sum[1];
+}
+
 /* With scratch each group must fit it, and the side may change from group to group. Without,
  * MCUboot never lets the side change; so that both loaders upgrade the same devices, nor do we. */
-static enum dfu_slot_fit fit_by_groups(const struct dfu_slot_pair *pair,
-                                       const struct dfu_area *scratch)
+static enum dfu_slot_fit fit_by_groups(const struct dfu_slot_map *map,
+                                       const struct dfu_slot_pair *pair)
 {
+    const struct dfu_area *scratch = map->mode == DFU_MODE_SWAP_SCRATCH ? map->scratch : NULL;
     struct walk walk = { .area = { pair->primary, pair->secondary }, .smaller = -1 };
     uint32_t group_start = 0;
 
     while (!is_at_end(&walk, 0) || !is_at_end(&walk, 1)) {
-        enum dfu_slot_fit fit = walk_step(&walk);
+        enum dfu_slot_fit fit;
 
+        if (may_end_here(map, &walk)) {
+            return DFU_SLOTS_FIT;
+        }
+        fit = walk_step(&walk);
         if (fit != DFU_SLOTS_FIT) {
             return fit;
         }
@@ -247,7 +258,7 @@ enum dfu_slot_fit dfu_slot_compatible(const struct dfu_slot_map *map, uint8_t im
         if (count > map->max_sectors || dfu_area_sector_count(pair->secondary) > map->max_sectors) {
             return DFU_SLOTS_TOO_MANY_SECTORS;
         }
-        return fit_by_groups(pair, map->mode == DFU_MODE_SWAP_SCRATCH ? map->scratch : NULL);
+        return fit_by_groups(map, pair);
     case DFU_MODE_SWAP_MOVE:
         return fit_uniform(pair->primary, pair->secondary, count, map->max_sectors);
     case DFU_MODE_SWAP_OFFSET:

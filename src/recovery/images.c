@@ -72,8 +72,11 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
         return false;
     }
     policy.body_is_clear = recovery_runs_as_it_lies(recovery, area);
-    dfu_image_verify(&policy, &reader, dfu_slot_max_image(cfg->map, image), cfg->buf, cfg->buf_len,
-                     cfg->feed_watchdog, cfg->ctx, &report);
+    if (policy.unpacker) {
+        policy.decoded_limit = dfu_slot_limit(cfg->map, image, cfg->map->images[image].primary);
+    }
+    dfu_image_verify(&policy, &reader, dfu_slot_limit(cfg->map, image, area), cfg->buf,
+                     cfg->buf_len, cfg->feed_watchdog, cfg->ctx, &report);
     if (!dfu_verdict_is_trusted(&report.verdict)) {
         return false;
     }

@@ -35,7 +35,7 @@ static uint32_t smallest_sector(const struct dfu_area *area)
 static int room_for(const struct dfu_slot_map *map, const struct dfu_area *area, uint8_t image,
                     uint32_t off, uint32_t size, uint32_t *room)
 {
-    uint32_t max = dfu_slot_max_image(map, image);
+    uint32_t max = dfu_slot_limit(map, image, area);
 
     if (max == 0) {
         return DFU_ERR_NOSPACE;

@@ -97,7 +97,7 @@ static enum dfu_usb_status begin(struct dfu_usb_slot *slot, const uint8_t *data,
         return refuse(slot, DFU_USB_ERR_FILE, dfu_image_fault_text(fault));
     }
     least = (uint64_t)header.hdr_size + header.img_size + header.protect_tlv_size;
-    if (least > dfu_slot_max_image(map, slot->cfg->image)) {
+    if (least > dfu_slot_limit(map, slot->cfg->image, slot->area)) {
         return refuse(slot, DFU_USB_ERR_ADDRESS, "larger than the slot can hold");
     }
     if (usb_slot_keeps(slot)) {
@@ -244,13 +244,15 @@ static enum dfu_usb_status verify(struct dfu_usb_slot *slot)
     const struct dfu_usb_slot_config *cfg = slot->cfg;
     struct dfu_area_span span = { slot->area, usb_slot_image_off(slot) };
     struct dfu_reader reader = dfu_area_reader(&span);
-    uint32_t limit = dfu_slot_max_image(cfg->map, cfg->image);
+    uint32_t limit = dfu_slot_limit(cfg->map, cfg->image, slot->area);
     struct dfu_image_policy policy = *cfg->policy;
     struct dfu_image_report report;
     struct dfu_image image;
 
     policy.body_is_clear = !is_secondary(slot); /* there it runs */
-    reader.size = slot->size;                   /* what follows is not part of this download */
+    policy.decoded_limit =
+        dfu_slot_limit(cfg->map, cfg->image, cfg->map->images[cfg->image].primary);
+    reader.size = slot->size; /* what follows is not part of this download */
     if (dfu_image_open(&image, &reader, limit) == DFU_IMAGE_FINE &&
         !(is_ours(&image, DFU_TLV_UUID_VID, cfg->vendor_id) &&
           is_ours(&image, DFU_TLV_UUID_CID, cfg->class_id))) {

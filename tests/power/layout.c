@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const names[LAYOUTS] = { "equal", "mixed", "coarse", "fine", "crossing" };
+static const char *const names[LAYOUTS] = { "equal", "mixed",    "coarse",
+                                            "fine",  "crossing", "smaller" };
 
 const char *layout_name(enum layout layout)
 {
@@ -43,6 +44,10 @@ void layout_slot(struct world_area_spec *area, enum layout layout, bool is_prima
     };
     const uint8_t *factor = factors[layout][is_primary ? 0 : 1];
 
+    if (layout == LAYOUT_SMALLER) {
+        layout_add(area, size, is_primary ? count : count - count / 4);
+        return;
+    }
     if (layout == LAYOUT_EQUAL) {
         layout_add(area, size, count);
         return;

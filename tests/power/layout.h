@@ -14,6 +14,7 @@ enum layout {
     LAYOUT_COARSE,   /* 2s in the secondary: a border of the primary is none there */
     LAYOUT_FINE,     /* 2s in the primary */
     LAYOUT_CROSSING, /* first the primary's are smaller, then the secondary's */
+    LAYOUT_SMALLER,  /* a quarter less in the secondary: only where updates are compressed */
     LAYOUTS
 };
 

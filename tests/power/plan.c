@@ -42,6 +42,19 @@ static const struct slots overwrite_slots[] = {
     { 512, 12, 0, 16, LAYOUT_EQUAL, 0 },
 };
 
+/* Where a copy decodes, the secondary may be smaller. */
+static const struct slots unpack_slots[] = {
+    { 1024, 3, 0, 8, LAYOUT_EQUAL, 0 },   { 512, 8, 0, 8, LAYOUT_MIXED, 0 },
+    { 512, 8, 0, 8, LAYOUT_COARSE, 0 },   { 512, 8, 0, 8, LAYOUT_FINE, 0 },
+    { 512, 9, 0, 16, LAYOUT_SMALLER, 0 }, { 256, 20, 0, 24, LAYOUT_EQUAL, 0 },
+    { 512, 7, 0, 8, LAYOUT_EQUAL, 0 },    { 512, 12, 0, 16, LAYOUT_SMALLER, 0 },
+};
+
+static bool is_unpacked(enum story_strategy strategy)
+{
+    return strategy == STORY_UNPACK || strategy == STORY_UNPACK_FAST;
+}
+
 static bool is_uniform(enum story_strategy strategy)
 {
     return strategy == STORY_MOVE || strategy == STORY_OFFSET;
@@ -52,6 +65,10 @@ static const struct slots *slots_of(enum story_strategy strategy, bool is_full, 
     if (is_uniform(strategy)) {
         *count = COUNT(uniform_slots);
         return uniform_slots;
+    }
+    if (is_unpacked(strategy)) {
+        *count = COUNT(unpack_slots) - (is_full ? 0 : 2);
+        return unpack_slots;
     }
     *count = (strategy == STORY_SCRATCH ? COUNT(scratch_slots) : COUNT(overwrite_slots)) -
              (is_full ? 0 : 2);
@@ -166,8 +183,8 @@ static struct story_spec spec_of(enum story_strategy strategy, uint8_t write_siz
 /* Where a copy decodes, two kinds of flash stand for all: it writes like any other copy. */
 static bool is_worth_it(enum story_strategy strategy, uint8_t write_size, uint8_t erased)
 {
-    return (strategy != STORY_UNPACK && strategy != STORY_UNPACK_FAST) ||
-           (write_size == 4 && erased == 0xff) || (write_size == 16 && erased == 0x00);
+    return !is_unpacked(strategy) || (write_size == 4 && erased == 0xff) ||
+           (write_size == 16 && erased == 0x00);
 }
 
 static void plan_singles(struct plan *plan, enum story_strategy strategy, uint8_t write_size,
@@ -197,6 +214,9 @@ static void plan_pairs(struct plan *plan, enum story_strategy strategy)
     static const struct slots small[] = { { 512, 5, 1, 6, LAYOUT_EQUAL, 1 },
                                           { 256, 10, 1, 12, LAYOUT_EQUAL, 2 },
                                           { 256, 8, 0, 8, LAYOUT_COARSE, 2 } };
+    static const struct slots unpacked[] = { { 512, 5, 1, 6, LAYOUT_EQUAL, 1 },
+                                             { 256, 12, 0, 12, LAYOUT_SMALLER, 1 } };
+    const struct slots *slots = is_unpacked(strategy) ? unpacked : small;
     static const uint32_t pair_sizes[][2] = { { 700, 300 }, { 300, 700 } };
     size_t kinds = strategy == STORY_SCRATCH && plan->options.is_full ? 3 : 2;
 
@@ -206,7 +226,7 @@ static void plan_pairs(struct plan *plan, enum story_strategy strategy)
 
         for (size_t j = 0; (plan->options.is_full || is_usual) && j < kinds * 2 * 2; j++) {
             struct story_spec spec =
-                spec_of(strategy, write_size, erased, &small[j % kinds], pair_sizes[j / kinds % 2]);
+                spec_of(strategy, write_size, erased, &slots[j % kinds], pair_sizes[j / kinds % 2]);
 
             spec.is_permanent = j / kinds / 2 != 0;
             spec.is_confirmed = write_size < 16;
@@ -366,7 +386,7 @@ void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t 
         plan_special(plan, strategies[i]);
         plan_encrypted(plan, strategies[i]);
         plan_encrypted_pairs(plan, strategies[i]);
-        if (strategies[i] != STORY_UNPACK && strategies[i] != STORY_UNPACK_FAST) {
+        if (!is_unpacked(strategies[i])) {
             plan_beyond(plan, strategies[i]);
         }
     }

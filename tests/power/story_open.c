@@ -64,7 +64,7 @@ static bool build_images(struct story *s, EVP_PKEY *const keys[IMAGES])
             .crypt_len = s->spec.crypt_len,
         };
         uint32_t least = (uint32_t)test_image_size(&recipe);
-        uint32_t most = dfu_slot_max_image(&s->world.map, 0);
+        uint32_t most = dfu_slot_limit(&s->world.map, 0, &s->world.area[WORLD_PRI]);
         uint32_t size = i == NEW ? s->spec.new_size : s->spec.old_size;
 
         s->size[i] = size == 0 ? most : size;

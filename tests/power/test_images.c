@@ -376,7 +376,7 @@ static void add_row(struct campaign *campaign, const struct mode *mode, struct d
         return;
     }
     (void)pool_add_row(&campaign->pool, &row);
-    for (device.layout = LAYOUT_EQUAL; device.layout < LAYOUTS; device.layout++) {
+    for (device.layout = LAYOUT_EQUAL; device.layout < LAYOUT_SMALLER; device.layout++) {
         if ((layouts & 1u << device.layout) != 0) {
             add_devices(campaign, device);
         }

@@ -324,12 +324,12 @@ static void add_row(struct campaign *campaign, struct device device)
     (void)snprintf(row.strategy, sizeof row.strategy, "%s", device.mode->name);
     (void)snprintf(row.what, sizeof row.what, "every pair");
     (void)snprintf(row.encryption, sizeof row.encryption, "none");
-    (void)layout_names((1u << LAYOUTS) - 1, row.sectors, sizeof row.sectors);
+    (void)layout_names((1u << LAYOUT_SMALLER) - 1, row.sectors, sizeof row.sectors);
     if (!pool_wants(&campaign->options, &row)) {
         return;
     }
     (void)pool_add_row(&campaign->pool, &row);
-    for (device.layout = LAYOUT_EQUAL; device.layout < LAYOUTS; device.layout++) {
+    for (device.layout = LAYOUT_EQUAL; device.layout < LAYOUT_SMALLER; device.layout++) {
         for (unsigned n = 0; n < 16; n++) {
             /* A short campaign takes half of the devices for all but equal sectors. */
             if (campaign->options.is_full || device.layout == LAYOUT_EQUAL ||

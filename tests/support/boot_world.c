@@ -187,6 +187,8 @@ static void build_map(struct world *w)
         w->map.images[i].secondary = area_or_null(w, boot_world_secondary(i));
         w->map.image_count = w->map.images[i].primary ? i + 1 : w->map.image_count;
     }
+    w->map.decompresses = w->spec.unpacks && w->spec.mode == DFU_MODE_OVERWRITE &&
+                          w->area[WORLD_SEC].size < w->area[WORLD_PRI].size;
 }
 
 static const struct dfu_boot_strategy *strategy_of(const struct world_spec *spec)

@@ -306,6 +306,129 @@ static void a_compressed_downgrade_is_refused_like_any_other(void **state)
     device_free(d);
 }
 
+/* ---- A secondary that is smaller than its primary ---- */
+
+#define SMALL_SIZE 0x2000u /* of the secondary: half the primary's */
+
+static struct world_spec with_small_secondary(bool fast)
+{
+    struct world_spec spec = overwriting(fast);
+
+    spec.areas[WORLD_SEC].size = SMALL_SIZE;
+    spec.areas[WORLD_SEC].runs[0].count = SMALL_SIZE / 0x1000;
+    return spec;
+}
+
+/* Programs repeat themselves; as large as the primary takes. */
+static void make_repetitive(uint32_t size)
+{
+    struct test_recipe recipe = plain_recipe(NEW, size);
+
+    packed_image_make(&packed, &recipe, true);
+    assert_true(test_image_size(&packed.recipe) < SMALL_SIZE - 40);
+}
+
+static struct device *small_pending(bool fast, uint32_t size)
+{
+    struct world_spec spec = with_small_secondary(fast);
+    struct device *d = device_new(&spec);
+
+    make_repetitive(size);
+    put_image(d, WORLD_PRI, OLD, 0x3000); /* more than the secondary could hold */
+    put_packed_recipe(d, WORLD_SEC);
+    request(d, false);
+    return d;
+}
+
+static void a_small_secondary_brings_an_image_as_large_as_the_primary(void **state)
+{
+    (void)state;
+    for (int fast = 0; fast < 2; fast++) {
+        struct device *d = small_pending(fast, MAX_SIZE);
+
+        assert_int_equal(start(d), NEW);
+        primary_is_the_decoded_image(d);
+        assert_true(is_blank(d, WORLD_SEC, 0, 0x1000));
+        assert_true(is_blank(d, WORLD_SEC, SMALL_SIZE - 0x1000, 0x1000));
+        assert_int_equal(start(d), NEW);
+        assert_string_equal(ops_of(d), "");
+        confirm(d);
+        assert_int_equal(start(d), NEW);
+        device_free(d);
+    }
+}
+
+static void a_cut_copy_from_a_small_secondary_is_made_again(void **state)
+{
+    (void)state;
+    for (int fast = 0; fast < 2; fast++) {
+        struct device *d = small_pending(fast, MAX_SIZE);
+        uint8_t *before = malloc(d->world.state_size);
+        uint32_t count;
+
+        assert_non_null(before);
+        boot_world_keep(&d->world, before);
+        assert_int_equal(start(d), NEW);
+        count = d->last.ops;
+        for (uint32_t op = 1; op <= count; op++) {
+            for (uint64_t seed = 0; seed < 10; seed++) {
+                boot_world_restore(&d->world, before);
+                start_cut(d, seed ? DFU_SIM_CUT_INSIDE : DFU_SIM_CUT_BEFORE, op, seed);
+                assert_int_equal(start(d), NEW);
+                primary_is_the_decoded_image(d);
+            }
+        }
+        free(before);
+        device_free(d);
+    }
+}
+
+static void a_small_secondary_still_takes_plain_updates_that_fit_it(void **state)
+{
+    (void)state;
+    for (int fast = 0; fast < 2; fast++) {
+        struct world_spec spec = with_small_secondary(fast);
+        struct device *d = device_new(&spec);
+
+        put_image(d, WORLD_PRI, OLD, 0x3000);
+        put_image(d, WORLD_SEC, NEW, SMALL_SIZE - 40);
+        request(d, false);
+        assert_int_equal(start(d), NEW);
+        assert_int_equal(trailer(d, WORLD_PRI).magic, DFU_MAGIC_GOOD);
+        assert_int_equal(d->world.sim.double_programs, 0);
+        confirm(d);
+        assert_int_equal(start(d), NEW);
+        device_free(d);
+    }
+}
+
+static void a_small_secondary_brings_nothing_that_the_primary_could_not_hold(void **state)
+{
+    struct device *d = small_pending(true, MAX_SIZE + 1);
+
+    (void)state;
+    assert_int_equal(start(d), OLD);
+    assert_int_equal(d->last.result.update_fault, DFU_IMAGE_TOO_LARGE);
+    assert_null(strstr(ops_of(d), "pri"));
+    device_free(d);
+}
+
+static void a_small_secondary_needs_a_loader_that_decompresses(void **state)
+{
+    struct device *d = small_pending(true, MAX_SIZE);
+    struct dfu_boot_result result;
+
+    (void)state;
+    d->world.cfg.decompression = NULL;
+    d->world.cfg.policy.unpacker = NULL;
+    assert_int_equal(dfu_boot(&d->world.cfg, &result), DFU_ERR_INVAL);
+    d->world.map.decompresses =
+        false; /* as MCUboot without it: no update, and what is there runs */
+    assert_int_equal(start(d), OLD);
+    assert_non_null(strstr(lines_of(d), "slots are not compatible"));
+    device_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +444,11 @@ int main(void)
         cmocka_unit_test(what_is_compressed_never_runs),
         cmocka_unit_test(an_empty_primary_is_filled_from_a_compressed_update),
         cmocka_unit_test(a_compressed_downgrade_is_refused_like_any_other),
+        cmocka_unit_test(a_small_secondary_brings_an_image_as_large_as_the_primary),
+        cmocka_unit_test(a_cut_copy_from_a_small_secondary_is_made_again),
+        cmocka_unit_test(a_small_secondary_still_takes_plain_updates_that_fit_it),
+        cmocka_unit_test(a_small_secondary_brings_nothing_that_the_primary_could_not_hold),
+        cmocka_unit_test(a_small_secondary_needs_a_loader_that_decompresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

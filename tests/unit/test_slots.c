@@ -350,6 +350,42 @@ static void where_slots_may_differ_the_smaller_one_limits_the_image(void **state
     assert_int_equal(dfu_slot_max_image(&l.map, 0), 3 * 4096 - 40);
 }
 
+/* Bootloader spec 1.3: with decompression the slots need not end together. */
+static void a_secondary_may_be_smaller_where_updates_are_decompressed(void **state)
+{
+    const char *what = "";
+    struct layout l;
+
+    (void)state;
+    uniform(&l, DFU_MODE_OVERWRITE, 4096, 16, 11);
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_SIZES_DIFFER);
+    l.map.decompresses = true;
+    assert_int_equal(dfu_slot_map_check(&l.map, NULL), DFU_OK);
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
+    assert_int_equal(dfu_slot_max_image(&l.map, 0), 11 * 4096 - 40);
+    assert_int_equal(dfu_slot_limit(&l.map, 0, &l.sec), 11 * 4096 - 40);
+    assert_int_equal(dfu_slot_limit(&l.map, 0, &l.pri), 16 * 4096 - 40);
+
+    l.runs[1][0] = (struct dfu_sector_run){ 8192, 5 }; /* ends at a border of both */
+    l.sec.size = 5 * 8192;
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
+    uniform(&l, DFU_MODE_OVERWRITE, 8192, 8, 8);
+    l.map.decompresses = true;
+    l.runs[1][0] = (struct dfu_sector_run){ 4096, 5 }; /* ends inside a sector of the primary */
+    l.sec.size = 5 * 4096;
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
+
+    uniform(&l, DFU_MODE_OVERWRITE, 4096, 11, 16);
+    l.map.decompresses = true;
+    assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_SIZES_DIFFER);
+    assert_int_equal(dfu_slot_limit(&l.map, 0, &l.pri), 0);
+
+    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
+    l.map.decompresses = true;
+    assert_int_equal(dfu_slot_map_check(&l.map, &what), DFU_ERR_INVAL);
+    assert_non_null(strstr(what, "does not overwrite"));
+}
+
 static void a_trailer_larger_than_its_slot_is_refused(void **state)
 {
     struct dfu_trailer t;
@@ -429,6 +465,7 @@ int main(void)
         cmocka_unit_test(with_scratch_the_larger_write_size_counts),
         cmocka_unit_test(with_scratch_neither_slot_may_have_too_many_sectors),
         cmocka_unit_test(where_slots_may_differ_the_smaller_one_limits_the_image),
+        cmocka_unit_test(a_secondary_may_be_smaller_where_updates_are_decompressed),
         cmocka_unit_test(a_trailer_larger_than_its_slot_is_refused),
         cmocka_unit_test(an_area_of_another_map_has_no_trailer_here),
         cmocka_unit_test(the_update_lies_one_sector_up_in_swap_using_offset_only),

@@ -155,6 +155,9 @@ static void print_geometry(const struct dfu_slot_map *map)
     print_per_image(map, "enum dfu_slot_fit", "dfu_slot_compatible", fit);
     print_per_image(map, "uint32_t", "dfu_slot_max_image", dfu_slot_max_image);
     print_per_image(map, "uint32_t", "dfu_slot_upload_offset", dfu_slot_upload_offset);
+    printf("uint32_t dfu_slot_limit(const struct dfu_slot_map *map, uint8_t image, "
+           "const struct dfu_area *area)\n{\n    (void)area;\n"
+           "    return dfu_slot_max_image(map, image);\n}\n");
 }
 
 static void print_c(const struct dfu_board *board)
@@ -244,6 +247,13 @@ int main(int argc, char **argv)
         return 2;
     }
     exit_code = argc > at + 1 ? choose_mode(&board, argv[at + 1]) : 0;
+    if (!exit_code && board.map.decompresses) {
+        fprintf(stderr,
+                "dfu_board_table: firmware has no decompressor; take \"decompress\" out of "
+                "the board file of %s\n",
+                board.name);
+        exit_code = 2;
+    }
     if (!exit_code) {
         (is_for_cmake ? print_cmake : is_header ? print_header : print_c)(&board);
     }
