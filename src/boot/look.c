@@ -143,12 +143,16 @@ static int read_progress(struct boot_facts *facts, struct swap *swap)
 /* Trailers alone do not always say whose records count. */
 static int look_at_own_records(struct boot_facts *facts, struct swap *swap)
 {
-    int err;
+    int err, newer = 0;
 
     if (!boot_is_noted_twice(facts) && !boot_is_revert_prepared_twice(facts)) {
         return DFU_OK;
     }
-    err = read_progress(facts, swap);
+    if (facts->scratch.image_num == facts->image && boot_is_noted_twice(facts)) {
+        newer = swap_is_scratch_newer(swap);
+        facts->is_scratch_newer = newer > 0;
+    }
+    err = newer < 0 ? newer : read_progress(facts, swap);
     facts->own_done = facts->done;
     return err == DFU_ERR_POWER ? err : DFU_OK;
 }

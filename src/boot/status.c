@@ -9,14 +9,71 @@
 
 #define TLV_SIZES_SIZE 4u
 
+/* Behind the size, where MCUboot leaves its field erased: bytes of which no torn erase makes the
+ * other. */
+#define SIZE_SIZE  4u
+#define TURN_SIZE  2u
+#define TURN_FIRST 0x5aa5u
+#define TURN_OTHER 0xa55au
+
+static int read_turn(const struct dfu_area *area, uint32_t swap_size, uint16_t *turn)
+{
+    uint8_t raw[TURN_SIZE];
+    int err = dfu_area_read(area, swap_size + SIZE_SIZE, raw, sizeof raw);
+
+    *turn = err ? 0 : get_le16(raw);
+    return err;
+}
+
+int swap_read_turn(struct swap *swap)
+{
+    int err = read_turn(cfg_of(swap->pair)->map->scratch, swap->scratch_at.swap_size, &swap->turn);
+
+    if (swap->turn != TURN_FIRST && swap->turn != TURN_OTHER) {
+        swap->turn = 0;
+    }
+    return err;
+}
+
+int swap_choose_turn(struct swap *swap)
+{
+    struct dfu_slot_state primary;
+    uint16_t turn = 0;
+    int err = dfu_slot_state_read(cfg_of(swap->pair)->map, swap->pair->primary, &primary);
+
+    if (!err) {
+        err = read_turn(swap->pair->primary, swap->at.swap_size, &turn);
+    }
+    swap->turn = 0;
+    if (!err && primary.magic == DFU_MAGIC_GOOD && primary.copy_done == DFU_FLAG_UNSET &&
+        primary.swap_type != DFU_SWAP_NONE) {
+        swap->turn = turn == TURN_FIRST ? TURN_OTHER : TURN_FIRST;
+    }
+    return err;
+}
+
+int swap_is_scratch_newer(struct swap *swap)
+{
+    uint16_t turn;
+    int err = swap_read_turn(swap);
+
+    if (!err) {
+        err = read_turn(swap->pair->primary, swap->at.swap_size, &turn);
+    }
+    return err ? err : swap->turn != 0 && swap->turn != turn;
+}
+
 int swap_write_size(const struct swap *swap, const struct dfu_area *area)
 {
     struct dfu_trailer at;
-    uint8_t raw[4];
+    uint8_t raw[SIZE_SIZE + TURN_SIZE];
     int err = dfu_slot_trailer(cfg_of(swap->pair)->map, area, &at);
 
     put_le32(raw, swap->size);
-    return err ? err : dfu_area_write_padded(area, at.swap_size, raw, sizeof raw);
+    put_le16(raw + SIZE_SIZE, swap->turn);
+    return err ? err
+               : dfu_area_write_padded(area, at.swap_size, raw,
+                                       swap->turn ? sizeof raw : SIZE_SIZE);
 }
 
 /* Bytes of an image's unprotected TLVs, which its header does not tell; 0 without an image. */

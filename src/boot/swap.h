@@ -41,7 +41,18 @@ int swap_apply(const struct swap *swap, const struct swap_step *step);
 int swap_copy(const struct swap *swap, const struct swap_step *step); /* into erased flash */
 /* The spare note of step n, if its record needed one, after the erase of the place of such notes. */
 int swap_mark_again(const struct swap *swap, uint32_t n);
+/* The size, and behind it the turn where there is one. */
 int swap_write_size(const struct swap *swap, const struct dfu_area *area);
+
+/* Where a swap is noted in scratch while the primary still has the trailer of an earlier one, whose
+ * copy_done its cells refused, their turns differ: 0 where no earlier one is in the way. Choose it for
+ * a swap that begins, or read that of the one in scratch. */
+int swap_choose_turn(struct swap *swap);
+int swap_read_turn(struct swap *swap);
+
+/* 1 if scratch tells of a later swap than the primary, 0 if not, or a negative error. */
+int swap_is_scratch_newer(struct swap *swap);
+
 int swap_write_status(const struct swap *swap, const struct dfu_area *area);
 
 /* A prepare for modes that keep the whole status in the primary. */

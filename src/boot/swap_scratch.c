@@ -216,9 +216,9 @@ static int scratch_prepare(struct swap *swap)
     bool is_trailer = group_at(swap, 0).is_trailer;
     bool is_only_one = swap->is_in_scratch && describes(swap, scratch, &swap->scratch_at) &&
                        !describes(swap, pair->primary, &swap->at);
-    int err = DFU_OK;
+    int err = is_trailer ? swap_choose_turn(swap) : DFU_OK;
 
-    if (is_trailer || !is_only_one) {
+    if (!err && (is_trailer || !is_only_one)) {
         err = slot_erase(pair, scratch);
         if (!err) {
             err = swap_write_status(swap, scratch);
@@ -240,6 +240,9 @@ static int scratch_ready(struct swap *swap)
     struct dfu_slot_state state;
     int err = dfu_slot_state_read(cfg_of(swap->pair)->map, scratch_of(swap), &state);
 
+    if (!err && swap->is_in_scratch) {
+        err = swap_read_turn(swap);
+    }
     if (err || swap->done < STATES || state.magic != DFU_MAGIC_GOOD ||
         state.image_num != swap->pair->image) {
         return err;
