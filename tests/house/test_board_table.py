@@ -21,12 +21,19 @@ CHECK = r"""
 #define dfu_slot_compatible    table_compatible
 #define dfu_slot_max_image     table_max_image
 #define dfu_slot_upload_offset table_upload_offset
+#define dfu_slot_limit         table_limit
 int table_trailer(const struct dfu_slot_map *, const struct dfu_area *, struct dfu_trailer *);
 #include "board_table.c"
 #undef dfu_slot_trailer
 #undef dfu_slot_compatible
 #undef dfu_slot_max_image
 #undef dfu_slot_upload_offset
+#undef dfu_slot_limit
+
+static bool limit_differs(uint8_t image, const struct dfu_area *area)
+{
+    return area && table_limit(&board_map, image, area) != dfu_slot_limit(&board_map, image, area);
+}
 
 static bool differs(const struct dfu_area *area)
 {
@@ -47,6 +54,8 @@ int main(void)
         if (differs(board_map.images[i].primary) || differs(board_map.images[i].secondary) ||
             table_compatible(&board_map, i) != dfu_slot_compatible(&board_map, i) ||
             table_max_image(&board_map, i) != dfu_slot_max_image(&board_map, i) ||
+            limit_differs(i, board_map.images[i].primary) ||
+            limit_differs(i, board_map.images[i].secondary) ||
             table_upload_offset(&board_map, i) != dfu_slot_upload_offset(&board_map, i)) {
             return 2 + i;
         }
