@@ -199,6 +199,7 @@ struct dfu_unpacker {
     const struct dfu_decoder *decoder; /* decompress.h */
     void *work;                        /* aligned as for a pointer */
     size_t work_len;
+    uint32_t limit; /* the largest image to decode to; 0: as of those that are stored */
 };
 
 /* Whom to trust. hashes is NULL-terminated: the hash algorithms this build has, in order of
@@ -215,7 +216,6 @@ struct dfu_image_policy {
     const struct dfu_image_decryption *decryption; /* NULL: encrypted images are refused */
     bool body_is_clear; /* those that say they are encrypted are not: so in a primary slot */
     const struct dfu_unpacker *unpacker; /* NULL: compressed images are refused */
-    uint32_t decoded_limit; /* the largest image they may decode to; 0: as of those stored */
 };
 
 struct dfu_image_report {

@@ -38,13 +38,11 @@ bool boot_is_noted_twice(const struct boot_facts *facts)
 }
 
 /* Once the primary's trailer says that the first operation is done, what is left in scratch is of
- * no use: its erase may have been torn (B2). But a later swap has not come as far by what the trailer
- * of the one before says, which lacks its copy_done (complete.c). */
+ * no use: its erase may have been torn (B2). */
 static bool is_scratch_over(const struct boot_facts *facts)
 {
     return facts->scratch.magic != DFU_MAGIC_GOOD ||
-           (boot_is_noted_twice(facts) && facts->own_done == SCRATCH_STATES &&
-            !facts->is_scratch_newer);
+           (boot_is_noted_twice(facts) && facts->own_done == SCRATCH_STATES);
 }
 
 /* A request that is newer than the swap whose records are complete: then only the last flag of

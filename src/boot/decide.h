@@ -29,8 +29,8 @@ struct boot_facts {
     uint8_t image;      /* which pair it is */
     uint32_t done;      /* steps of a begun swap that are recorded as done */
     uint32_t steps;     /* ... of so many; 0 where none has begun */
-    uint32_t own_done;  /* the same by the primary's records alone, where scratch has some, too */
-    bool is_scratch_newer; /* ... and tells of a later swap than those */
+    uint32_t own_done;  /* the same by the primary's records alone, where scratch has some, too,
+                         * and of no later swap */
     struct dfu_slot_state primary, secondary, scratch;
     enum boot_rest rest;
 };

@@ -140,20 +140,21 @@ static int read_progress(struct boot_facts *facts, struct swap *swap)
     return err;
 }
 
-/* Trailers alone do not always say whose records count. */
+/* Trailers alone do not always say whose records count. Those of an earlier swap, which lacks its
+ * copy_done (complete.c), say nothing of the one in scratch. */
 static int look_at_own_records(struct boot_facts *facts, struct swap *swap)
 {
-    int err, newer = 0;
+    int err;
 
     if (!boot_is_noted_twice(facts) && !boot_is_revert_prepared_twice(facts)) {
         return DFU_OK;
     }
-    if (facts->scratch.image_num == facts->image && boot_is_noted_twice(facts)) {
-        newer = swap_is_scratch_newer(swap);
-        facts->is_scratch_newer = newer > 0;
-    }
-    err = newer < 0 ? newer : read_progress(facts, swap);
+    err = read_progress(facts, swap);
     facts->own_done = facts->done;
+    if (mode_of(facts) == DFU_MODE_SWAP_SCRATCH && facts->scratch.image_num == facts->image &&
+        swap_is_scratch_newer(swap) > 0) {
+        facts->own_done = 0;
+    }
     return err == DFU_ERR_POWER ? err : DFU_OK;
 }
 
@@ -397,6 +398,7 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
     struct dfu_area_span span = { area, image_off(pair, area) };
     struct dfu_reader reader = dfu_area_reader(&span);
     struct dfu_image_policy policy = copied_policy(&cfg->policy);
+    struct dfu_unpacker unpacker;
 
     if (has_no_limit(pair)) {
         (void)emit_misfit(pair);
@@ -406,7 +408,9 @@ static void verify_slot(const struct boot_pair *pair, const struct dfu_area *are
         policy.unpacker = NULL; /* what is to run has been decompressed */
     }
     if (policy.unpacker) {
-        policy.decoded_limit = size_limit(pair, pair->primary);
+        unpacker = *policy.unpacker;
+        unpacker.limit = dfu_slot_limit(cfg->map, pair->image, pair->primary);
+        policy.unpacker = &unpacker;
     }
     check_image(&(struct check_subject){ pair->kept, &policy, &reader, size_limit(pair, area),
                                          pair->image, true },

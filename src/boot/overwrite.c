@@ -17,8 +17,10 @@ static int retire_secondary(const struct boot_pair *pair)
 /* Of a slot that is smaller than its primary no whole copy can be made. */
 static int copy(const struct boot_pair *pair, bool whole)
 {
-    return whole && pair->secondary->size == pair->primary->size ? copy_slot(pair)
-                                                                 : copy_image(pair);
+    bool is_smaller =
+        cfg_of(pair)->map->decompresses && pair->secondary->size < pair->primary->size;
+
+    return whole && !is_smaller ? copy_slot(pair) : copy_image(pair);
 }
 
 static int bring_in(const struct boot_pair *pair, bool whole)

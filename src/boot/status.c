@@ -67,13 +67,16 @@ int swap_write_size(const struct swap *swap, const struct dfu_area *area)
 {
     struct dfu_trailer at;
     uint8_t raw[SIZE_SIZE + TURN_SIZE];
-    int err = dfu_slot_trailer(cfg_of(swap->pair)->map, area, &at);
+    const struct dfu_slot_map *map = cfg_of(swap->pair)->map;
+    bool has_turn = fixed_mode(map->mode) == DFU_MODE_SWAP_SCRATCH && swap->turn != 0;
+    int err = dfu_slot_trailer(map, area, &at);
 
     put_le32(raw, swap->size);
-    put_le16(raw + SIZE_SIZE, swap->turn);
+    if (has_turn) {
+        put_le16(raw + SIZE_SIZE, swap->turn);
+    }
     return err ? err
-               : dfu_area_write_padded(area, at.swap_size, raw,
-                                       swap->turn ? sizeof raw : SIZE_SIZE);
+               : dfu_area_write_padded(area, at.swap_size, raw, has_turn ? sizeof raw : SIZE_SIZE);
 }
 
 /* Bytes of an image's unprotected TLVs, which its header does not tell; 0 without an image. */

@@ -37,8 +37,8 @@ struct swap {
     enum dfu_swap_type type;
     bool is_recorded;   /* a trailer of the swap itself asks for it, and may keep doing so */
     bool is_in_scratch; /* ... that of the scratch area */
-    uint32_t size;      /* bytes of the larger image */
     uint16_t turn;      /* not 0: noted behind the size (swap.h) */
+    uint32_t size;      /* bytes of the larger image */
     uint32_t unit;      /* bytes moved at once; 0 where that differs from operation to operation */
     uint32_t count;     /* operations that the size needs */
     uint32_t end;       /* of the last of them, in both slots */

@@ -11,7 +11,7 @@
 
 #include "dfu/image.h"
 
-/* But for what differs from slot to slot, body_is_clear, unpacker and its limit, which a copy has. */
+/* But for what differs from slot to slot, body_is_clear and unpacker, which a copy has. */
 static inline const struct dfu_image_policy *fixed_policy(const struct dfu_image_policy *policy)
 {
     return policy;

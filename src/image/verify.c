@@ -441,7 +441,7 @@ static uint32_t needed_proof(const struct check *c)
 /* The image that a compressed one decodes to, by the same rules; into a report of its own. */
 static enum dfu_image_fault check_unpacked(struct check *c, struct dfu_unpacked *u, uint32_t limit)
 {
-    uint32_t decoded_limit = c->policy->decoded_limit > 0 ? c->policy->decoded_limit : limit;
+    const struct dfu_unpacker *how = c->policy->unpacker;
     struct dfu_image_report report = { .key_index = -1 };
     struct check inner = {
         .policy = c->policy,
@@ -455,7 +455,7 @@ static enum dfu_image_fault check_unpacked(struct check *c, struct dfu_unpacked 
     enum dfu_image_fault fault;
 
     verdict_refuse(&report.verdict);
-    fault = dfu_image_open(&inner.image, &u->reader, decoded_limit);
+    fault = dfu_image_open(&inner.image, &u->reader, how->limit > 0 ? how->limit : limit);
     if (!fault) {
         fault = check_opened(&inner);
     }

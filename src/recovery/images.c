@@ -57,6 +57,7 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
     const struct dfu_recovery_config *cfg = config_of(recovery);
     const struct dfu_area *area = recovery_area(recovery, image, slot);
     struct dfu_image_policy policy = copied_policy(&cfg->policy);
+    struct dfu_unpacker unpacker;
     struct dfu_image_report report;
     struct dfu_area_span span;
     struct dfu_reader reader;
@@ -73,7 +74,9 @@ static bool read_entry(const struct dfu_recovery *recovery, uint8_t image, uint8
     }
     policy.body_is_clear = recovery_runs_as_it_lies(recovery, area);
     if (policy.unpacker) {
-        policy.decoded_limit = dfu_slot_limit(cfg->map, image, cfg->map->images[image].primary);
+        unpacker = *policy.unpacker;
+        unpacker.limit = dfu_slot_limit(cfg->map, image, cfg->map->images[image].primary);
+        policy.unpacker = &unpacker;
     }
     dfu_image_verify(&policy, &reader, dfu_slot_limit(cfg->map, image, area), cfg->buf,
                      cfg->buf_len, cfg->feed_watchdog, cfg->ctx, &report);

@@ -246,12 +246,16 @@ static enum dfu_usb_status verify(struct dfu_usb_slot *slot)
     struct dfu_reader reader = dfu_area_reader(&span);
     uint32_t limit = dfu_slot_limit(cfg->map, cfg->image, slot->area);
     struct dfu_image_policy policy = *cfg->policy;
+    struct dfu_unpacker unpacker;
     struct dfu_image_report report;
     struct dfu_image image;
 
     policy.body_is_clear = !is_secondary(slot); /* there it runs */
-    policy.decoded_limit =
-        dfu_slot_limit(cfg->map, cfg->image, cfg->map->images[cfg->image].primary);
+    if (policy.unpacker) {
+        unpacker = *policy.unpacker;
+        unpacker.limit = dfu_slot_limit(cfg->map, cfg->image, cfg->map->images[cfg->image].primary);
+        policy.unpacker = &unpacker;
+    }
     reader.size = slot->size; /* what follows is not part of this download */
     if (dfu_image_open(&image, &reader, limit) == DFU_IMAGE_FINE &&
         !(is_ours(&image, DFU_TLV_UUID_VID, cfg->vendor_id) &&

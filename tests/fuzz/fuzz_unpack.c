@@ -13,7 +13,7 @@
 #define PLAIN_MAX 0x20000u
 
 static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, PLAIN_MAX) / 8];
-static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work };
+static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work, 0 };
 
 static int read_all(const struct dfu_reader *reader, uint32_t piece, uint8_t *out)
 {

@@ -212,7 +212,7 @@ static const struct dfu_boot_strategy *strategy_of(const struct world_spec *spec
 static void build_config(struct world *w)
 {
     static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, 65536u) / 8]; /* one decoding at a time */
-    static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work };
+    static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work, 0 };
     static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, NULL };
 
     w->cfg = (struct dfu_boot_config){

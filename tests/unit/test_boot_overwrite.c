@@ -60,7 +60,7 @@ static void the_fast_example_is_followed_to_the_byte(void **state)
 }
 
 /* B7 again: one unit more would be the request's swap_info. */
-static void the_largest_image_leaves_the_trailer_alone(void **state)
+static void the_largest_image_leaves_the_trailer_alone_B7(void **state)
 {
     struct world_spec spec = spec_overwrite_fast();
     struct device *d = pending(&spec, MAX_SIZE);
@@ -130,7 +130,7 @@ static void a_copy_that_is_cut_is_made_again(void **state)
 }
 
 /* B6: power fails between the last two erases. */
-static void a_request_left_over_from_a_finished_copy_is_cleared(void **state)
+static void a_request_left_over_from_a_finished_copy_is_cleared_B6(void **state)
 {
     (void)state;
     for (int fast = 0; fast < 2; fast++) {
@@ -181,11 +181,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fast_example_is_followed_to_the_byte),
-        cmocka_unit_test(the_largest_image_leaves_the_trailer_alone),
+        cmocka_unit_test(the_largest_image_leaves_the_trailer_alone_B7),
         cmocka_unit_test(the_whole_slot_is_copied_with_its_request),
         cmocka_unit_test(an_image_can_be_confirmed_after_a_whole_copy),
         cmocka_unit_test(a_copy_that_is_cut_is_made_again),
-        cmocka_unit_test(a_request_left_over_from_a_finished_copy_is_cleared),
+        cmocka_unit_test(a_request_left_over_from_a_finished_copy_is_cleared_B6),
         cmocka_unit_test(a_request_on_an_empty_slot_stays),
         cmocka_unit_test(an_empty_primary_is_overwritten_on_request),
     };

@@ -75,7 +75,7 @@ static bool accepts(const struct subject *s, const uint8_t *data, size_t len)
                                                          &dfu_sha256_openssl, NULL };
     struct dfu_memory_span span = { data, (uint32_t)len };
     struct dfu_reader reader = dfu_memory_reader(&span);
-    struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof(work) };
+    struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof(work), 0 };
     struct dfu_image_policy policy = {
         .hashes = hashes,
         .keys = &s->key,

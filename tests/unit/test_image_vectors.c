@@ -149,7 +149,7 @@ static struct dfu_image_report verify_with(const uint8_t *data, size_t len, cons
 {
     struct dfu_memory_span span = { data, (uint32_t)len };
     struct dfu_reader reader = dfu_memory_reader(&span);
-    struct dfu_unpacker unpacker = { &dfu_unpack, decoder, work, sizeof(work) };
+    struct dfu_unpacker unpacker = { &dfu_unpack, decoder, work, sizeof(work), 0 };
     struct dfu_image_policy policy = { .hashes = hashes,
                                        .hash_only = true,
                                        .decryption = how,

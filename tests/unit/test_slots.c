@@ -354,10 +354,10 @@ static void where_slots_may_differ_the_smaller_one_limits_the_image(void **state
 static void a_secondary_may_be_smaller_where_updates_are_decompressed(void **state)
 {
     const char *what = "";
-    struct layout l;
+    struct slot_layout l;
 
     (void)state;
-    uniform(&l, DFU_MODE_OVERWRITE, 4096, 16, 11);
+    slot_layout_uniform(&l, DFU_MODE_OVERWRITE, 4096, 16, 11);
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_SIZES_DIFFER);
     l.map.decompresses = true;
     assert_int_equal(dfu_slot_map_check(&l.map, NULL), DFU_OK);
@@ -369,18 +369,18 @@ static void a_secondary_may_be_smaller_where_updates_are_decompressed(void **sta
     l.runs[1][0] = (struct dfu_sector_run){ 8192, 5 }; /* ends at a border of both */
     l.sec.size = 5 * 8192;
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
-    uniform(&l, DFU_MODE_OVERWRITE, 8192, 8, 8);
+    slot_layout_uniform(&l, DFU_MODE_OVERWRITE, 8192, 8, 8);
     l.map.decompresses = true;
     l.runs[1][0] = (struct dfu_sector_run){ 4096, 5 }; /* ends inside a sector of the primary */
     l.sec.size = 5 * 4096;
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_FIT);
 
-    uniform(&l, DFU_MODE_OVERWRITE, 4096, 11, 16);
+    slot_layout_uniform(&l, DFU_MODE_OVERWRITE, 4096, 11, 16);
     l.map.decompresses = true;
     assert_int_equal(dfu_slot_compatible(&l.map, 0), DFU_SLOTS_SIZES_DIFFER);
     assert_int_equal(dfu_slot_limit(&l.map, 0, &l.pri), 0);
 
-    uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
+    slot_layout_uniform(&l, DFU_MODE_SWAP_MOVE, 4096, 16, 16);
     l.map.decompresses = true;
     assert_int_equal(dfu_slot_map_check(&l.map, &what), DFU_ERR_INVAL);
     assert_non_null(strstr(what, "does not overwrite"));

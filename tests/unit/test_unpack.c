@@ -22,7 +22,7 @@
 
 static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, NULL };
 static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, 65536u) / 8];
-static struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof(work) };
+static struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof(work), 0 };
 
 static EVP_PKEY *ours, *theirs;
 static uint8_t der[DFU_PUBLIC_KEY_MAX];

@@ -105,7 +105,7 @@ static int take_keys(struct explain *e)
 static void take_decoder(struct explain *e)
 {
     static uint64_t work[DFU_LZMA2_WORK_SIZE(131072u, 1u << 20) / 8];
-    static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work };
+    static const struct dfu_unpacker unpacker = { &dfu_unpack, &dfu_lzma2, work, sizeof work, 0 };
 
     if (e->board->map.mode == DFU_MODE_OVERWRITE) {
         e->policy.unpacker = &unpacker;

@@ -401,7 +401,7 @@ static void set_up_device(struct sim_host *host)
     };
     if (host->board.map.mode == DFU_MODE_OVERWRITE) {
         host->unpacker = (struct dfu_unpacker){ &dfu_unpack, &dfu_lzma2, host->unpack_work,
-                                                sizeof host->unpack_work };
+                                                sizeof host->unpack_work, 0 };
         host->device_config.policy.unpacker = &host->unpacker;
     }
     host->device_config.prevent_downgrade = config->prevent_downgrade;
