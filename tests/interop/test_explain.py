@@ -422,3 +422,23 @@ def test_an_update_of_one_of_several_images_is_explained(images):
     assert versions(told, "test") == ["2.0.0+0", "1.0.0+0", "1.0.0+0"]
     swap = next(s for s in told["scenarios"] if s["name"] == "test")["boots"][0]["swap"]
     assert swap == ["test", "none"]
+
+
+def test_an_image_for_a_single_slot_is_explained_as_what_runs(device, images, tmp_path):
+    single = ("-b", BOARD, "-m", "single")
+    told = explain(images["v2"], *single)
+    assert told["fit"]["fits"]
+    assert [slot["state"] for slot in told["images"][0]["slots"]] == ["valid"]
+    assert versions(told, "as-is") == ["2.0.0+0"]
+    text = run(DFU, "explain", images["v2"], *single).stdout
+    assert "slot 0   2.0.0+0" in text and "runs 2.0.0+0 for good" in text
+    key = tmp_path / "key.pem"
+    assert run(BIN / "imgtool", "keygen", "-k", key, "-t", "ed25519").returncode == 0
+    text = run(DFU, "explain", images["v2"], *single, "-k", key).stdout
+    assert "does not run it" in text and "nothing runs" in text
+    done = run(DFU, "explain", images["v2"], "-r", images["v1"], *single)
+    assert done.returncode == 2 and "single slot" in done.stderr
+    device.start("--init", images["v2"], "--mode", "single")
+    device.stop()
+    told = explain("-f", device.flash, *single)
+    assert versions(told, "as-is") == ["2.0.0+0"]

@@ -5,6 +5,7 @@
 import json
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,35 @@ def test_a_device_that_swaps_refuses_it(device, images):
     done = client(device, "-q", "upgrade", images["dfu lzma2"])
     assert done.returncode != 0
     device.wait_for("app: blinky 1.0.0+0 running from slot 0", count=2)
+
+
+def test_a_slot_for_compressed_images_may_be_smaller(device, images, tmp_path):
+    """480 KB through a slot of 240 KiB; what is not compressed does not fit."""
+    text = (Path(__file__).parents[2] / "boards/nrf52840dk.dts").read_text()
+    for old, new in [('mode = "swap-move";', 'mode = "overwrite"; decompress;'),
+                     ("<0xc000 0x76000>", "<0xc000 0xb0000>"), ("partition@82000", "partition@bc000"),
+                     ("<0x82000 0x76000>", "<0xbc000 0x3c000>")]:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (tmp_path / "small.dts").write_text(text)
+    board = tmp_path / "small.dtb"
+    assert run("dtc", "-@", "-q", "-O", "dtb", "-o", board, tmp_path / "small.dts").returncode == 0
+    noise = random.Random(3)
+    words = [noise.randbytes(6) for _ in range(200)]
+
+    def sign(name, version, *options):
+        (tmp_path / name).write_bytes(b"dfukit-app\nname=blinky\n\n" + b"".join(
+            noise.choice(words) for _ in range(80000)))
+        done = run(DFU, "sign", "-k", images["key"], "-v", version, "--board", board, "-H", "0x200",
+                   "--pad-header", *options, tmp_path / name, tmp_path / f"{name}.bin")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return tmp_path / f"{name}.bin"
+
+    old, plain = sign("old", "1.0.0"), sign("plain", "2.0.0")
+    packed = sign("packed", "2.0.0", "--compression", "lzma2")
+    device.start("--init", old, trust=("-k", images["key"]), board=board)
+    done = client(device, "image", "upload", plain)
+    assert done.returncode == 1 and "does not fit" in done.stdout + done.stderr
+    done = client(device, "-q", "upgrade", packed)
+    assert json.loads(done.stdout)["outcome"] == "confirmed", done.stdout + done.stderr
+    device.wait_for("app: blinky 2.0.0+0 running from slot 0")

@@ -68,6 +68,7 @@ int boot_mode_apply(const struct boot_mode *mode, struct dfu_slot_map *map,
         map->images[i].secondary = NULL;
     }
     map->scratch = mode->mode == DFU_MODE_SWAP_SCRATCH ? scratch : NULL;
+    map->decompresses = map->decompresses && mode->mode == DFU_MODE_OVERWRITE;
     *why = NULL;
     return dfu_slot_map_check(map, why);
 }

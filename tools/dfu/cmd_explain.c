@@ -229,6 +229,27 @@ static bool is_packed(const struct explain *e, const struct dfu_area *area)
            dfu_image_header_parse(raw, &header) == DFU_IMAGE_FINE && (header.flags & flags) != 0;
 }
 
+/* With a single slot the update is what runs, once it has been written. */
+static int explain_only_image(struct explain *e)
+{
+    uint32_t size = 0;
+    int code = CLI_DONE;
+
+    if (cli_has(e->cli, OPT_RUNNING)) {
+        return cli_fail(e->cli, CLI_USAGE,
+                        "board %s has a single slot, which %s will take; leave out --running",
+                        e->board->name, e->path);
+    }
+    for (uint8_t i = 0; !code && i < e->board->map.image_count; i++) {
+        code = put_file(e, e->path, e->board->map.images[i].primary, &size);
+    }
+    if (code) {
+        return code;
+    }
+    explain_measure(e, size);
+    return explain_look(e);
+}
+
 static int explain_image(struct explain *e)
 {
     const struct dfu_slot_pair *pair;
@@ -243,10 +264,7 @@ static int explain_image(struct explain *e)
     e->has_cost = true;
     pair = &e->board->map.images[0];
     if (!pair->secondary) {
-        return cli_fail(e->cli, CLI_USAGE,
-                        "board %s has no slot that takes updates; explain its flash as --flash "
-                        "FILE",
-                        e->board->name);
+        return explain_only_image(e);
     }
     code = put_file(e, e->path, pair->secondary, &size);
     if (!code && !running && is_packed(e, pair->secondary)) {

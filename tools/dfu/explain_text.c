@@ -350,11 +350,12 @@ static void print_fit(const struct explain *e)
 int explain_print(struct explain *e)
 {
     char text[SENTENCE];
+    int taker = e->slots[0][1].area ? 1 : 0; /* with a single slot the image is what runs */
 
     printf("%s; board %s, %s\n", e->path, e->is_board_known ? e->board->name : "not named",
            e->mode->text);
     for (uint8_t i = 0; i < e->board->map.image_count; i++) {
-        if (e->source != EXPLAIN_IMAGE) {
+        if (e->source != EXPLAIN_IMAGE || taker == 0) {
             print_slot(e, i, 0);
         }
         if (!e->has_fit || e->source != EXPLAIN_IMAGE || e->fit.size <= e->fit.limit) {
@@ -369,9 +370,12 @@ int explain_print(struct explain *e)
         print_fit(e);
     }
     if (e->source == EXPLAIN_IMAGE && e->fit.size <= e->fit.limit &&
-        !dfu_verdict_is_trusted(&e->slots[0][1].report.verdict)) {
-        printf("A bootloader with these keys refuses it, and erases it when asked to bring it "
-               "in.\n");
+        !dfu_verdict_is_trusted(&e->slots[0][taker].report.verdict)) {
+        printf(
+            taker == 0
+                ? "A bootloader with these keys does not run it.\n"
+                : "A bootloader with these keys refuses it, and erases it when asked to bring it "
+                  "in.\n");
     } else if (e->is_stand_in && e->scenario_count > 1) {
         printf("The running image is not known (--running); the same image stands in for it "
                "below.\n");

@@ -124,6 +124,9 @@ int sign_check_fit(struct sign_job *job, uint32_t len, const char *what)
     }
     map = map_with_keys(job, job->slot.key_size);
     fit_measure(&fit, &map, g->scratch, NULL, len);
+    if (!job->spec.compression) { /* as it runs */
+        fit.limit = dfu_slot_limit(&map, 0, map.images[0].primary);
+    }
     if (len <= fit.limit) {
         return CLI_DONE;
     }
