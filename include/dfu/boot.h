@@ -85,7 +85,7 @@ enum dfu_boot_event_id {
 
     /* Modes that choose a slot: */
     DFU_BOOT_EV_SLOT_VERSION,    /* <text> slot: version=a.b.c+d */
-    DFU_BOOT_EV_SLOT_EMPTY,      /* Image a <text> slot: image not found */
+    DFU_BOOT_EV_SLOT_EMPTY,      /* Image a <text> slot: image not found; b: enum dfu_image_fault */
     DFU_BOOT_EV_WRONG_ADDRESS,   /* Image in <text> slot at a has been built for offset b */
     DFU_BOOT_EV_TRIAL_KEPT,      /* Image a was never confirmed, but there is no other: <text> */
     DFU_BOOT_EV_NO_SLOT,         /* No slot to load for image a */

@@ -72,11 +72,29 @@ static bool can_use(const struct pick *p, const struct dfu_image_header *header)
            (!is_encrypted || (rules_of(p)->load && fixed_boot(p->kept)->policy.decryption));
 }
 
+static enum dfu_image_fault fault_of(const struct dfu_area *area)
+{
+    struct dfu_area_span span = { area, 0 };
+    struct dfu_reader reader = dfu_area_reader(&span);
+    struct dfu_image image;
+
+    return dfu_image_open(&image, &reader, 0);
+}
+
+/* An empty slot is no news where the other holds an image that is broken. */
+static void keep_fault(struct choice *c, enum dfu_image_fault fault)
+{
+    if (fault != DFU_IMAGE_FINE && fault != DFU_IMAGE_BAD_MAGIC) {
+        c->fault = fault;
+    }
+}
+
 static void look_at_slot(const struct pick *p, struct choice *c, int slot)
 {
     static const char *const padded[SLOTS] = { "Primary  ", "Secondary" };
     const struct dfu_area *area = c->area[slot];
     const struct dfu_image_version *version = &c->header[slot].version;
+    enum dfu_image_fault fault;
 
     c->is_candidate[slot] = area && slot_header_read(area, 0, &c->header[slot]) == DFU_OK &&
                             header_is_sane(&c->header[slot], area) && can_use(p, &c->header[slot]);
@@ -84,7 +102,9 @@ static void look_at_slot(const struct pick *p, struct choice *c, int slot)
         return;
     }
     if (!c->is_candidate[slot]) {
-        emit(c, DFU_BOOT_EV_SLOT_EMPTY, 0, slot_names[slot]);
+        fault = fault_of(area);
+        keep_fault(c, fault);
+        emit(c, DFU_BOOT_EV_SLOT_EMPTY, fault, slot_names[slot]);
         return;
     }
     boot_emit(&c->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SLOT_VERSION,
@@ -211,9 +231,26 @@ static void wipe_ram(const struct choice *c, struct ram_span *ram)
     }
 }
 
-static int load(struct pick *p, const struct choice *c, int slot)
+static void say_invalid(struct choice *c, int slot, enum dfu_image_fault fault)
 {
-    int err = rules_of(p)->load(&c->pair, (uint8_t)slot, p->ram, &p->ram[c->pair.image]);
+    keep_fault(c, fault);
+    boot_emit(&c->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
+                                                 .a = c->pair.image,
+                                                 .b = fault,
+                                                 .text = slot_names[slot] });
+}
+
+/* What has no end can not be copied. */
+static int load(struct pick *p, struct choice *c, int slot)
+{
+    enum dfu_image_fault fault = fault_of(c->area[slot]);
+    int err = DFU_ERR_VERIFY;
+
+    if (fault == DFU_IMAGE_FINE || fault == DFU_IMAGE_UNREADABLE) {
+        err = rules_of(p)->load(&c->pair, (uint8_t)slot, p->ram, &p->ram[c->pair.image]);
+    } else {
+        say_invalid(c, slot, fault);
+    }
 
     if (err && err != DFU_ERR_POWER && err != DFU_ERR_IO && !rules_of(p)->keeps_slots) {
         emit(c, DFU_BOOT_EV_SLOT_REMOVED, (uint32_t)slot, NULL);
@@ -236,11 +273,7 @@ static int verify(struct pick *p, struct choice *c, int slot)
     if (dfu_verdict_is_trusted(&report.verdict)) {
         return DFU_OK;
     }
-    c->fault = report.fault;
-    boot_emit(&c->pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
-                                                 .a = c->pair.image,
-                                                 .b = report.fault,
-                                                 .text = slot_names[slot] });
+    say_invalid(c, slot, report.fault);
     err = report.fault == DFU_IMAGE_UNREADABLE ? DFU_OK : erase_slot(p, c, slot);
     wipe_ram(c, ram);
     return err ? err : DFU_ERR_VERIFY;
