@@ -125,7 +125,7 @@ static struct dfu_server_dtls_session *make_room(struct dfu_server_dtls *server,
     if (!best) {
         best = &server->sessions[0];
         for (size_t i = 1; i < DFU_SERVER_DTLS_SESSIONS; i++) {
-            best = server->sessions[i].heard_ms < best->heard_ms ? &server->sessions[i] : best;
+            best = server->sessions[i].heard < best->heard ? &server->sessions[i] : best;
         }
     }
     if (best->ssl) {
@@ -222,8 +222,8 @@ static void meet(struct dfu_server_dtls *server, const uint8_t *data, size_t len
     session->ssl = server->stranger;
     session->peer = server->asker;
     session->number = ++server->begun;
-    session->heard_ms = dfu_loop_now_ms();
-    session->give_up_ms = session->heard_ms + DFU_SERVER_DTLS_HANDSHAKE_MS;
+    session->heard = ++server->heard;
+    session->give_up_ms = dfu_loop_now_ms() + DFU_SERVER_DTLS_HANDSHAKE_MS;
     server->stranger = NULL;
     run(server, session);
 }
@@ -236,7 +236,7 @@ static void take(struct dfu_server_dtls *server, const uint8_t *data, size_t len
         meet(server, data, len);
         return;
     }
-    session->heard_ms = dfu_loop_now_ms();
+    session->heard = ++server->heard;
     BIO_write(SSL_get_rbio(session->ssl), data, (int)len);
     run(server, session);
 }

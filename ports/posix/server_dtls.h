@@ -36,7 +36,8 @@ struct dfu_server_dtls_session {
     SSL *ssl;        /* NULL: free */
     uint32_t number; /* which one this is, counted from 1 */
     struct dfu_server_dtls_peer peer;
-    uint64_t heard_ms, give_up_ms; /* give_up_ms: of the handshake */
+    uint64_t heard;      /* when last, counted in datagrams: many come in a millisecond */
+    uint64_t give_up_ms; /* its handshake */
 };
 
 struct dfu_server_dtls {
@@ -54,6 +55,7 @@ struct dfu_server_dtls {
     struct dfu_server_dtls_peer asker;
     struct dfu_server_dtls_session sessions[DFU_SERVER_DTLS_SESSIONS];
     uint32_t begun;                           /* sessions so far */
+    uint64_t heard;                           /* datagrams so far */
     struct dfu_server_dtls_session *answered; /* whose packet is in hand */
     uint8_t buf[DFU_SERVER_DTLS_PACKET_MAX + 1024];
 };

@@ -154,12 +154,13 @@ static int answer_to(int fd, const uint8_t *cookie, size_t len, uint8_t given[CO
 static int begin_handshake(void)
 {
     uint8_t cookie[COOKIE_LEN], unused[COOKIE_LEN];
+    uint32_t begun = server.begun;
     int fd = stranger();
 
     assert_int_equal(answer_to(fd, NULL, 0, cookie), HELLO_VERIFY_REQUEST);
-    assert_int_equal(sessions(), 0);
+    assert_int_equal(server.begun, begun);
     assert_int_equal(answer_to(fd, cookie, COOKIE_LEN, unused), SERVER_HELLO);
-    assert_int_equal(sessions(), 1);
+    assert_int_equal(server.begun, begun + 1);
     return fd;
 }
 
@@ -304,6 +305,25 @@ static void who_comes_back_from_the_same_port_needs_a_cookie_before_its_old_sess
     assert_int_equal(sessions(), 1);
 }
 
+static void who_was_silent_longest_makes_room_though_all_were_heard_at_the_same_time(void **state)
+{
+    int strangers[3 * DFU_SERVER_DTLS_SESSIONS];
+
+    (void)state;
+    connect_wire();
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        strangers[i] = begin_handshake();
+        if (i % 4 == 0) {
+            send_wire("still here");
+            expect_on_wire("still here");
+        }
+    }
+    assert_int_equal(sessions(), DFU_SERVER_DTLS_SESSIONS);
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        close(strangers[i]);
+    }
+}
+
 static int write_key(void **state)
 {
     int fd;
@@ -331,6 +351,7 @@ int main(void)
         TEST(a_session_that_stands_is_never_due),
         TEST(an_answer_goes_out_only_while_its_packet_is_in_hand),
         TEST(a_packet_that_ends_all_sessions_is_the_last_of_its_own),
+        TEST(who_was_silent_longest_makes_room_though_all_were_heard_at_the_same_time),
         TEST(who_comes_back_from_the_same_port_needs_a_cookie_before_its_old_session_ends),
     };
 
