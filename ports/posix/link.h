@@ -39,7 +39,7 @@ struct dfu_link {
     uint32_t mtu;       /* the largest packet it carries */
     uint32_t answer_ms; /* a first guess of how long an answer takes */
     bool is_refused;    /* the host says that nothing listens there; cleared by any packet */
-    bool is_line; /* what is sent takes its time, and answers come soon: serial, also by TCP */
+    bool is_line;       /* what is sent takes its time: serial, also by TCP, and Bluetooth LE */
 
     bool is_opening;         /* see dfu_link_begin */
     uint64_t opening_due_ms; /* when to go on, if nothing comes in before */

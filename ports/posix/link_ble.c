@@ -381,6 +381,7 @@ static int ble_open(struct dfu_link *link, const char *target, char why[DFU_LINK
         return err;
     }
     link->answer_ms = ANSWER_MS;
+    link->is_line = true; /* a burst just after connecting again is lost with BlueZ 5.66 */
     link->mtu = ble->is_whole ? (uint32_t)write_max(ble) : DFU_LINK_PACKET_MAX;
     return 0;
 }
