@@ -5,9 +5,10 @@
 `dfu explain` rehearses them with the bootloader itself on the board's flash model; the times are
 the part's own (data sheet), without the processor's. Two pairs of images: all bytes different, and
 one sector in ten different, as between two builds of one program. The least a mode can need is
-that every sector that changes is erased and written once in each slot that changes: twice where
-images swap, once where they are overwritten, not at all where they run from where they were sent
-to. There a revert gives the slot of the image that failed back: all of it is erased.
+that every sector that changes is erased, and written as far as the image goes, once in each slot
+that changes: twice where images swap, once where they are overwritten, not at all where they run
+from where they were sent to. There a revert gives the slot of the image that failed back: all of
+it is erased.
 
 A single slot is written by recovery alone and the firmware loader's application by that loader, so
 the bootloader has nothing to do there; firmware-loader stands for both.
@@ -74,10 +75,11 @@ def cells(boot):
 def least(mode, kib, similar):
     """Erases, and KiB written."""
     sectors = math.ceil(kib * 1024 / SECTOR)
+    beyond = sectors * SECTOR / 1024 - kib  # of the last sector: nothing is written there
     if similar:  # the first holds the version, the last the hash
         sectors = len({0, sectors - 1, *range(1, sectors, 10)})
     slots = 0 if mode in IN_PLACE else 1 if mode.startswith("overwrite") else 2
-    return sectors * slots, sectors * slots * SECTOR / 1024
+    return sectors * slots, slots * (sectors * SECTOR / 1024 - beyond)
 
 
 def row(folder, mode, kib, similar, skips):
