@@ -11,7 +11,7 @@
 #include "smp/img_parts.h"
 
 #define PIECE    128u
-#define OVERHEAD 80u /* of an answer with hashes, without them */
+#define OVERHEAD 49u /* keys, the longest numbers, a length and the map's end beside the hashes */
 
 /* ---- Pages of the upload's slot ---- */
 

@@ -59,10 +59,9 @@ static void a_hash_is_of_the_bytes_of_a_page(void **state)
                   "00 66 68 61 73 68 65 73 40 ff");
 }
 
-static void an_answer_hashes_no_more_than_its_limit(void **state)
+/* An upload of 49 pages, of which the first has come. */
+static struct test_image begin_large_upload(void **state)
 {
-    uint32_t len = 0;
-    struct dfu_cbor_key key = { "len", DFU_CBOR_UINT, &len, false };
     struct test_image large;
 
     pages_end(state);
@@ -73,16 +72,46 @@ static void an_answer_hashes_no_more_than_its_limit(void **state)
     large = image_make((struct dfu_image_version){ 2, 0, 0, 0 }, 200000);
     world_program(&w, 0, 0, &running_image);
     begin_upload(&large, true);
-    smp_peer_receive_hex(&w.peer, "08 00 00 08 00 41 00 00 a1 63 6f 66 66 19 10 00");
-    assert_int_equal(dfu_cbor_decode_map((struct dfu_cbor_span){ w.peer.answers[0].data + 8,
-                                                                 w.peer.answers[0].len - 8 },
-                                         &key, 1),
-                     0);
-    assert_int_equal(len, DFU_SMP_PAGES_HASH_MAX);
-    /* Nor than its answer holds: (64 - ...) leaves no page at all in the smallest one. */
-    w.peer.server.response_cap = DFU_SMP_RESPONSE_MIN;
-    smp_peer_receive_hex(&w.peer, "08 00 00 08 00 41 00 00 a1 63 6f 66 66 19 10 00");
+    return large;
+}
+
+/* Asked for pages from 69632 on, whose number takes five bytes: how many are told of. */
+static uint32_t pages_told(void)
+{
+    uint32_t len = 0;
+    struct dfu_cbor_span hashes = { 0 };
+    struct dfu_cbor_key keys[] = { { "len", DFU_CBOR_UINT, &len, false },
+                                   { "hashes", DFU_CBOR_BYTES, &hashes, false } };
+    struct dfu_cbor_span map;
+
+    smp_peer_receive_hex(&w.peer, "08 00 00 0a 00 41 00 00 a1 63 6f 66 66 1a 00 01 10 00");
     assert_int_equal(w.peer.count, 1);
+    map = (struct dfu_cbor_span){ w.peer.answers[0].data + 8, w.peer.answers[0].len - 8 };
+    assert_int_equal(dfu_cbor_decode_map(map, keys, 2), 0);
+    assert_true(keys[0].found && keys[1].found);
+    assert_int_equal(len, hashes.len / DFU_SMP_PAGE_HASH * PAGES_SECTOR);
+    return len / PAGES_SECTOR;
+}
+
+static void an_answer_hashes_no_more_than_its_limit(void **state)
+{
+    struct test_image large = begin_large_upload(state);
+
+    assert_int_equal(pages_told(), DFU_SMP_PAGES_HASH_MAX / PAGES_SECTOR);
+    image_free(&large);
+}
+
+static void an_answer_of_any_size_has_as_many_hashes_as_it_holds(void **state)
+{
+    struct test_image large = begin_large_upload(state);
+
+    for (size_t cap = DFU_SMP_RESPONSE_MIN; cap < 256; cap++) {
+        /* header, begin of the map, the rest at its longest */
+        uint32_t room = (uint32_t)(cap - 8 - 1 - 49) / DFU_SMP_PAGE_HASH;
+
+        w.peer.server.response_cap = cap;
+        assert_int_equal(pages_told(), room < 16 ? room : 16);
+    }
     image_free(&large);
 }
 
@@ -198,6 +227,19 @@ static void nor_after_a_reset_in_between(void **state)
     assert_string_equal(world_flags(&w, 0, 1), "absent");
 }
 
+/* That one of its pages was put together is forgotten with an upload that another one ends. */
+static void a_file_that_was_sent_whole_stays_even_where_it_does_not_match(void **state)
+{
+    (void)state;
+    begin_upload(&new_image, true);
+    smp_peer_write(&w.peer, 65, 1, "a2 63 6f 66 66 19 10 00 63 6c 65 6e 19 10 00",
+                   "bf 63 6f 66 66 19 20 00 ff");
+    new_image.data[3 * PAGES_SECTOR] ^= 1;
+    new_image.sha[0] ^= 1;
+    assert_int_equal(world_upload(&w, &new_image, 0, 700, true).match, 0);
+    assert_slot_holds(&w, 0, 1, &new_image);
+}
+
 static void the_running_pages_of_an_encrypted_image_are_not_told(void **state)
 {
     (void)state;
@@ -254,11 +296,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_hash_is_of_the_bytes_of_a_page),
         TEST(an_answer_hashes_no_more_than_its_limit),
+        TEST(an_answer_of_any_size_has_as_many_hashes_as_it_holds),
         TEST(without_an_upload_there_are_no_pages),
         TEST(what_is_no_page_is_refused_and_the_upload_goes_on),
         TEST(a_page_that_has_begun_is_not_kept),
         TEST(what_is_not_the_file_in_the_end_cannot_be_asked_for),
         TEST(nor_after_a_reset_in_between),
+        TEST(a_file_that_was_sent_whole_stays_even_where_it_does_not_match),
         TEST(the_running_pages_of_an_encrypted_image_are_not_told),
         TEST(a_hook_sees_and_may_refuse_what_is_kept),
         TEST(pages_are_taken_under_the_lock),

@@ -218,6 +218,17 @@ static void progress_is_kept_once_a_sector_unless_told_otherwise(void **state)
     assert_int_equal(w.saves, third_image.size / 512);
 }
 
+static void an_upload_that_ends_another_keeps_its_own_progress(void **state)
+{
+    (void)state;
+    w.img.store = &w.store;
+    upload_half(&new_image);
+    assert_int_equal(w.saves, 1);
+    w.saves = 0;
+    world_upload(&w, &third_image, 0, 512, true);
+    assert_int_equal(w.saves, third_image.size / 4096);
+}
+
 /* Power fails inside every flash operation of an upload in turn; the client sends the file again. */
 static void an_upload_survives_a_power_cut_at_any_operation(void **state)
 {
@@ -267,6 +278,7 @@ int main(void)
         TEST(a_slot_that_another_writer_has_filled_is_written_from_its_start),
         TEST(a_record_of_a_whole_file_completes_it),
         TEST(progress_is_kept_once_a_sector_unless_told_otherwise),
+        TEST(an_upload_that_ends_another_keeps_its_own_progress),
         TEST(an_upload_survives_a_power_cut_at_any_operation),
     };
 
