@@ -47,7 +47,7 @@ struct device {
     struct dfu_config_dfu dfu;
     struct dfu_config_binding binding;
     struct dfu_config_channel channel;
-    uint8_t buf[BUF], image[SECTOR * SECTORS];
+    uint8_t buf[BUF];
     uint32_t trailer; /* of the running slot: what lies before it may not change */
     bool is_ours;     /* flash is being written by the channel */
     uint32_t doubles; /* units that were programmed twice by then, not by the channel */
@@ -55,6 +55,21 @@ struct device {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* ---- The image ---- */
+
+static uint8_t image[SECTOR * SECTORS];
+static uint32_t checksums[sizeof image + 1]; /* of so many of its bytes */
+
+/* The same for every input, so it is made once. */
+static void make_image(void)
+{
+    checksums[0] = 1; /* as zlib's crc32() takes it up */
+    for (uint32_t i = 0; i < sizeof image; i++) {
+        image[i] = (uint8_t)(i * 7u + i / 256u);
+        checksums[i + 1] = dfu_crc32(checksums[i], &image[i], 1);
+    }
+}
 
 /* ---- Device ---- */
 
@@ -109,9 +124,6 @@ static void open_device(struct device *d, uint8_t bits)
     d->trailer = trailer.status;
     d->nor->flash.on_op = watch_flash;
     d->nor->flash.on_op_ctx = d;
-    for (uint32_t i = 0; i < sizeof d->image; i++) {
-        d->image[i] = (uint8_t)(i * 7u + i / 256u);
-    }
     d->other.name = "other";
     d->dfu = (struct dfu_config_dfu){ .map = &d->map,
                                       .lock = &d->lock,
@@ -207,7 +219,7 @@ static void send_start(struct device *d, struct input *in)
     uint8_t data[12];
     uint32_t length = take_byte(in) * 32u + (bits >> 4);
     uint32_t offset = bits & 1 ? d->dfu.offset : 0;
-    uint32_t checksum = length <= sizeof d->image ? dfu_crc32(1, d->image, length) : 1;
+    uint32_t checksum = length <= sizeof image ? checksums[length] : 1;
 
     if (bits & 2) {
         checksum = bits & 4 ? 0 : checksum + 1;
@@ -231,8 +243,8 @@ static void send_piece(struct device *d, size_t len)
 {
     uint32_t at = position(d);
 
-    if (at + len <= sizeof d->image) {
-        request(d, DFU_CONFIG_SET, DFU_CONFIG_DFU_DATA + 1, d->image + at, len);
+    if (at + len <= sizeof image) {
+        request(d, DFU_CONFIG_SET, DFU_CONFIG_DFU_DATA + 1, image + at, len);
     }
 }
 
@@ -326,6 +338,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     static struct device device;
     struct input in = { data, len };
 
+    if (checksums[0] == 0) {
+        make_image();
+    }
     open_device(&device, take_byte(&in));
     for (unsigned i = 0; in.len > 0 && i < STEPS_MAX; i++) {
         step(&device, &in);
