@@ -21,10 +21,10 @@ static int do_reset(void *ctx, bool force, uint8_t boot_mode)
 {
     struct smp_world *w = ctx;
 
-    (void)force;
-    (void)boot_mode;
+    w->is_forced = force;
+    w->boot_mode = boot_mode;
     w->resets++;
-    return 0;
+    return w->reset_err;
 }
 
 static int get_clock(void *ctx, struct dfu_smp_time *time)
@@ -32,7 +32,7 @@ static int get_clock(void *ctx, struct dfu_smp_time *time)
     const struct smp_world *w = ctx;
 
     *time = w->time;
-    return 0;
+    return w->clock_err;
 }
 
 static int set_clock(void *ctx, const struct dfu_smp_time *time)
@@ -40,7 +40,7 @@ static int set_clock(void *ctx, const struct dfu_smp_time *time)
     struct smp_world *w = ctx;
 
     w->time = *time;
-    return 0;
+    return w->clock_err;
 }
 
 static int idle_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
@@ -63,7 +63,7 @@ static void switch_echo(void *ctx, bool is_on)
 {
     struct smp_world *w = ctx;
 
-    (void)is_on;
+    w->is_echo_on = is_on;
     w->echo_switches++;
 }
 

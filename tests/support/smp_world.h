@@ -61,7 +61,11 @@ struct smp_world {
     char line[64], output[128];
     const struct dfu_area *erased[1];
     struct dfu_smp_time time;
+    int clock_err, reset_err; /* what clock and reset say; 0 at first */
+    bool is_forced;           /* the last reset, and its mode */
+    uint8_t boot_mode;
     unsigned resets, crashes, echo_switches;
+    bool is_echo_on;
 };
 
 void smp_world_init(struct smp_world *w);

@@ -10,71 +10,23 @@
 #include <cmocka.h>
 
 #include "dfu/err.h"
-#include "dfu/smp_os.h"
 #include "hex.h"
-#include "smp_peer.h"
+#include "smp_world.h"
 
-struct machine {
-    struct dfu_smp_os os;
-    unsigned resets;
-    bool force;
-    uint8_t boot_mode;
-    int reset_err;
-    struct dfu_smp_time time;
-    int clock_err;
-};
+static struct smp_world world;
+static struct smp_peer *const peer = &world.peer;
 
-static struct machine machine;
-static struct smp_peer peer;
-static const struct dfu_smp_binding bindings[] = { { &dfu_smp_group_os, &machine.os } };
-
-static int note_reset(void *ctx, bool force, uint8_t boot_mode)
-{
-    struct machine *m = ctx;
-
-    m->resets++;
-    m->force = force;
-    m->boot_mode = boot_mode;
-    return m->reset_err;
-}
-
-static int get_clock(void *ctx, struct dfu_smp_time *time)
-{
-    struct machine *m = ctx;
-
-    *time = m->time;
-    return m->clock_err;
-}
-
-static int set_clock(void *ctx, const struct dfu_smp_time *time)
-{
-    struct machine *m = ctx;
-
-    m->time = *time;
-    return m->clock_err;
-}
-
-static int fresh_machine(void **state)
+static int begin(void **state)
 {
     (void)state;
-    machine = (struct machine){ .os = { .kernel = "Zephyr",
-                                        .node = "node",
-                                        .release = "v4.4.0",
-                                        .version = "4.4.0",
-                                        .build_time = "Sat Nov 21 15:37:57 2026",
-                                        .machine = "arm",
-                                        .processor = "cortex-m4",
-                                        .board = "nrf52840dk",
-                                        .os = "Zephyr",
-                                        .bootloader = "MCUboot",
-                                        .boot_mode = 3,
-                                        .clock_has_ms = true,
-                                        .takes_boot_mode = true,
-                                        .reset = note_reset,
-                                        .clock_get = get_clock,
-                                        .clock_set = set_clock,
-                                        .ctx = &machine } };
-    smp_peer_init(&peer, bindings, 1);
+    smp_world_init(&world);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    smp_world_free(&world);
     return 0;
 }
 
@@ -101,10 +53,10 @@ static const char *answered_text(const char *key)
     static char text[512];
     struct dfu_cbor_span value = { 0 };
     struct dfu_cbor_key keys[] = { { .name = key, .type = DFU_CBOR_TEXT, .out = &value } };
-    struct dfu_cbor_span map = { peer.answers[0].data + DFU_SMP_HEADER_SIZE,
-                                 peer.answers[0].len - DFU_SMP_HEADER_SIZE };
+    struct dfu_cbor_span map = { peer->answers[0].data + DFU_SMP_HEADER_SIZE,
+                                 peer->answers[0].len - DFU_SMP_HEADER_SIZE };
 
-    assert_int_equal(peer.count, 1);
+    assert_int_equal(peer->count, 1);
     assert_int_equal(dfu_cbor_decode_map(map, keys, 1), 0);
     assert_int_equal(dfu_cbor_text_copy(value, text, sizeof(text)), 0);
     return text;
@@ -121,28 +73,28 @@ static void send(uint8_t op, uint8_t id, const char *payload_hex)
                                      .id = id };
 
     dfu_smp_header_encode(&header, packet);
-    smp_peer_receive(&peer, packet, 8 + len);
+    smp_peer_receive(peer, packet, 8 + len);
 }
 
 static void echo_returns_the_text_in_both_versions_and_directions(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer, "0a 00 00 06 00 00 42 00 a1 61 64 62 68 69",
+    smp_peer_expect(peer, "0a 00 00 06 00 00 42 00 a1 61 64 62 68 69",
                     "0b 00 00 07 00 00 42 00 bf 61 72 62 68 69 ff");
-    smp_peer_expect(&peer, "02 00 00 06 00 00 42 00 a1 61 64 62 68 69",
+    smp_peer_expect(peer, "02 00 00 06 00 00 42 00 a1 61 64 62 68 69",
                     "03 00 00 07 00 00 42 00 bf 61 72 62 68 69 ff");
-    smp_peer_expect(&peer, "08 00 00 06 00 00 42 00 a1 61 64 62 68 69",
+    smp_peer_expect(peer, "08 00 00 06 00 00 42 00 a1 61 64 62 68 69",
                     "09 00 00 07 00 00 42 00 bf 61 72 62 68 69 ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO, "a1 61 64 60", "bf 61 72 60 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, "a1 61 64 60", "bf 61 72 60 ff");
 }
 
 static void echo_without_a_text_is_invalid(void **state)
 {
     (void)state;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO, "a0", "bf 62 72 63 03 ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO, "", "bf 62 72 63 03 ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO, "a1 61 64 01", "bf 62 72 63 03 ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO, "80", "bf 62 72 63 03 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, "a0", "bf 62 72 63 03 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, "", "bf 62 72 63 03 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, "a1 61 64 01", "bf 62 72 63 03 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, "80", "bf 62 72 63 03 ff");
 }
 
 static void an_echo_too_long_for_the_answer_is_said_to_be(void **state)
@@ -151,35 +103,38 @@ static void an_echo_too_long_for_the_answer_is_said_to_be(void **state)
 
     (void)state;
     memset(text, 'x', 100);
-    peer.server.response_cap = 8 + 104; /* bf 61 72 78 64 ... ff needs 106 */
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO, text_map("d", text), "bf 62 72 63 07 ff");
+    peer->server.response_cap = 8 + 104; /* bf 61 72 78 64 ... ff needs 106 */
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, text_map("d", text), "bf 62 72 63 07 ff");
 }
 
 static void what_is_not_there_is_not_supported(void **state)
 {
     (void)state;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf 62 72 63 08 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 08 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_MPSTAT, "a0", "bf 62 72 63 08 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_RESET, "a0", "bf 62 72 63 08 ff");
-    machine.os.reset = NULL;
-    machine.os.clock_get = NULL;
-    machine.os.clock_set = NULL;
-    machine.os.bootloader = NULL;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a0", "bf 62 72 63 08 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_DATETIME, "a0", "bf 62 72 63 08 ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_DATETIME, text_map("datetime", "2026-11-20T11:56:05"),
+    smp_peer_read(peer, 0, DFU_SMP_OS_RESET, "a0", "bf 62 72 63 08 ff");
+    world.os.echo_control = NULL;
+    world.os.task = NULL;
+    world.os.pool = NULL;
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf 62 72 63 08 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 08 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_MPSTAT, "a0", "bf 62 72 63 08 ff");
+    world.os.reset = NULL;
+    world.os.clock_get = NULL;
+    world.os.clock_set = NULL;
+    world.os.bootloader = NULL;
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a0", "bf 62 72 63 08 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_DATETIME, "a0", "bf 62 72 63 08 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_DATETIME, text_map("datetime", "2026-11-20T11:56:05"),
                    "bf 62 72 63 08 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, "a0", "bf 62 72 63 08 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, "a0", "bf 62 72 63 08 ff");
 }
 
 static void params_tell_the_buffers(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer, "08 00 00 01 00 00 43 06 a0",
+    smp_peer_expect(peer, "08 00 00 01 00 00 43 06 a0",
                     "09 00 00 19 00 00 43 06 bf 68 62 75 66 5f 73 69 7a 65 19 01 80 69 62 75 66 5f "
                     "63 6f 75 6e 74 04 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_PARAMS, "",
+    smp_peer_read(peer, 0, DFU_SMP_OS_PARAMS, "",
                   "bf 68 62 75 66 5f 73 69 7a 65 19 01 80 69 62 75 66 5f 63 6f 75 6e 74 04 ff");
 }
 
@@ -188,38 +143,38 @@ static void params_tell_the_buffers(void **state)
 static void reset_is_answered_and_noted(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer, "0a 00 00 01 00 00 46 05 a0", "0b 00 00 02 00 00 46 05 bf ff");
-    assert_int_equal(machine.resets, 1);
-    assert_false(machine.force);
-    smp_peer_expect(&peer,
+    smp_peer_expect(peer, "0a 00 00 01 00 00 46 05 a0", "0b 00 00 02 00 00 46 05 bf ff");
+    assert_int_equal(world.resets, 1);
+    assert_false(world.is_forced);
+    smp_peer_expect(peer,
                     "0a 00 00 13 00 00 46 05 a2 65 66 6f 72 63 65 f5 69 62 6f 6f 74 5f 6d 6f 64 65 "
                     "01",
                     "0b 00 00 02 00 00 46 05 bf ff");
-    assert_true(machine.force);
-    assert_int_equal(machine.boot_mode, 1);
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 01", "bf ff");
-    assert_true(machine.force);
+    assert_true(world.is_forced);
+    assert_int_equal(world.boot_mode, 1);
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 01", "bf ff");
+    assert_true(world.is_forced);
 }
 
 static void reset_does_not_mind_arguments_it_cannot_read(void **state)
 {
     (void)state;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "", "bf ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "ff", "bf ff");
-    assert_int_equal(machine.resets, 2);
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "", "bf ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "ff", "bf ff");
+    assert_int_equal(world.resets, 2);
 }
 
 static void a_boot_mode_is_a_byte_and_an_option(void **state)
 {
     (void)state;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 69 62 6f 6f 74 5f 6d 6f 64 65 19 01 00",
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 69 62 6f 6f 74 5f 6d 6f 64 65 19 01 00",
                    "bf 62 72 63 03 ff");
-    assert_int_equal(machine.resets, 0);
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 69 62 6f 6f 74 5f 6d 6f 64 65 18 ff", "bf ff");
-    assert_int_equal(machine.boot_mode, 255);
-    machine.os.takes_boot_mode = false;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 69 62 6f 6f 74 5f 6d 6f 64 65 18 ff", "bf ff");
-    assert_int_equal(machine.boot_mode, 0);
+    assert_int_equal(world.resets, 0);
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 69 62 6f 6f 74 5f 6d 6f 64 65 18 ff", "bf ff");
+    assert_int_equal(world.boot_mode, 255);
+    world.os.takes_boot_mode = false;
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 69 62 6f 6f 74 5f 6d 6f 64 65 18 ff", "bf ff");
+    assert_int_equal(world.boot_mode, 0);
 }
 
 static enum dfu_smp_hook_result busy(void *ctx, struct dfu_smp_event *event)
@@ -236,18 +191,18 @@ static void reset_may_be_refused_until_forced(void **state)
     const struct dfu_smp_hook hook = { DFU_SMP_EV_OS_RESET, busy, NULL };
 
     (void)state;
-    peer.server.hooks = &hook;
-    peer.server.hook_count = 1;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a0", "bf 62 72 63 0a ff");
-    assert_int_equal(machine.resets, 0);
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf ff");
-    assert_int_equal(machine.resets, 1);
-    machine.reset_err = DFU_ERR_BUSY;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf 62 72 63 0a ff");
-    machine.reset_err = DFU_ERR_PERM;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf 62 72 63 0b ff");
-    machine.reset_err = DFU_ERR_IO;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf 62 72 63 01 ff");
+    peer->server.hooks = &hook;
+    peer->server.hook_count = 1;
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a0", "bf 62 72 63 0a ff");
+    assert_int_equal(world.resets, 0);
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf ff");
+    assert_int_equal(world.resets, 1);
+    world.reset_err = DFU_ERR_BUSY;
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf 62 72 63 0a ff");
+    world.reset_err = DFU_ERR_PERM;
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf 62 72 63 0b ff");
+    world.reset_err = DFU_ERR_IO;
+    smp_peer_write(peer, 0, DFU_SMP_OS_RESET, "a1 65 66 6f 72 63 65 f5", "bf 62 72 63 01 ff");
 }
 
 /* ---- Date and time ---- */
@@ -255,18 +210,18 @@ static void reset_may_be_refused_until_forced(void **state)
 static void the_time_set_is_the_time_told(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer,
+    smp_peer_expect(peer,
                     "0a 00 00 1e 00 00 44 04 a1 68 64 61 74 65 74 69 6d 65 73 32 30 32 36 2d 31 31 "
                     "2d 32 30 54 31 31 3a 35 36 3a 30 35",
                     "0b 00 00 02 00 00 44 04 bf ff");
-    assert_int_equal(machine.time.year, 2026);
-    assert_int_equal(machine.time.second, 5);
-    machine.time.millisecond = 366;
-    smp_peer_expect(&peer, "08 00 00 01 00 00 45 04 a0",
+    assert_int_equal(world.time.year, 2026);
+    assert_int_equal(world.time.second, 5);
+    world.time.millisecond = 366;
+    smp_peer_expect(peer, "08 00 00 01 00 00 45 04 a0",
                     "09 00 00 23 00 00 45 04 bf 68 64 61 74 65 74 69 6d 65 77 32 30 32 36 2d 31 31 "
                     "2d 32 30 54 31 31 3a 35 36 3a 30 35 2e 33 36 36 ff");
-    machine.os.clock_has_ms = false;
-    machine.time = (struct dfu_smp_time){ 1999, 1, 2, 3, 4, 5, 6 };
+    world.os.clock_has_ms = false;
+    world.time = (struct dfu_smp_time){ 1999, 1, 2, 3, 4, 5, 6 };
     send(DFU_SMP_READ, DFU_SMP_OS_DATETIME, "a0");
     assert_string_equal(answered_text("datetime"), "1999-01-02T03:04:05");
 }
@@ -303,10 +258,10 @@ static void times_are_checked_field_by_field(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        smp_peer_write(&peer, 0, DFU_SMP_OS_DATETIME, text_map("datetime", rows[i].text),
+        smp_peer_write(peer, 0, DFU_SMP_OS_DATETIME, text_map("datetime", rows[i].text),
                        rows[i].is_good ? "bf ff" : "bf 62 72 63 03 ff");
     }
-    smp_peer_write(&peer, 0, DFU_SMP_OS_DATETIME, "a0", "bf 62 72 63 03 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_DATETIME, "a0", "bf 62 72 63 03 ff");
 }
 
 static void a_fraction_is_taken_and_a_zone_is_not(void **state)
@@ -323,22 +278,22 @@ static void a_fraction_is_taken_and_a_zone_is_not(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         send(DFU_SMP_WRITE, DFU_SMP_OS_DATETIME, text_map("datetime", rows[i].text));
-        assert_int_equal(machine.time.millisecond, rows[i].ms);
+        assert_int_equal(world.time.millisecond, rows[i].ms);
     }
 }
 
 static void a_clock_never_set_and_one_that_fails_differ(void **state)
 {
     (void)state;
-    machine.clock_err = DFU_ERR_NOENT;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_DATETIME, "a0",
+    world.clock_err = DFU_ERR_NOENT;
+    smp_peer_read(peer, 0, DFU_SMP_OS_DATETIME, "a0",
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 04 ff ff");
-    smp_peer_expect(&peer, "00 00 00 01 00 00 45 04 a0",
+    smp_peer_expect(peer, "00 00 00 01 00 00 45 04 a0",
                     "01 00 00 06 00 00 45 04 bf 62 72 63 05 ff");
-    machine.clock_err = DFU_ERR_IO;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_DATETIME, "a0",
+    world.clock_err = DFU_ERR_IO;
+    smp_peer_read(peer, 0, DFU_SMP_OS_DATETIME, "a0",
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 05 ff ff");
-    smp_peer_write(&peer, 0, DFU_SMP_OS_DATETIME, text_map("datetime", "2026-11-20T11:56:05"),
+    smp_peer_write(peer, 0, DFU_SMP_OS_DATETIME, text_map("datetime", "2026-11-20T11:56:05"),
                    "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 05 ff ff");
 }
 
@@ -347,7 +302,7 @@ static void a_clock_never_set_and_one_that_fails_differ(void **state)
 static void info_follows_the_vectors_of_the_field(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer, "00 00 00 0b 00 00 01 07 bf 66 66 6f 72 6d 61 74 61 73 ff",
+    smp_peer_expect(peer, "00 00 00 0b 00 00 01 07 bf 66 66 6f 72 6d 61 74 61 73 ff",
                     "01 00 00 10 00 00 01 07 bf 66 6f 75 74 70 75 74 66 5a 65 70 68 79 72 ff");
 }
 
@@ -358,17 +313,17 @@ static void info_is_in_its_own_order(void **state)
     } rows[] = {
         { "s", "Zephyr" },
         { "n", "node" },
-        { "r", "v4.4.0" },
-        { "v", "4.4.0" },
-        { "b", "Sat Nov 21 15:37:57 2026" },
+        { "r", "v4.3.0" },
+        { "v", "4.3.0" },
+        { "b", "Fri Nov 20 11:56:05 2026" },
         { "m", "arm" },
-        { "p", "cortex-m4" },
-        { "i", "nrf52840dk" },
+        { "p", "cortex-m0" },
+        { "i", "board" },
         { "o", "Zephyr" },
         { "", "Zephyr" },
         { "ons", "Zephyr node Zephyr" },
         { "ss", "Zephyr" },
-        { "a", "Zephyr node v4.4.0 4.4.0 Sat Nov 21 15:37:57 2026 arm cortex-m4 nrf52840dk "
+        { "a", "Zephyr node v4.3.0 4.3.0 Fri Nov 20 11:56:05 2026 arm cortex-m0 board "
                "Zephyr" },
     };
 
@@ -386,16 +341,16 @@ static void info_refuses_letters_it_does_not_know(void **state)
     static const char refusal[] = "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 02 ff ff";
 
     (void)state;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "sh"), refusal);
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "ah"), refusal);
-    machine.os.build_time = NULL; /* a build that does not know its time has no letter b */
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "b"), refusal);
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, text_map("format", "sh"), refusal);
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, text_map("format", "ah"), refusal);
+    world.os.build_time = NULL; /* a build that does not know its time has no letter b */
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, text_map("format", "b"), refusal);
     send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "a"));
     assert_string_equal(answered_text("output"),
-                        "Zephyr node v4.4.0 4.4.0 arm cortex-m4 nrf52840dk Zephyr");
-    smp_peer_expect(&peer, "00 00 00 0b 00 00 01 07 bf 66 66 6f 72 6d 61 74 61 68 ff",
+                        "Zephyr node v4.3.0 4.3.0 arm cortex-m0 board Zephyr");
+    smp_peer_expect(peer, "00 00 00 0b 00 00 01 07 bf 66 66 6f 72 6d 61 74 61 68 ff",
                     "01 00 00 06 00 00 01 07 bf 62 72 63 03 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, "", "bf 62 72 63 03 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, "", "bf 62 72 63 03 ff");
 }
 
 static void a_nameless_node_is_unknown_and_long_info_is_too_long(void **state)
@@ -403,103 +358,84 @@ static void a_nameless_node_is_unknown_and_long_info_is_too_long(void **state)
     char name[301] = { 0 };
 
     (void)state;
-    machine.os.node = NULL;
+    world.os.node = NULL;
     send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "n"));
     assert_string_equal(answered_text("output"), "unknown");
     memset(name, 'n', 300);
-    machine.os.node = name;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "n"), "bf 62 72 63 07 ff");
+    world.os.node = name;
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, text_map("format", "n"), "bf 62 72 63 07 ff");
 }
 
 static void bootloader_info_names_it_and_its_mode(void **state)
 {
     (void)state;
-    smp_peer_expect(&peer, "08 00 00 01 00 00 47 08 a0",
+    smp_peer_expect(peer, "08 00 00 01 00 00 47 08 a0",
                     "09 00 00 15 00 00 47 08 bf 6a 62 6f 6f 74 6c 6f 61 64 65 72 67 4d 43 55 62 6f "
                     "6f 74 ff");
-    smp_peer_expect(&peer, "08 00 00 0c 00 00 48 08 a1 65 71 75 65 72 79 64 6d 6f 64 65",
+    smp_peer_expect(peer, "08 00 00 0c 00 00 48 08 a1 65 71 75 65 72 79 64 6d 6f 64 65",
                     "09 00 00 08 00 00 48 08 bf 64 6d 6f 64 65 03 ff");
-    machine.os.boot_mode = -1;
-    machine.os.no_downgrade = true;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "mode"),
+    world.os.boot_mode = -1;
+    world.os.no_downgrade = true;
+    smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "mode"),
                   "bf 64 6d 6f 64 65 20 6c 6e 6f 2d 64 6f 77 6e 67 72 61 64 65 f5 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "color"),
+    smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "color"),
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 03 ff ff");
 }
 
 /* ---- What an application adds ---- */
 
-static int one_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
+/* One whose stack is not known, besides. */
+static int two_tasks(void *ctx, uint32_t index, struct dfu_smp_task *task)
 {
+    static const struct dfu_smp_task tasks[] = {
+        { .name = "idle", .priority = 15, .stack_size = 320, .stack_used = 100 },
+        { .name = "m",
+          .priority = -1,
+          .state = 2,
+          .stack_used = 100,
+          .has_runtime = true,
+          .runtime = 0x100000000u },
+    };
+
     (void)ctx;
     if (index > 1) {
         return DFU_ERR_NOENT;
     }
-    *task = (struct dfu_smp_task){ .name = "idle", .priority = 15 };
-    task->stack_size = index ? 0 : 320;
-    task->stack_used = 100;
-    if (index) {
-        task->name = "m";
-        task->priority = -1;
-        task->state = 2;
-        task->has_runtime = true;
-        task->runtime = 0x100000000u;
-    }
+    *task = tasks[index];
     return 0;
-}
-
-static int one_pool(void *ctx, uint32_t index, struct dfu_smp_pool *pool)
-{
-    (void)ctx;
-    *pool = (struct dfu_smp_pool){ "0", 1, 300, 200, 100 };
-    return index ? DFU_ERR_NOENT : 0;
 }
 
 static void tasks_are_told_with_their_stacks_in_words(void **state)
 {
     (void)state;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 08 ff");
-    machine.os.task = one_task;
+    world.os.task = two_tasks;
     smp_peer_read(
-        &peer, 0, DFU_SMP_OS_TASKSTAT, "a0",
+        peer, 0, DFU_SMP_OS_TASKSTAT, "a0",
         "bf 65 74 61 73 6b 73 bf 64 69 64 6c 65 bf 64 70 72 69 6f 0f 63 74 69 64 00 65 73 "
         "74 61 74 65 00 66 73 74 6b 75 73 65 18 19 66 73 74 6b 73 69 7a 18 50 ff 61 6d bf "
         "64 70 72 69 6f 20 63 74 69 64 01 65 73 74 61 74 65 02 67 72 75 6e 74 69 6d 65 1b "
         "00 00 00 01 00 00 00 00 ff ff ff");
-    peer.server.response_cap = 64;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 07 ff");
+    peer->server.response_cap = 64;
+    smp_peer_read(peer, 0, DFU_SMP_OS_TASKSTAT, "a0", "bf 62 72 63 07 ff");
 }
 
 static void pools_are_the_keys_of_the_answer(void **state)
 {
     (void)state;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_MPSTAT, "a0", "bf 62 72 63 08 ff");
-    machine.os.pool = one_pool;
     smp_peer_read(
-        &peer, 0, DFU_SMP_OS_MPSTAT, "",
+        peer, 0, DFU_SMP_OS_MPSTAT, "",
         "bf 61 30 bf 66 62 6c 6b 73 69 7a 01 65 6e 62 6c 6b 73 19 01 2c 65 6e 66 72 65 65 "
         "18 c8 63 6d 69 6e 18 64 ff ff");
-}
-
-static bool is_echo_on;
-
-static void note_echo(void *ctx, bool is_on)
-{
-    (void)ctx;
-    is_echo_on = is_on;
 }
 
 static void echo_of_the_console_is_switched(void **state)
 {
     (void)state;
-    is_echo_on = false;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf 62 72 63 08 ff");
-    machine.os.echo_control = note_echo;
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf ff");
-    assert_true(is_echo_on);
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f f4", "bf ff");
-    assert_false(is_echo_on);
-    smp_peer_write(&peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a0", "bf 62 72 63 03 ff");
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f 01", "bf ff");
+    assert_true(world.is_echo_on);
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a1 64 65 63 68 6f f4", "bf ff");
+    assert_false(world.is_echo_on);
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO_CONTROL, "a0", "bf 62 72 63 03 ff");
 }
 
 static bool is_long;
@@ -537,61 +473,62 @@ static const struct dfu_smp_hook more_hook = { DFU_SMP_EVENT_ALL, know_more, NUL
 static void a_hook_adds_letters_to_info(void **state)
 {
     (void)state;
-    peer.server.hooks = &more_hook;
-    peer.server.hook_count = 1;
+    peer->server.hooks = &more_hook;
+    peer->server.hook_count = 1;
     is_long = false;
     send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "hv"));
-    assert_string_equal(answered_text("output"), "4.4.0 07");
+    assert_string_equal(answered_text("output"), "4.3.0 07");
     send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "h"));
     assert_string_equal(answered_text("output"), "07");
     send(DFU_SMP_READ, DFU_SMP_OS_INFO, text_map("format", "s"));
     assert_string_equal(answered_text("output"), "Zephyr");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "hx"),
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, text_map("format", "hx"),
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 02 ff ff");
     is_long = true;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_INFO, text_map("format", "h"), "bf 62 72 63 07 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, text_map("format", "h"), "bf 62 72 63 07 ff");
 }
 
 static void a_hook_answers_queries_about_the_bootloader(void **state)
 {
     (void)state;
-    peer.server.hooks = &more_hook;
-    peer.server.hook_count = 1;
-    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "slot"),
+    peer->server.hooks = &more_hook;
+    peer->server.hook_count = 1;
+    smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "slot"),
                   "bf 64 73 6c 6f 74 01 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "mode"),
+    smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "mode"),
                   "bf 64 6d 6f 64 65 03 ff");
-    smp_peer_read(&peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "x"),
+    smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, text_map("query", "x"),
                   "bf 63 65 72 72 bf 65 67 72 6f 75 70 00 62 72 63 03 ff ff");
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(echo_returns_the_text_in_both_versions_and_directions,
-                               fresh_machine),
-        cmocka_unit_test_setup(echo_without_a_text_is_invalid, fresh_machine),
-        cmocka_unit_test_setup(an_echo_too_long_for_the_answer_is_said_to_be, fresh_machine),
-        cmocka_unit_test_setup(what_is_not_there_is_not_supported, fresh_machine),
-        cmocka_unit_test_setup(params_tell_the_buffers, fresh_machine),
-        cmocka_unit_test_setup(reset_is_answered_and_noted, fresh_machine),
-        cmocka_unit_test_setup(reset_does_not_mind_arguments_it_cannot_read, fresh_machine),
-        cmocka_unit_test_setup(a_boot_mode_is_a_byte_and_an_option, fresh_machine),
-        cmocka_unit_test_setup(reset_may_be_refused_until_forced, fresh_machine),
-        cmocka_unit_test_setup(the_time_set_is_the_time_told, fresh_machine),
-        cmocka_unit_test_setup(times_are_checked_field_by_field, fresh_machine),
-        cmocka_unit_test_setup(a_fraction_is_taken_and_a_zone_is_not, fresh_machine),
-        cmocka_unit_test_setup(a_clock_never_set_and_one_that_fails_differ, fresh_machine),
-        cmocka_unit_test_setup(info_follows_the_vectors_of_the_field, fresh_machine),
-        cmocka_unit_test_setup(info_is_in_its_own_order, fresh_machine),
-        cmocka_unit_test_setup(info_refuses_letters_it_does_not_know, fresh_machine),
-        cmocka_unit_test_setup(a_nameless_node_is_unknown_and_long_info_is_too_long, fresh_machine),
-        cmocka_unit_test_setup(bootloader_info_names_it_and_its_mode, fresh_machine),
-        cmocka_unit_test_setup(tasks_are_told_with_their_stacks_in_words, fresh_machine),
-        cmocka_unit_test_setup(pools_are_the_keys_of_the_answer, fresh_machine),
-        cmocka_unit_test_setup(echo_of_the_console_is_switched, fresh_machine),
-        cmocka_unit_test_setup(a_hook_adds_letters_to_info, fresh_machine),
-        cmocka_unit_test_setup(a_hook_answers_queries_about_the_bootloader, fresh_machine),
+        TEST(echo_returns_the_text_in_both_versions_and_directions),
+        TEST(echo_without_a_text_is_invalid),
+        TEST(an_echo_too_long_for_the_answer_is_said_to_be),
+        TEST(what_is_not_there_is_not_supported),
+        TEST(params_tell_the_buffers),
+        TEST(reset_is_answered_and_noted),
+        TEST(reset_does_not_mind_arguments_it_cannot_read),
+        TEST(a_boot_mode_is_a_byte_and_an_option),
+        TEST(reset_may_be_refused_until_forced),
+        TEST(the_time_set_is_the_time_told),
+        TEST(times_are_checked_field_by_field),
+        TEST(a_fraction_is_taken_and_a_zone_is_not),
+        TEST(a_clock_never_set_and_one_that_fails_differ),
+        TEST(info_follows_the_vectors_of_the_field),
+        TEST(info_is_in_its_own_order),
+        TEST(info_refuses_letters_it_does_not_know),
+        TEST(a_nameless_node_is_unknown_and_long_info_is_too_long),
+        TEST(bootloader_info_names_it_and_its_mode),
+        TEST(tasks_are_told_with_their_stacks_in_words),
+        TEST(pools_are_the_keys_of_the_answer),
+        TEST(echo_of_the_console_is_switched),
+        TEST(a_hook_adds_letters_to_info),
+        TEST(a_hook_answers_queries_about_the_bootloader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
