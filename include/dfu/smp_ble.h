@@ -56,7 +56,8 @@ struct dfu_ble_joiner {
 
 /* The next value. 1: it completed a packet, buf holds len bytes until the next call. 0: there is
  * more to come. Otherwise it was dropped, and the packet it belonged to with it:
- * DFU_ERR_FORMAT (a first piece without a whole header), DFU_ERR_RANGE (longer than its packet),
+ * DFU_ERR_FORMAT (a first piece that begins with no whole SMP header), DFU_ERR_RANGE (longer than
+ * its packet),
  * DFU_ERR_NOSPACE (of a packet longer than cap, whose other pieces will be dropped, too). */
 int dfu_ble_join(struct dfu_ble_joiner *joiner, const uint8_t *value, size_t len);
 

@@ -258,6 +258,24 @@ static void a_packet_too_large_for_the_buffer_is_dropped_with_all_its_pieces(voi
     }
 }
 
+/* Else the length it seems to tell would have up to 64 KiB of good requests dropped. */
+static void a_piece_from_inside_a_packet_whose_first_one_was_lost_costs_nothing_else(void **state)
+{
+    (void)state;
+    start_connected(247);
+    for (unsigned first = 0; first < 256; first++) {
+        uint8_t piece[20] = { (uint8_t)first, 0x53, 0xff, 0xff };
+        bool may_begin = (first & 7) <= DFU_SMP_WRITE_RSP && first < 0x20;
+
+        assert_int_equal(dfu_smp_ble_on_write(&w.ble, piece, sizeof piece),
+                         may_begin ? DFU_ERR_NOSPACE : DFU_ERR_FORMAT);
+        if (may_begin) {
+            dfu_ble_join_reset(&w.ble.joiner);
+        }
+        expect_that_the_next_request_is_taken();
+    }
+}
+
 static void a_packet_as_large_as_the_buffer_is_taken(void **state)
 {
     const uint8_t *packet = packet_of(CAP);
@@ -530,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_packet_arrives_whole_in_any_of_all_its_splits),
         cmocka_unit_test(bytes_beyond_the_packet_are_not_allowed_and_void_it),
         cmocka_unit_test(a_packet_too_large_for_the_buffer_is_dropped_with_all_its_pieces),
+        cmocka_unit_test(a_piece_from_inside_a_packet_whose_first_one_was_lost_costs_nothing_else),
         cmocka_unit_test(a_packet_as_large_as_the_buffer_is_taken),
         cmocka_unit_test(the_longest_length_a_header_can_say_is_survived),
         cmocka_unit_test(a_request_cut_by_the_end_of_connection_or_subscription_is_forgotten),

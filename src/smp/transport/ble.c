@@ -8,7 +8,8 @@
 
 #include "dfu/err.h"
 
-#define VALUE_OVERHEAD 3u /* opcode and handle, in each write and notification */
+#define VALUE_OVERHEAD 3u    /* opcode and handle, in each write and notification */
+#define OP_NONE        0xe4u /* bits that no packet has set: reserved, and operations above 3 */
 
 enum att_error {
     ATT_INSUFFICIENT_AUTHENTICATION = 0x05,
@@ -53,6 +54,12 @@ static int skip_piece(struct dfu_ble_joiner *joiner, size_t len)
     return err;
 }
 
+/* Where a piece was lost, the next one is from inside a packet: its length would say to skip. */
+static bool is_beginning(const uint8_t *value, size_t len)
+{
+    return len >= DFU_SMP_HEADER_SIZE && (value[0] & OP_NONE) == 0;
+}
+
 int dfu_ble_join(struct dfu_ble_joiner *joiner, const uint8_t *value, size_t len)
 {
     size_t need;
@@ -60,7 +67,7 @@ int dfu_ble_join(struct dfu_ble_joiner *joiner, const uint8_t *value, size_t len
     if (joiner->skip > 0) {
         return skip_piece(joiner, len);
     }
-    if (joiner->have == 0 && len < DFU_SMP_HEADER_SIZE) {
+    if (joiner->have == 0 && !is_beginning(value, len)) {
         return DFU_ERR_FORMAT;
     }
     need = packet_size(joiner->have > 0 ? joiner->buf : value);
