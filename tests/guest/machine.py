@@ -198,7 +198,7 @@ def start(share, console, more=None):
     return subprocess.Popen(
         ["qemu-system-x86_64", "-accel", "tcg", "-M", "pc", "-m", "512", "-nographic",
          "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel", kernel, "-initrd", ramdisk,
-         "-append", "console=ttyS0 quiet panic=-1", "-netdev", "user,id=n0",
+         "-append", "console=ttyS0 quiet panic=-1 no_timer_check", "-netdev", "user,id=n0",
          "-device", "virtio-net-pci,netdev=n0,romfile=",
          "-virtfs", f"local,path={share},mount_tag=share,security_model=none", *options],
         stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
