@@ -16,6 +16,26 @@
 #define PATH_CAP  512
 #define NAMES_CAP 192
 
+size_t dfu_board_size(const struct dfu_board *board)
+{
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < board->flash_count; i++) {
+        size += board->flashes[i].size;
+    }
+    return size;
+}
+
+size_t dfu_board_flash_sectors(const struct dfu_board_flash *flash)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < flash->run_count; i++) {
+        count += flash->runs[i].count;
+    }
+    return count;
+}
+
 /* ---- Areas before they are attached ---- */
 
 static int no_read(void *ctx, uint32_t off, void *buf, size_t len)

@@ -57,6 +57,10 @@ struct dfu_board {
     void *fdt; /* the blob that names point into */
 };
 
+/* Bytes of all its flashes together; sectors of one. */
+size_t dfu_board_size(const struct dfu_board *board);
+size_t dfu_board_flash_sectors(const struct dfu_board_flash *flash);
+
 /* The driver of areas that have none: every access fails with DFU_ERR_IO. */
 extern const struct dfu_flash_ops dfu_board_unattached;
 

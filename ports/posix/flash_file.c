@@ -26,26 +26,6 @@ __attribute__((format(printf, 4, 5))) static int refuse(char *why, size_t cap, i
     return err;
 }
 
-static size_t board_size(const struct dfu_board *board)
-{
-    size_t size = 0;
-
-    for (uint32_t i = 0; i < board->flash_count; i++) {
-        size += board->flashes[i].size;
-    }
-    return size;
-}
-
-static size_t sector_count(const struct dfu_board_flash *flash)
-{
-    size_t count = 0;
-
-    for (uint32_t i = 0; i < flash->run_count; i++) {
-        count += flash->runs[i].count;
-    }
-    return count;
-}
-
 /* A new file as a factory delivers flash: every byte erased, and written rather than left sparse,
  * because a full disk would otherwise show as a bus error much later. */
 static int create_erased(int fd, const struct dfu_board *board)
@@ -88,11 +68,11 @@ static int prepare(int fd, const char *path, const struct dfu_board *board, char
         (void)!ftruncate(fd, 0);
         return err;
     }
-    if (st.st_size != 0 && (size_t)st.st_size != board_size(board)) {
+    if (st.st_size != 0 && (size_t)st.st_size != dfu_board_size(board)) {
         return refuse(why, cap, DFU_ERR_FORMAT,
                       "flash file %s: has %lld bytes, but the flash of board %s has %zu; name "
                       "another file or board",
-                      path, (long long)st.st_size, board->name, board_size(board));
+                      path, (long long)st.st_size, board->name, dfu_board_size(board));
     }
     return DFU_OK;
 }
@@ -136,7 +116,7 @@ static int set_up_devices(struct dfu_flash_file *file, struct dfu_board *board)
     uint32_t *wear;
 
     for (uint32_t i = 0; i < board->flash_count; i++) {
-        sectors += sector_count(&board->flashes[i]);
+        sectors += dfu_board_flash_sectors(&board->flashes[i]);
     }
     if (file->size == 0 || sectors == 0) {
         return DFU_ERR_INVAL; /* a board that was not loaded */
@@ -166,7 +146,7 @@ static int set_up_devices(struct dfu_flash_file *file, struct dfu_board *board)
         dfu_board_attach(board, i, all.ops, all.ctx);
         mem += of->size;
         programmed += of->size / of->write_size / 8 + 1;
-        wear += sector_count(of);
+        wear += dfu_board_flash_sectors(of);
     }
     file->flash_count = board->flash_count;
     return DFU_OK;
@@ -182,7 +162,7 @@ int dfu_flash_file_open(struct dfu_flash_file *file, const char *path, struct df
     if (fd < 0) {
         return fd;
     }
-    mem = mmap(NULL, board_size(board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    mem = mmap(NULL, dfu_board_size(board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (mem == MAP_FAILED) {
         (void)refuse(why, cap, DFU_ERR_IO,
                      "flash file %s: cannot be mapped: %s; copy it to a "
@@ -193,7 +173,7 @@ int dfu_flash_file_open(struct dfu_flash_file *file, const char *path, struct df
     }
     file->fd = fd;
     file->mem = mem;
-    file->size = board_size(board);
+    file->size = dfu_board_size(board);
     if (set_up_devices(file, board)) {
         dfu_flash_file_close(file);
         return refuse(why, cap, DFU_ERR_NOSPACE, "flash file %s: out of memory; close programs",

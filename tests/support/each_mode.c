@@ -8,25 +8,6 @@
 
 #include <cmocka.h>
 
-struct world_spec spec_offset(void)
-{
-    struct world_spec spec = spec_equal(DFU_MODE_SWAP_OFFSET, true);
-
-    spec.areas[WORLD_SEC].size += spec.areas[WORLD_SEC].runs[0].size;
-    spec.areas[WORLD_SEC].runs[0].count++;
-    return spec;
-}
-
-struct world_spec spec_scratch(void)
-{
-    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
-
-    spec.areas[WORLD_SCR] = spec.areas[WORLD_PRI];
-    spec.areas[WORLD_SCR].size = spec.areas[WORLD_SCR].runs[0].size;
-    spec.areas[WORLD_SCR].runs[0].count = 1;
-    return spec;
-}
-
 uint32_t update_off(const struct device *d)
 {
     return dfu_slot_upload_offset(&d->world.map, 0);

@@ -9,9 +9,6 @@
 
 typedef struct world_spec make_spec(void);
 
-struct world_spec spec_offset(void);
-struct world_spec spec_scratch(void);
-
 #define EACH(list, make)                                           \
     for (size_t i_ = 0; i_ < sizeof(list) / sizeof(list)[0]; i_++) \
         for (make_spec *make = (list)[i_]; make; make = NULL)

@@ -71,6 +71,21 @@ struct world_spec spec_overwrite_fast(void)
     return spec;
 }
 
+struct world_spec spec_offset(void)
+{
+    return spec_of(DFU_MODE_SWAP_OFFSET, 4, 5);
+}
+
+struct world_spec spec_scratch(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
+
+    spec.areas[WORLD_SCR] = spec.areas[WORLD_PRI];
+    spec.areas[WORLD_SCR].size = spec.areas[WORLD_SCR].runs[0].size;
+    spec.areas[WORLD_SCR].runs[0].count = 1;
+    return spec;
+}
+
 static struct world_spec with_pairs(struct world_spec spec, uint8_t pairs)
 {
     for (uint8_t i = 1; i < pairs; i++) {

@@ -29,7 +29,11 @@ struct world_spec spec_overwrite(void);
 /* Any other mode: equal slots, one or two. */
 struct world_spec spec_equal(enum dfu_boot_mode mode, bool has_secondary);
 
-/* The same with several image pairs, up to WORLD_PAIRS. */
+/* Swap using offset has one sector more in the secondary, swap using scratch one in scratch. */
+struct world_spec spec_offset(void);
+struct world_spec spec_scratch(void);
+
+/* Several image pairs, up to WORLD_PAIRS. */
 struct world_spec spec_move_pairs(uint8_t pairs);
 struct world_spec spec_overwrite_pairs(uint8_t pairs);
 

@@ -65,33 +65,6 @@ static void cut_everywhere(struct device *d, const struct pictures *p, unsigned 
     free(kept);
 }
 
-static struct world_area_spec sectors_of_4k(uint32_t count)
-{
-    return (struct world_area_spec){
-        .size = count * 0x1000, .write_size = 8, .runs = { { 0x1000, count } }, .run_count = 1
-    };
-}
-
-static struct world_spec spec_offset(void)
-{
-    struct world_spec spec = spec_move();
-
-    spec.mode = DFU_MODE_SWAP_OFFSET;
-    spec.areas[WORLD_PRI] = sectors_of_4k(4);
-    spec.areas[WORLD_SEC] = sectors_of_4k(5);
-    return spec;
-}
-
-static struct world_spec spec_scratch(void)
-{
-    struct world_spec spec = spec_move();
-
-    spec.mode = DFU_MODE_SWAP_SCRATCH;
-    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC] = sectors_of_4k(4);
-    spec.areas[WORLD_SCR] = sectors_of_4k(1);
-    return spec;
-}
-
 /* Slots so small that the images reach into the sector of the trailer, which then is in scratch
  * for a while. */
 static struct world_spec spec_scratch_shared(void)
@@ -99,7 +72,9 @@ static struct world_spec spec_scratch_shared(void)
     struct world_spec spec = spec_scratch();
 
     spec.max_sectors = 32;
-    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC] = sectors_of_4k(3);
+    spec.areas[WORLD_PRI].size = 0x3000;
+    spec.areas[WORLD_PRI].runs[0].count = 3;
+    spec.areas[WORLD_SEC] = spec.areas[WORLD_PRI];
     return spec;
 }
 

@@ -29,27 +29,6 @@ static uint32_t roll(uint32_t sides)
     return (uint32_t)(dice >> 33) % sides;
 }
 
-static struct world_spec spec_offset(void)
-{
-    struct world_spec spec = spec_move();
-    struct world_area_spec primary = spec.areas[WORLD_PRI];
-
-    spec.mode = DFU_MODE_SWAP_OFFSET;
-    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SEC] = primary;
-    return spec;
-}
-
-static struct world_spec spec_scratch(void)
-{
-    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
-
-    spec.areas[WORLD_SCR] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SCR].size = 0x1000;
-    spec.areas[WORLD_SCR].runs[0].count = 1;
-    return spec;
-}
-
 /* Look, start, compare. */
 static void expect_as_foretold(struct device *d)
 {

@@ -17,27 +17,6 @@
 #define SIZE   0x2864u
 #define SECTOR 0x1000u
 
-static struct world_spec spec_offset(void)
-{
-    struct world_spec spec = spec_move();
-    struct world_area_spec primary = spec.areas[WORLD_PRI];
-
-    spec.mode = DFU_MODE_SWAP_OFFSET;
-    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SEC] = primary;
-    return spec;
-}
-
-static struct world_spec spec_scratch(void)
-{
-    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
-
-    spec.areas[WORLD_SCR] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SCR].size = SECTOR;
-    spec.areas[WORLD_SCR].runs[0].count = 1;
-    return spec;
-}
-
 /* ---- Progress ---- */
 
 struct told {

@@ -18,13 +18,10 @@
 
 static struct device *device_with_scratch_of(uint32_t sectors)
 {
-    struct world_spec spec = spec_move();
+    struct world_spec spec = spec_scratch();
 
-    spec.mode = DFU_MODE_SWAP_SCRATCH;
-    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SCR] = (struct world_area_spec){
-        .size = sectors * 0x1000, .write_size = 8, .runs = { { 0x1000, sectors } }, .run_count = 1
-    };
+    spec.areas[WORLD_SCR].size = sectors * 0x1000;
+    spec.areas[WORLD_SCR].runs[0].count = sectors;
     return device_new(&spec);
 }
 

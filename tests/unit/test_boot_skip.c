@@ -40,27 +40,6 @@ static void put_similar(struct device *d, enum world_place place, uint8_t major,
     free(image);
 }
 
-static struct world_spec spec_offset(void)
-{
-    struct world_spec spec = spec_move();
-    struct world_area_spec primary = spec.areas[WORLD_PRI];
-
-    spec.mode = DFU_MODE_SWAP_OFFSET;
-    spec.areas[WORLD_PRI] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SEC] = primary;
-    return spec;
-}
-
-static struct world_spec spec_scratch(void)
-{
-    struct world_spec spec = spec_equal(DFU_MODE_SWAP_SCRATCH, true);
-
-    spec.areas[WORLD_SCR] = spec.areas[WORLD_SEC];
-    spec.areas[WORLD_SCR].size = SECTOR;
-    spec.areas[WORLD_SCR].runs[0].count = 1;
-    return spec;
-}
-
 /* All of an image in one group. */
 static struct world_spec spec_large_scratch(void)
 {

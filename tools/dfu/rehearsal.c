@@ -5,26 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t rehearsal_size(const struct dfu_board *board)
-{
-    size_t size = 0;
-
-    for (uint8_t i = 0; i < board->flash_count; i++) {
-        size += board->flashes[i].size;
-    }
-    return size;
-}
-
-static size_t sectors_of(const struct dfu_board_flash *flash)
-{
-    size_t count = 0;
-
-    for (uint8_t i = 0; i < flash->run_count; i++) {
-        count += flash->runs[i].count;
-    }
-    return count;
-}
-
 bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct boot_mode *mode,
                     const struct dfu_image_policy *policy)
 {
@@ -32,10 +12,10 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
 
     *r = (struct rehearsal){ .board = board };
     for (uint8_t i = 0; i < board->flash_count; i++) {
-        r->sectors += sectors_of(&board->flashes[i]);
+        r->sectors += dfu_board_flash_sectors(&board->flashes[i]);
     }
     r->wear = calloc(r->sectors + 1, sizeof *r->wear);
-    r->size = r->programmed_size = rehearsal_size(board); /* a bit a unit is never more */
+    r->size = r->programmed_size = dfu_board_size(board); /* a bit a unit is never more */
     r->mem = malloc(r->size + 1);
     r->kept = malloc(r->size + 1);
     r->programmed = calloc(r->programmed_size + 1, 1);
@@ -74,7 +54,7 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
         all = dfu_sim_flash_area(&r->flashes[i], of->name, 0, of->size, of->runs, of->run_count);
         dfu_board_attach(board, i, all.ops, all.ctx);
         mem_at += of->size;
-        wear_at += sectors_of(of);
+        wear_at += dfu_board_flash_sectors(of);
         bits_at += of->size / of->write_size / 8 + 1;
     }
     return true;

@@ -37,9 +37,6 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
                     const struct dfu_image_policy *policy);
 void rehearsal_free(struct rehearsal *r);
 
-/* Bytes of all flashes, one after the other. */
-size_t rehearsal_size(const struct dfu_board *board);
-
 /* mem was written to from outside: what is not erased counts as programmed. */
 void rehearsal_adopt(struct rehearsal *r);
 
