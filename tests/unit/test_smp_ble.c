@@ -258,7 +258,6 @@ static void a_packet_too_large_for_the_buffer_is_dropped_with_all_its_pieces(voi
     }
 }
 
-/* Else the length it seems to tell would have up to 64 KiB of good requests dropped. */
 static void a_piece_from_inside_a_packet_whose_first_one_was_lost_costs_nothing_else(void **state)
 {
     (void)state;
@@ -307,6 +306,10 @@ static void a_request_cut_by_the_end_of_connection_or_subscription_is_forgotten(
     (void)state;
     start_connected(23);
     assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet, 20), 0);
+    dfu_smp_ble_subscribed(&w.ble, true); /* again: nothing ends */
+    assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet + 20, 10), 0);
+    assert_int_equal(w.requests, 1);
+    assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet, 20), 0);
     dfu_smp_ble_subscribed(&w.ble, false);
     dfu_smp_ble_subscribed(&w.ble, true);
     expect_that_the_next_request_is_taken();
@@ -325,8 +328,11 @@ static void a_service_without_functions_or_buffers_refuses(void **state)
     assert_int_equal(dfu_smp_ble_connected(&empty), 0);
     assert_int_equal(dfu_smp_ble_on_write(&empty, packet_of(30), 20), DFU_ERR_STATE);
     empty.packet = take_request;
+    assert_int_equal(dfu_smp_ble_on_write(&empty, packet_of(30), 20), DFU_ERR_STATE);
     empty.notify = take_notification;
     assert_int_equal(dfu_smp_ble_on_write(&empty, packet_of(30), 20), DFU_ERR_NOSPACE);
+    empty.packet = NULL;
+    assert_int_equal(dfu_smp_ble_on_write(&empty, packet_of(30), 20), DFU_ERR_STATE);
 }
 
 static void a_joiner_that_is_reset_begins_anew(void **state)
@@ -364,7 +370,7 @@ static void nothing_counts_before_somebody_is_connected(void **state)
     assert_int_equal(dfu_smp_ble_att_error(DFU_ERR_STATE), 0x0e);
     dfu_smp_ble_subscribed(&w.ble, true);
     dfu_smp_ble_secured(&w.ble);
-    assert_false(w.ble.is_subscribed || w.ble.is_secured);
+    assert_false(w.ble.is_subscribed || w.ble.is_secured || w.latency.is_secured);
 }
 
 static void with_authentication_required_writes_count_only_on_a_secured_link(void **state)
@@ -452,13 +458,26 @@ static void requests_are_held_back_while_an_answer_would_find_no_room(void **sta
         assert_int_equal(dfu_smp_ble_send(&w.ble, packet_of(512), 512), 0);
     }
     assert_false(dfu_smp_ble_is_ready(&w.ble));
-    assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet_of(20), 20), DFU_ERR_NOSPACE);
+    assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet_of(20), 10), 0); /* not whole yet */
+    assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet_of(20) + 10, 10), DFU_ERR_NOSPACE);
     assert_int_equal(dfu_smp_ble_send(&w.ble, packet_of(8), 8), DFU_ERR_NOSPACE);
     assert_int_equal(w.ble.dropped, 2);
     w.room = 3;
     dfu_smp_ble_sent(&w.ble);
     assert_true(dfu_smp_ble_is_ready(&w.ble));
     assert_int_equal(dfu_smp_ble_on_write(&w.ble, packet_of(20), 20), 0);
+}
+
+static void an_answer_may_be_as_large_as_a_request_where_nothing_else_is_said(void **state)
+{
+    (void)state;
+    start_connected(247);
+    w.ble.answer_max = 0;
+    w.room = 0;
+    assert_int_equal(dfu_smp_ble_send(&w.ble, packet_of(9), 9), 0);
+    assert_false(dfu_smp_ble_is_ready(&w.ble)); /* CAP bytes do not fit the rest of CAP */
+    w.ble.rx_cap = CAP - 9;
+    assert_true(dfu_smp_ble_is_ready(&w.ble));
 }
 
 static void a_buffer_smaller_than_the_largest_answer_serves_one_request_at_a_time(void **state)
@@ -478,6 +497,13 @@ static void answers_to_nobody_are_lost(void **state)
     start_connected(247);
     dfu_smp_ble_subscribed(&w.ble, false);
     assert_int_equal(dfu_smp_ble_send(&w.ble, packet_of(20), 20), DFU_ERR_STATE);
+    assert_int_equal(w.ble.dropped, 1);
+    dfu_smp_ble_subscribed(&w.ble, true);
+    w.room = 0;
+    assert_int_equal(dfu_smp_ble_send(&w.ble, packet_of(50), 50), 0);
+    dfu_smp_ble_disconnected(&w.ble);
+    w.room = 9;
+    dfu_smp_ble_sent(&w.ble); /* of one that waited */
     assert_int_equal(w.notifications, 0);
 }
 
@@ -561,6 +587,7 @@ int main(void)
         cmocka_unit_test(answers_wait_for_room_and_go_out_in_order),
         cmocka_unit_test(a_host_that_reports_from_inside_notify_is_understood),
         cmocka_unit_test(requests_are_held_back_while_an_answer_would_find_no_room),
+        cmocka_unit_test(an_answer_may_be_as_large_as_a_request_where_nothing_else_is_said),
         cmocka_unit_test(a_buffer_smaller_than_the_largest_answer_serves_one_request_at_a_time),
         cmocka_unit_test(answers_to_nobody_are_lost),
         cmocka_unit_test(what_is_no_whole_packet_is_not_sent),
