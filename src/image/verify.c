@@ -29,9 +29,17 @@ struct check {
     struct dfu_plain_span plain; /* where the body is encrypted: the image as it was hashed */
     struct dfu_reader plain_reader;
 
+    size_t signatures;    /* that were checked */
     int key_index;        /* the key that the next signature is by, or -1 */
     bool has_foreign_sig; /* a signature of a known scheme, but by no known key */
 };
+
+static void feed(const struct check *c)
+{
+    if (c->progress) {
+        c->progress(c->ctx);
+    }
+}
 
 static enum dfu_image_fault fault_of(int err)
 {
@@ -141,9 +149,7 @@ static int update_with_region(struct check *c, struct dfu_hash *h)
             return err;
         }
         off += (uint32_t)len;
-        if (c->progress) {
-            c->progress(c->ctx);
-        }
+        feed(c);
     }
     return 0;
 }
@@ -307,14 +313,25 @@ static bool is_known_scheme(const struct dfu_image_policy *policy, uint16_t tlv_
     return false;
 }
 
-static int verify_signature(const struct check *c, const struct dfu_key *key, const uint8_t *sig,
+/* As a signature of all bytes reads the image: that takes as long as a hash. */
+static int read_fed(void *ctx, uint32_t off, void *buf, size_t len)
+{
+    const struct check *c = ctx;
+    int err = c->image.reader->read(c->image.reader->ctx, off, buf, len);
+
+    feed(c);
+    return err;
+}
+
+static int verify_signature(struct check *c, const struct dfu_key *key, const uint8_t *sig,
                             size_t sig_len)
 {
+    const struct dfu_reader fed = { read_fed, c, c->image.reader->size };
     const struct dfu_hash_alg *hash = c->report->hash;
 
     if (c->report->is_pure) {
         return key->alg->verify_message
-                   ? key->alg->verify_message(key, c->image.reader, c->image.prot_end, sig, sig_len)
+                   ? key->alg->verify_message(key, &fed, c->image.prot_end, sig, sig_len)
                    : DFU_ERR_VERIFY;
     }
     if (!hash || !key_signs_hash(key, hash->tlv_type)) {
@@ -323,7 +340,8 @@ static int verify_signature(const struct check *c, const struct dfu_key *key, co
     return key->alg->verify(key, c->report->digest, hash->size, sig, sig_len);
 }
 
-/* S4 to S7, stricter than S7: one wrong signature by a key of ours refuses the image. */
+/* S4 to S7, stricter than S7: one wrong signature by a key of ours refuses the image, and so do more
+ * than there are keys. Anybody can repeat one, and each takes as long as the first. */
 static enum dfu_image_fault check_signature(struct check *c, const struct dfu_image_tlv *tlv)
 {
     const struct dfu_key *key;
@@ -340,6 +358,9 @@ static enum dfu_image_fault check_signature(struct check *c, const struct dfu_im
     }
     if (tlv->len < key->alg->min_len || tlv->len > key->alg->max_len || tlv->len > sizeof(sig)) {
         return DFU_IMAGE_SIG_LENGTH;
+    }
+    if (c->signatures++ == fixed_policy(c->policy)->key_count) {
+        return DFU_IMAGE_TLV_NOT_ALLOWED;
     }
     if (dfu_image_tlv_read(&c->image, tlv, sig, sizeof(sig)) < 0) {
         return DFU_IMAGE_UNREADABLE;
@@ -373,6 +394,7 @@ static enum dfu_image_fault check_signatures(struct check *c)
         if (fault) {
             return fault;
         }
+        feed(c);
     }
     if (more < 0) {
         return fault_of(more);

@@ -110,6 +110,63 @@ static void single_key_build_rejects_secondary_key_image_T30(void **state)
     assert_int_equal(upgrade_signed_with(1, 1), OLD);
 }
 
+/* The pair that ends an image of test_image: KEYHASH and ED25519. */
+#define PAIR_SIZE (4u + 32u + 4u + 64u)
+#define ROOM      0x10000u
+
+/* As anybody can make it of an image that is signed: signatures are not signed. */
+static void put_signed_again(struct device *d, enum world_place place, uint8_t major,
+                             EVP_PKEY *pair, size_t more)
+{
+    struct test_recipe recipe = {
+        .hdr_size = 32,
+        .body = 64,
+        .version = { .major = major },
+        .pattern = major,
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
+        .tlv_count = 1,
+        .ed25519 = pair,
+    };
+    size_t size = test_image_size(&recipe), total;
+    uint8_t *image = malloc(ROOM);
+
+    assert_non_null(image);
+    assert_true(size + more * PAIR_SIZE <= ROOM);
+    test_image_build(&recipe, image);
+    for (size_t i = 0; i < more; i++, size += PAIR_SIZE) {
+        memcpy(image + size, image + size - PAIR_SIZE, PAIR_SIZE);
+    }
+    total = size - recipe.hdr_size - recipe.body;
+    put_le16(image + recipe.hdr_size + recipe.body + 2, (uint16_t)total);
+    boot_world_load(&d->world, place, 0, image, (uint32_t)size);
+    free(image);
+}
+
+/* Each costs a signature check, or with a pure one a hash of the whole image, at every start. */
+static void an_image_with_more_signatures_than_there_are_keys_is_refused(void **state)
+{
+    static const size_t more[] = { 1, 2, 100 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        struct world_spec spec = spec_move();
+        struct device *d = device_new(&spec);
+        struct keys k;
+
+        keys_make(&k);
+        d->world.cfg.policy.keys = k.keys;
+        d->world.cfg.policy.key_count = 1;
+        d->world.cfg.policy.hash_only = false;
+        put_signed_again(d, WORLD_PRI, OLD, k.pairs[0], 0);
+        put_signed_again(d, WORLD_SEC, NEW, k.pairs[0], more[i]);
+        request(d, false);
+        assert_int_equal(start(d), OLD);
+        assert_int_equal(d->last.result.update_fault, DFU_IMAGE_TLV_NOT_ALLOWED);
+        keys_free(&k);
+        device_free(d);
+    }
+}
+
 /* ---- Roll-back protection ---- */
 
 struct store {
@@ -497,6 +554,7 @@ int main(void)
         cmocka_unit_test(signed_secondary_key_boots_T28),
         cmocka_unit_test(signed_unknown_key_rejected_T29),
         cmocka_unit_test(single_key_build_rejects_secondary_key_image_T30),
+        cmocka_unit_test(an_image_with_more_signatures_than_there_are_keys_is_refused),
         cmocka_unit_test(hw_prot_missing_security_cnt_T24),
         cmocka_unit_test(hw_prot_failed_security_cnt_check_T25),
         cmocka_unit_test(the_counter_moves_only_when_an_image_is_confirmed),

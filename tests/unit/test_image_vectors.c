@@ -48,17 +48,15 @@ static const struct {
 } choices[] = {
     { "s076", DFU_IMAGE_TLV_NOT_ALLOWED }, /* empty last protected TLV: MCUboot refuses, too */
     { "s102", DFU_IMAGE_HASH_MISMATCH },   /* DECOMP_SHA is that of another header */
-    { "s229", DFU_IMAGE_SIG_INVALID },     /* one wrong signature of two, wherever it stands */
-    { "s230", DFU_IMAGE_SIG_INVALID },
-    { "s231", DFU_IMAGE_SIG_INVALID }, /* after the DER only zero bytes */
-    { "s232", DFU_IMAGE_SIG_INVALID }, /* strict DER */
-    { "s233", DFU_IMAGE_SIG_INVALID },
-    { "s234", DFU_IMAGE_SIG_INVALID },
+    { "s229", DFU_IMAGE_TLV_NOT_ALLOWED }, /* a second signature by one key, right or wrong */
+    { "s230", DFU_IMAGE_SIG_INVALID },     /* a wrong one before it */
+    { "s231", DFU_IMAGE_SIG_INVALID },     /* after the DER only zero bytes */
+    { "s232", DFU_IMAGE_SIG_INVALID },     /* strict DER */
+    { "s233", DFU_IMAGE_SIG_INVALID },     { "s234", DFU_IMAGE_SIG_INVALID },
     { "s237", DFU_IMAGE_BAD_TLV_VALUE }, /* two security counters */
     { "s238", DFU_IMAGE_KEY_UNKNOWN },   /* half a key hash names no key */
     { "s253", DFU_IMAGE_HASH_MISMATCH }, /* a wrong hash beside a right pure signature */
-    { "s259", DFU_IMAGE_BAD_TLV_VALUE },
-    { "s260", DFU_IMAGE_BAD_TLV_VALUE },
+    { "s259", DFU_IMAGE_BAD_TLV_VALUE },   { "s260", DFU_IMAGE_BAD_TLV_VALUE },
 };
 
 static const struct {
@@ -508,7 +506,7 @@ static void a_signature_uses_up_the_key_named_before_it(void **state)
     assert_int_equal(fault_of(&a), DFU_IMAGE_FINE);
     add_tlv(&a, DFU_TLV_KEYHASH, a.keyhash, KEYHASH_SIZE);
     add_tlv(&a, DFU_TLV_ED25519, foreign, sizeof(foreign));
-    assert_int_equal(fault_of(&a), DFU_IMAGE_SIG_INVALID);
+    assert_int_equal(fault_of(&a), DFU_IMAGE_TLV_NOT_ALLOWED);
 }
 
 /* S1: even where a right pair follows. */
