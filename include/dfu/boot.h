@@ -181,7 +181,7 @@ struct dfu_boot_config {
     /* &dfu_boot_rollback: refuse one of a lower security counter, where the running one has any */
     const struct dfu_boot_rollback *counter_downgrade;
     const struct dfu_boot_sharing *sharing; /* NULL: nothing is told */
-    bool compare_build_number; /* of dependencies; else versions differ by three numbers only */
+    bool compare_build_number; /* where versions are compared; else by three numbers only */
     bool bootstrap;            /* an empty or broken primary is filled from a valid secondary */
     bool validate_once;        /* single slot: an image found good is marked, and then trusted */
     bool enter_loader;         /* firmware loader: a pin or a retained mode asks for it */

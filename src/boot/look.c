@@ -469,7 +469,8 @@ static bool has_lower_version(const struct boot_pair *pair, const struct dfu_ima
     struct dfu_image_header current;
 
     return slot_header_read(pair->primary, 0, &current) == DFU_OK &&
-           dfu_image_version_compare(&update->version, &current.version, false) < 0;
+           dfu_image_version_compare(&update->version, &current.version,
+                                     cfg_of(pair)->compare_build_number) < 0;
 }
 
 /* A primary that does not verify is nothing to fall back to: MCUboot compares with whatever its

@@ -233,6 +233,68 @@ static void versions_are_compared_with_their_build_number_only_when_asked(void *
     assert_int_equal(dfu_image_version_compare(&low, &high, true), -1);
 }
 
+static void put_build(struct device *d, enum world_place place, uint32_t build)
+{
+    struct test_recipe recipe = { .version = { .major = OLD, .build = build } };
+
+    put_recipe(d, place, &recipe, SIZE);
+}
+
+/* Image 0 needs build 6 of image 1. */
+static void a_dependency_looks_at_the_build_number_only_when_asked(void **state)
+{
+    static const uint8_t needs[12] = { 1, [4] = OLD, [8] = 6 };
+    static const struct {
+        uint32_t build;
+        bool compares;
+        unsigned runs;
+    } rows[] = { { 5, false, NEW }, { 5, true, OLD }, { 6, true, NEW }, { 7, true, NEW } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct device *d = two_images();
+        struct test_recipe recipe = { .version = { .major = NEW },
+                                      .prot = { { DFU_TLV_DEPENDENCY, needs, sizeof needs } },
+                                      .prot_count = 1 };
+
+        d->world.cfg.compare_build_number = rows[i].compares;
+        put_recipe(d, WORLD_SEC, &recipe, SIZE);
+        put_build(d, WORLD_PRI1, rows[i].build);
+        request_image(d, 0, false);
+        assert_int_equal(start(d), rows[i].runs);
+        device_free(d);
+    }
+}
+
+static void a_lower_build_number_is_a_downgrade_only_when_asked(void **state)
+{
+    static const struct {
+        uint32_t build;
+        bool compares;
+        uint32_t runs;
+    } rows[] = { { 4, false, 4 }, { 4, true, 5 }, { 5, true, 5 }, { 6, true, 6 } };
+
+    (void)state;
+    for (int overwrites = 0; overwrites < 2; overwrites++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            struct world_spec spec =
+                overwrites ? spec_overwrite_pairs(BOTH) : spec_move_pairs(BOTH);
+            struct device *d;
+
+            spec.prevent_downgrade = true;
+            d = device_new(&spec);
+            put_image(d, WORLD_PRI1, OLD, SIZE);
+            d->world.cfg.compare_build_number = rows[i].compares;
+            put_build(d, WORLD_PRI, 5);
+            put_build(d, WORLD_SEC, rows[i].build);
+            request_image(d, 0, false);
+            assert_int_equal(start(d), OLD);
+            assert_int_equal(d->last.result.header.version.build, rows[i].runs);
+            device_free(d);
+        }
+    }
+}
+
 /* ---- Power ---- */
 
 static void a_cut_in_image_n_leaves_the_other_images_alone(void **state)
@@ -330,6 +392,8 @@ int main(void)
         cmocka_unit_test(a_swap_that_is_resumed_is_told_beside_an_update_that_must_wait),
         cmocka_unit_test(a_revert_waits_too_where_the_other_image_needs_the_trial),
         cmocka_unit_test(versions_are_compared_with_their_build_number_only_when_asked),
+        cmocka_unit_test(a_dependency_looks_at_the_build_number_only_when_asked),
+        cmocka_unit_test(a_lower_build_number_is_a_downgrade_only_when_asked),
         cmocka_unit_test(a_cut_in_image_n_leaves_the_other_images_alone),
         cmocka_unit_test(a_request_survives_two_cuts_among_several_images_B11),
         cmocka_unit_test(a_trial_that_has_not_run_yet_is_not_reverted_by_a_cut_in_the_next_image),

@@ -81,6 +81,26 @@ static void direct_xip_first_T16(void **state)
     device_free(d);
 }
 
+static void of_two_builds_the_higher_runs_only_when_asked(void **state)
+{
+    (void)state;
+    for (int compares = 0; compares < 2; compares++) {
+        struct device *d = with_both(DFU_MODE_DIRECT_XIP);
+
+        d->world.cfg.compare_build_number = compares != 0;
+        for (enum world_place place = WORLD_PRI; place <= WORLD_SEC; place++) {
+            struct test_recipe recipe = {
+                .version = { .major = OLD, .build = place == WORLD_PRI ? 4 : 5 },
+            };
+
+            put_recipe(d, place, &recipe, SIZE);
+        }
+        assert_int_equal(start(d), OLD);
+        assert_int_equal(slot_of(d), compares);
+        device_free(d);
+    }
+}
+
 /* ---- Trials ---- */
 
 static void an_image_that_is_never_confirmed_has_one_start(void **state)
@@ -324,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(direct_xip_first_T16),
+        cmocka_unit_test(of_two_builds_the_higher_runs_only_when_asked),
         cmocka_unit_test(an_image_that_is_never_confirmed_has_one_start),
         cmocka_unit_test(an_image_that_is_confirmed_stays),
         cmocka_unit_test(the_last_image_is_not_erased_for_want_of_a_confirmation),
