@@ -61,7 +61,7 @@ struct dfu_recovery_config {
     uint8_t *response; /* at least DFU_SMP_RESPONSE_MIN bytes */
     size_t response_cap;
     uint32_t buf_size; /* the largest request the transport takes, as the parameters tell */
-    void (*feed_watchdog)(void *ctx); /* while verifying; may be NULL */
+    void (*feed_watchdog)(void *ctx); /* while verifying and erasing; may be NULL */
     void *ctx;
 };
 

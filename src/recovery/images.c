@@ -31,8 +31,9 @@ const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32
     return slot == 0 ? map->images[image].primary : map->images[image].secondary;
 }
 
-int recovery_erase(const struct dfu_area *area)
+int recovery_erase(const struct dfu_recovery *recovery, const struct dfu_area *area)
 {
+    const struct dfu_recovery_config *cfg = config_of(recovery);
     uint32_t end = area->size;
 
     while (end > 0) {
@@ -46,6 +47,9 @@ int recovery_erase(const struct dfu_area *area)
             return err;
         }
         end = sector.off;
+        if (cfg->feed_watchdog) {
+            cfg->feed_watchdog(cfg->ctx);
+        }
     }
     return DFU_OK;
 }
@@ -249,7 +253,7 @@ static int erase(struct dfu_smp_call *call)
     }
     recovery->has_changed = true;
     recovery->upload.off = 0;
-    if (recovery_erase(area)) {
+    if (recovery_erase(recovery, area)) {
         return DFU_SMP_EUNKNOWN;
     }
     dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);

@@ -22,9 +22,9 @@ extern const struct dfu_smp_group dfu_recovery_group_img;
 const struct dfu_area *recovery_area(const struct dfu_recovery *recovery, uint32_t image,
                                      uint32_t slot);
 
-/* A slot of its own sectors, the last one first: its trailer asks for nothing any more before its
- * image is touched. */
-int recovery_erase(const struct dfu_area *area);
+/* An area of its own sectors, the last one first: a slot's trailer asks for nothing any more before
+ * its image is touched. */
+int recovery_erase(const struct dfu_recovery *recovery, const struct dfu_area *area);
 
 /* Whether an image runs from this slot without being moved or loaded anywhere. */
 bool recovery_runs_as_it_lies(const struct dfu_recovery *recovery, const struct dfu_area *area);

@@ -74,7 +74,7 @@ static int erase_storage(struct dfu_smp_call *call)
 
     recovery->has_changed = true;
     for (size_t i = 0; i < cfg->storage_count; i++) {
-        if (dfu_area_erase(cfg->storage[i], 0, cfg->storage[i]->size)) {
+        if (recovery_erase(recovery, cfg->storage[i])) {
             return DFU_SMP_EUNKNOWN;
         }
     }

@@ -113,7 +113,7 @@ static int begin(struct dfu_recovery *recovery, const struct chunk *chunk)
     }
     recovery->has_changed = true;
     upload->area = area;
-    if (!cfg->erase_progressively && recovery_erase(area)) {
+    if (!cfg->erase_progressively && recovery_erase(recovery, area)) {
         return DFU_SMP_EUNKNOWN;
     }
     upload->is_active = true;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "dfu/err.h"
+#include "dfu/smp_basic.h"
 #include "recovery_world.h"
 
 #define EMPTY "{images:[]}"
@@ -209,6 +210,35 @@ static void any_slot_can_be_erased(void **state)
     assert_int_equal(w->nor->flash.mem[3 * RECOVERY_SLOT_SIZE], 0x55);
     assert_string_equal(rec_erase(w, 4), "{rc:3}");
     assert_true(w->recovery.has_changed);
+    rec_close(w);
+}
+
+static void count_feed(void *ctx)
+{
+    ++*(unsigned *)ctx;
+}
+
+/* A slot takes seconds to erase. */
+static void the_watchdog_is_fed_after_every_sector_that_is_erased(void **state)
+{
+    struct recovery_world *w = rec_open(1);
+    const struct dfu_area *storage[] = { rec_slot(w, 0, 1) };
+    unsigned fed = 0;
+
+    (void)state;
+    w->cfg.erase_progressively = false;
+    w->cfg.feed_watchdog = count_feed;
+    w->cfg.ctx = &fed;
+    w->cfg.storage = storage;
+    w->cfg.storage_count = 1;
+    rec_enter(w, DFU_RECOVERY_BY_PIN);
+    assert_string_equal(rec_erase(w, 0), "{rc:0}");
+    assert_int_equal(fed, RECOVERY_SECTORS);
+    assert_string_equal(rec_chunk(w, 0, 900, -1, w->new_image.data, 300), "{rc:0,off:300}");
+    assert_int_equal(fed, 2 * RECOVERY_SECTORS);
+    assert_string_equal(rec_ask(w, DFU_SMP_WRITE, DFU_SMP_GROUP_BASIC, DFU_SMP_BASIC_ERASE_STORAGE),
+                        "{rc:0}");
+    assert_int_equal(fed, 3 * RECOVERY_SECTORS);
     rec_close(w);
 }
 
@@ -483,6 +513,7 @@ int main(void)
         cmocka_unit_test(what_does_not_verify_is_neither_listed_nor_marked),
         cmocka_unit_test(a_state_that_makes_no_sense_is_refused),
         cmocka_unit_test(any_slot_can_be_erased),
+        cmocka_unit_test(the_watchdog_is_fed_after_every_sector_that_is_erased),
         cmocka_unit_test(an_erase_ends_an_upload),
         cmocka_unit_test(what_could_not_run_where_it_lies_is_refused),
         cmocka_unit_test(the_storage_can_be_erased),
