@@ -21,8 +21,7 @@ struct path {
 
 static int take_path(struct dfu_cbor_span name, struct path *out)
 {
-    bool is_bad =
-        name.len == 0 || name.len > DFU_SMP_FS_PATH_MAX || memchr(name.data, 0, name.len) != NULL;
+    bool is_bad = name.len == 0 || memchr(name.data, 0, name.len) != NULL;
 
     return is_bad || dfu_cbor_text_copy(name, out->text, sizeof(out->text)) ? DFU_SMP_EINVAL : 0;
 }

@@ -60,7 +60,7 @@ static int read_history(struct dfu_smp_call *call)
     }
     dfu_cbor_put_text(call->enc, "history");
     dfu_cbor_begin_array(call->enc);
-    for (uint32_t i = 0; i < count && skip <= UINT32_MAX - count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         err = dfu_history_read(area, skip + i, &entry);
         if (err) {
             break;

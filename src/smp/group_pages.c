@@ -164,10 +164,7 @@ static struct run plan_run(const struct dfu_smp_call *call, uint32_t off, struct
             break;
         }
         run.count++;
-        run.end += used;
-        if (len != run.size) {
-            break;
-        }
+        run.end += used; /* behind a shorter page lie sectors of another size, or nothing */
     }
     return run;
 }

@@ -279,6 +279,20 @@ static void incomplete_requests_are_invalid(void **state)
     assert_int_equal(disk.opens, 0);
 }
 
+static void a_name_may_have_64_bytes(void **state)
+{
+    static const char longest[] =
+        "6161616161616161616161616161616161616161616161616161616161616161"
+        "6161616161616161616161616161616161616161616161616161616161616161";
+    char request[160];
+
+    (void)state;
+    put_file("abcd");
+    snprintf(request, sizeof request, "a1 64 6e 61 6d 65 78 40 %s", longest);
+    smp_peer_read(&peer, 8, 1, request, "bf " LEN "04 ff");
+    assert_int_equal(strlen(disk.path), DFU_SMP_FS_PATH_MAX);
+}
+
 /* ---- Download ---- */
 
 static void a_file_is_fetched_as_in_the_worked_example(void **state)
@@ -520,6 +534,7 @@ int main(void)
         test(failures_of_the_disk_have_their_codes_and_close_the_file),
         test(what_is_wrong_with_a_name_is_told),
         test(incomplete_requests_are_invalid),
+        test(a_name_may_have_64_bytes),
         test(a_file_is_fetched_as_in_the_worked_example),
         test(a_large_file_comes_in_chunks_that_fill_the_buffer),
         test(an_empty_file_and_an_offset_at_the_end_have_no_data),

@@ -59,8 +59,8 @@ static void a_hash_is_of_the_bytes_of_a_page(void **state)
                   "00 66 68 61 73 68 65 73 40 ff");
 }
 
-/* An upload of 49 pages, of which the first has come. */
-static struct test_image begin_large_upload(void **state)
+/* An upload of this size, of which the first page has come. */
+static struct test_image begin_upload_of(void **state, uint32_t size)
 {
     struct test_image large;
 
@@ -69,7 +69,7 @@ static struct test_image begin_large_upload(void **state)
     running_image = image_make((struct dfu_image_version){ 1, 0, 0, 0 }, PAGES_SIZE);
     old_image = image_make((struct dfu_image_version){ 2, 0, 0, 0 }, PAGES_SIZE);
     new_image = pages_copy_of(&old_image);
-    large = image_make((struct dfu_image_version){ 2, 0, 0, 0 }, 200000);
+    large = image_make((struct dfu_image_version){ 2, 0, 0, 0 }, size);
     world_program(&w, 0, 0, &running_image);
     begin_upload(&large, true);
     return large;
@@ -95,7 +95,7 @@ static uint32_t pages_told(void)
 
 static void an_answer_hashes_no_more_than_its_limit(void **state)
 {
-    struct test_image large = begin_large_upload(state);
+    struct test_image large = begin_upload_of(state, 200000);
 
     assert_int_equal(pages_told(), DFU_SMP_PAGES_HASH_MAX / PAGES_SECTOR);
     image_free(&large);
@@ -103,7 +103,7 @@ static void an_answer_hashes_no_more_than_its_limit(void **state)
 
 static void an_answer_of_any_size_has_as_many_hashes_as_it_holds(void **state)
 {
-    struct test_image large = begin_large_upload(state);
+    struct test_image large = begin_upload_of(state, 200000);
 
     for (size_t cap = DFU_SMP_RESPONSE_MIN; cap < 256; cap++) {
         /* header, begin of the map, the rest at its longest */
@@ -112,6 +112,14 @@ static void an_answer_of_any_size_has_as_many_hashes_as_it_holds(void **state)
         w.peer.server.response_cap = cap;
         assert_int_equal(pages_told(), room < 16 ? room : 16);
     }
+    image_free(&large);
+}
+
+static void behind_an_image_that_fills_its_last_page_there_is_none(void **state)
+{
+    struct test_image large = begin_upload_of(state, 20 * PAGES_SECTOR);
+
+    assert_int_equal(pages_told(), 3); /* 17, 18, 19 */
     image_free(&large);
 }
 
@@ -297,6 +305,7 @@ int main(void)
         TEST(a_hash_is_of_the_bytes_of_a_page),
         TEST(an_answer_hashes_no_more_than_its_limit),
         TEST(an_answer_of_any_size_has_as_many_hashes_as_it_holds),
+        TEST(behind_an_image_that_fills_its_last_page_there_is_none),
         TEST(without_an_upload_there_are_no_pages),
         TEST(what_is_no_page_is_refused_and_the_upload_goes_on),
         TEST(a_page_that_has_begun_is_not_kept),

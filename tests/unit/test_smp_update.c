@@ -483,6 +483,21 @@ static void a_refused_chunk_submits_nothing(void **state)
     assert_int_equal(world.update.transfer.submitted, 0);
 }
 
+static void nor_one_that_a_hook_before_the_module_refused(void **state)
+{
+    (void)state;
+    world.img.peer.link.is_bluetooth = true;
+    world.hooks[0] = world.img.hook;
+    world.hooks[1] = dfu_smp_update_hook(&world.update);
+    world.img.refused_event = DFU_SMP_EV_DFU_CHUNK;
+    start(&world);
+    assert_int_equal(chunk(&world, 0).rc, DFU_SMP_EACCESSDENIED);
+    assert_int_equal(world.update.transfer.submitted, 0);
+    world.img.refused_event = 0;
+    assert_int_equal(chunk(&world, 0).off, STEP);
+    assert_int_equal(world.update.transfer.submitted, 1);
+}
+
 static void pass_to(struct world *w, uint64_t now_ms)
 {
     w->now_ms = now_ms;
@@ -540,6 +555,7 @@ int main(void)
         test(while_one_event_waits_no_second_is_submitted),
         test(the_module_is_the_last_to_see_its_event),
         test(a_refused_chunk_submits_nothing),
+        test(nor_one_that_a_hook_before_the_module_refused),
         test(the_connection_is_fast_while_a_transfer_lasts),
     };
 
