@@ -74,6 +74,7 @@ int dfu_cbor_next_item(struct dfu_cbor_walk *walk, struct dfu_cbor_span *item);
 int dfu_cbor_next_pair(struct dfu_cbor_walk *walk, struct dfu_cbor_span *key,
                        struct dfu_cbor_span *value);
 
+/* Equal to all of expected, without its NUL. */
 bool dfu_cbor_text_is(struct dfu_cbor_span text, const char *expected);
 
 /* Copy text with a NUL; DFU_ERR_NOSPACE if it does not fit, buf is then empty. */
@@ -96,13 +97,16 @@ struct dfu_cbor_encoder {
     } open[DFU_CBOR_NESTING_MAX];
 };
 
+/* buf stays the caller's and is not read before it is written. */
 void dfu_cbor_encoder_init(struct dfu_cbor_encoder *enc, uint8_t *buf, size_t cap,
                            bool definite_lengths);
 
+/* Up to DFU_CBOR_NESTING_MAX are open at a time. */
 void dfu_cbor_begin_map(struct dfu_cbor_encoder *enc);
 void dfu_cbor_begin_array(struct dfu_cbor_encoder *enc);
 void dfu_cbor_end(struct dfu_cbor_encoder *enc); /* of the innermost map or array */
 
+/* One item: of an array, or the key or value of a map. */
 void dfu_cbor_put_uint(struct dfu_cbor_encoder *enc, uint64_t value);
 void dfu_cbor_put_int(struct dfu_cbor_encoder *enc, int64_t value);
 void dfu_cbor_put_bool(struct dfu_cbor_encoder *enc, bool value);
@@ -111,6 +115,7 @@ void dfu_cbor_put_bytes(struct dfu_cbor_encoder *enc, const void *data, size_t l
 /* Room for len bytes of a byte string, to be filled by the caller; NULL if it does not fit. */
 uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len);
 
+/* A text string as it is: UTF-8 is not looked at. */
 void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text); /* up to its NUL */
 void dfu_cbor_put_text_n(struct dfu_cbor_encoder *enc, const char *text, size_t len);
 

@@ -65,7 +65,6 @@ struct dfu_client_text {
 };
 
 /* Encoders return the frame's length or DFU_ERR_NOSPACE. */
-
 int dfu_client_echo(struct dfu_call *call, const char *text, uint8_t *frame, size_t cap);
 /* boot_mode: 0, or what the bootloader shall do instead of a usual start (1: recovery). */
 int dfu_client_reset(struct dfu_call *call, bool force, uint8_t boot_mode, uint8_t *frame,
@@ -84,7 +83,6 @@ int dfu_client_image_erase(struct dfu_call *call, int slot, uint8_t *frame, size
 int dfu_client_slot_info(struct dfu_call *call, uint8_t *frame, size_t cap);
 
 /* Decoders return 0 or DFU_ERR_FORMAT. */
-
 int dfu_client_echo_read(const struct dfu_answer *answer, struct dfu_client_text *out);
 int dfu_client_info_read(const struct dfu_answer *answer, struct dfu_client_text *out);
 int dfu_client_datetime_read(const struct dfu_answer *answer, struct dfu_client_text *out);
@@ -155,6 +153,7 @@ struct dfu_client_history {
     struct dfu_client_update updates[DFU_CLIENT_UPDATES_MAX];
 };
 
+/* The newest updates first, past so many of them (docs/HISTORY.md); as the two kinds above. */
 int dfu_client_history(struct dfu_call *call, uint32_t skip, uint8_t *frame, size_t cap);
 int dfu_client_history_read(const struct dfu_answer *answer, struct dfu_client_history *out);
 

@@ -19,6 +19,8 @@ extern "C" {
 
 /* ---- OS: tables ---- */
 
+/* Requests return the frame's length or DFU_ERR_NOSPACE; what opens or reads an answer returns 0 or
+ * DFU_ERR_FORMAT. Texts and bytes lie in the answer. */
 int dfu_client_taskstat(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_mpstat(struct dfu_call *call, uint8_t *frame, size_t cap);
 
@@ -45,6 +47,7 @@ int dfu_client_pools_next(struct dfu_cbor_walk *walk, struct dfu_client_pool *ou
 
 /* ---- Statistics ---- */
 
+/* The names of the groups, then a group's fields with their values. */
 int dfu_client_stat_list(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_stat_show(struct dfu_call *call, const char *name, uint8_t *frame, size_t cap);
 int dfu_client_stats_open(const struct dfu_answer *answer, struct dfu_cbor_walk *walk);
@@ -79,6 +82,7 @@ int dfu_client_setting_read_read(const struct dfu_answer *answer, struct dfu_cli
 
 /* ---- Files: questions ---- */
 
+/* How large it is. */
 int dfu_client_file_status(struct dfu_call *call, const char *name, uint8_t *frame, size_t cap);
 int dfu_client_file_size_read(const struct dfu_answer *answer, uint32_t *size);
 
@@ -94,6 +98,7 @@ struct dfu_client_file_hash {
 };
 int dfu_client_file_hash_read(const struct dfu_answer *answer, struct dfu_client_file_hash *out);
 
+/* What dfu_client_file_hash may ask for. */
 int dfu_client_hash_types(struct dfu_call *call, uint8_t *frame, size_t cap);
 struct dfu_client_hash_type {
     struct dfu_client_text name;
@@ -103,6 +108,7 @@ struct dfu_client_hash_type {
 int dfu_client_hash_types_open(const struct dfu_answer *answer, struct dfu_cbor_walk *walk);
 int dfu_client_hash_types_next(struct dfu_cbor_walk *walk, struct dfu_client_hash_type *out);
 
+/* Whatever the server has open for a transfer. */
 int dfu_client_file_close(struct dfu_call *call, uint8_t *frame, size_t cap);
 
 /* ---- Shell ---- */
@@ -117,6 +123,7 @@ int dfu_client_shell_read(const struct dfu_answer *answer, struct dfu_client_tex
 
 /* ---- Enumeration ---- */
 
+/* Which groups there are: how many, all ids, the one at an index, and what they are called. */
 int dfu_client_group_count(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_group_list(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_group_single(struct dfu_call *call, uint32_t index, uint8_t *frame, size_t cap);
@@ -124,6 +131,7 @@ int dfu_client_group_single(struct dfu_call *call, uint32_t index, uint8_t *fram
 int dfu_client_group_details(struct dfu_call *call, const uint32_t *groups, size_t count,
                              uint8_t *frame, size_t cap);
 
+/* How many; the one that was asked for, and whether it is the last. */
 int dfu_client_group_count_read(const struct dfu_answer *answer, uint32_t *count);
 int dfu_client_group_single_read(const struct dfu_answer *answer, uint32_t *group, bool *is_last);
 /* Walks the answers of both list and details; the first knows ids only. */
@@ -137,6 +145,7 @@ int dfu_client_groups_next(struct dfu_cbor_walk *walk, struct dfu_client_group *
 
 /* ---- mynewt's groups: logs, crashes and what they leave ---- */
 
+/* The logs by name; the modules and the levels by name and number. */
 int dfu_client_log_list(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_log_modules(struct dfu_call *call, uint8_t *frame, size_t cap);
 int dfu_client_log_levels(struct dfu_call *call, uint8_t *frame, size_t cap);
@@ -171,6 +180,7 @@ int dfu_client_core_erase(struct dfu_call *call, uint8_t *frame, size_t cap);
 
 /* ---- Zephyr's basic group ---- */
 
+/* All settings, and what else is kept in the storage partition. */
 int dfu_client_erase_storage(struct dfu_call *call, uint8_t *frame, size_t cap);
 
 #ifdef __cplusplus

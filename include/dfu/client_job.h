@@ -41,6 +41,7 @@ struct dfu_exchanges {
 };
 struct dfu_job dfu_job_of_exchanges(struct dfu_exchanges *exchanges);
 
+/* The same of what asks many times. */
 struct dfu_job dfu_job_of_upload(struct dfu_upload *upload);
 struct dfu_job dfu_job_of_upgrade(struct dfu_upgrade *upgrade);
 struct dfu_job dfu_job_of_file(struct dfu_file *file);

@@ -138,6 +138,7 @@ enum dfu_recovery_pin_verdict {
     DFU_RECOVERY_PIN_HELD,
 };
 
+/* is_active: as it reads now. One look that reads otherwise decides that it was released. */
 enum dfu_recovery_pin_verdict dfu_recovery_pin_look(struct dfu_recovery_pin *pin, bool is_active,
                                                     uint64_t now_ms);
 

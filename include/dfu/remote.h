@@ -61,6 +61,7 @@ const struct dfu_refusal *dfu_remote_refusal(const struct dfu_remote *remote);
 
 /* ---- Images ---- */
 
+/* What lies in the slots. */
 int dfu_remote_images(struct dfu_remote *remote, struct dfu_client_images *out);
 
 /* A firmware file in memory, which must stay as long as the struct is used. */

@@ -71,6 +71,8 @@ uint64_t dfu_sim_usb_due_ms(const struct dfu_sim_usb *port, uint64_t now_ms);
 
 /* ---- The cable: only while is_plugged ---- */
 
+/* One control request, as dfu_usb_device_control(); packets to and from the serial line of a device
+ * at run time. in: the bytes taken out, 0 if there are none. */
 int dfu_sim_usb_control(struct dfu_sim_usb *port, const struct dfu_usb_setup *setup, uint8_t *data,
                         uint64_t now_ms);
 void dfu_sim_usb_out(struct dfu_sim_usb *port, uint8_t endpoint, const uint8_t *data, size_t len,

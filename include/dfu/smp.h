@@ -209,6 +209,7 @@ struct dfu_smp_header {
     uint8_t seq, id;
 };
 
+/* Bits beyond a field's width are cut. */
 void dfu_smp_header_encode(const struct dfu_smp_header *header, uint8_t out[DFU_SMP_HEADER_SIZE]);
 
 /* Every 8 bytes are a header; the reserved bits are ignored. */

@@ -25,7 +25,8 @@ enum dfu_crash {
 };
 #define DFU_CRASH_COUNT 5u
 
-const char *dfu_crash_name(enum dfu_crash crash); /* as in requests; NULL: none */
+/* As in requests; NULL: there is no such crash. */
+const char *dfu_crash_name(enum dfu_crash crash);
 
 /* The ctx of the binding. crash may never return, and the client gets no answer then; or it notes
  * that the crash is to come once the answer is out. DFU_ERR_PERM is answered as rc 11. */

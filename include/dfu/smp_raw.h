@@ -34,6 +34,7 @@ struct dfu_smp_raw_decoder {
     uint64_t heard_ms;
 };
 
+/* With the usual silence; set silence_ms afterwards for another. */
 void dfu_smp_raw_decoder_init(struct dfu_smp_raw_decoder *dec, uint8_t *buf, size_t cap);
 
 /* One byte that came at now_ms, of any clock that doesn't go back. True: it completed a packet,

@@ -62,6 +62,7 @@ struct dfu_smp_serial_decoder {
     size_t expected, have; /* body and CRC */
 };
 
+/* buf stays the caller's. Starts between two lines. */
 void dfu_smp_serial_decoder_init(struct dfu_smp_serial_decoder *dec, uint8_t *buf, size_t cap);
 
 /* Feed one byte of the line. Lines of any length are taken. */

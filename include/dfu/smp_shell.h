@@ -32,6 +32,7 @@ struct dfu_shell_output {
     size_t cap, len;
 };
 
+/* Text up to its NUL, or a number in decimal, behind what is there. */
 void dfu_shell_print(struct dfu_shell_output *out, const char *text);
 void dfu_shell_print_number(struct dfu_shell_output *out, int64_t value);
 

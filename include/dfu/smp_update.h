@@ -84,6 +84,7 @@ struct dfu_smp_plain {
     struct dfu_transfer transfer;
 };
 
+/* For the server's table of hooks. */
 struct dfu_smp_hook dfu_smp_plain_hook(struct dfu_smp_plain *plain);
 
 /* As dfu_smp_update_start(). One server has one of the two modules. */

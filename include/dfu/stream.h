@@ -95,6 +95,7 @@ int dfu_stream_progress_save(const struct dfu_stream *stream, const struct dfu_s
 int dfu_stream_progress_load(struct dfu_stream *stream, const struct dfu_stream_store *store,
                              const struct dfu_stream_identity *identity);
 
+/* Forget the record: the image is complete, or is not wanted any more. */
 int dfu_stream_progress_clear(const struct dfu_stream_store *store);
 
 #ifdef __cplusplus

@@ -104,6 +104,7 @@ struct dfu_upgrade {
     uint64_t quiet_until_ms, boot_limit_ms, reset_ms;
 };
 
+/* config is copied; what it points to must outlive the upgrade. */
 void dfu_upgrade_start(struct dfu_upgrade *g, const struct dfu_upgrade_config *config);
 
 /* As for an upload: what to send, what came back, when to look again. It is over when g->step is

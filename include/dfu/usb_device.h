@@ -88,10 +88,12 @@ void dfu_usb_device_start(struct dfu_usb_device *dev, const struct dfu_usb_devic
 int dfu_usb_device_control(struct dfu_usb_device *dev, const struct dfu_usb_setup *setup,
                            uint8_t *data, uint32_t now_ms);
 
+/* The host reset the port: it is not configured any more. See dfu_usb_dfu_bus_reset(). */
 enum dfu_usb_wish dfu_usb_device_bus_reset(struct dfu_usb_device *dev, uint32_t now_ms);
 
 /* ---- Descriptors: each writes at most cap bytes and returns how many ---- */
 
+/* Of the personality that is on the bus; the configuration with its interfaces and endpoints. */
 size_t dfu_usb_describe_device(const struct dfu_usb_device *dev, uint8_t *out, size_t cap);
 size_t dfu_usb_describe_configuration(const struct dfu_usb_device *dev, uint8_t *out, size_t cap);
 /* 0: there is no such string. */

@@ -86,6 +86,7 @@ struct dfu_usb_setup {
     uint16_t value, index, length;
 };
 
+/* USB 2.0, 9.3: little endian. */
 void dfu_usb_setup_decode(const uint8_t in[DFU_USB_SETUP_SIZE], struct dfu_usb_setup *out);
 void dfu_usb_setup_encode(const struct dfu_usb_setup *setup, uint8_t out[DFU_USB_SETUP_SIZE]);
 
@@ -208,6 +209,8 @@ enum dfu_usb_wish {
     DFU_USB_RESTART,   /* leave DFU mode: reset into the bootloader or application */
 };
 
+/* The host reset the port. It counts after DETACH, and in DFU mode once the host has configured the
+ * device and asked it something: hosts also reset ports while they enumerate. */
 enum dfu_usb_wish dfu_usb_dfu_bus_reset(struct dfu_usb_dfu *dfu, uint32_t now_ms);
 
 /* Call after the status stage of a request, and then as long as dfu_usb_dfu_has_work() or the

@@ -50,6 +50,7 @@ struct dfu_usb_dfuse_slot {
     size_t len;
 };
 
+/* cfg and area must outlive it. transfer_size is the class's: a block is so many bytes. */
 void dfu_usb_dfuse_init(struct dfu_usb_dfuse_slot *slot, const struct dfu_usb_slot_config *cfg,
                         const struct dfu_area *area, bool is_writable, uint16_t transfer_size);
 

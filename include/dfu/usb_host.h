@@ -78,6 +78,7 @@ void dfu_usb_host_upload(struct dfu_usb_host *host, const struct dfu_usb_functio
 /* Ask a run-time device to detach, or one in DFU mode to leave it. */
 void dfu_usb_host_detach(struct dfu_usb_host *host, const struct dfu_usb_function *function);
 
+/* What the caller shall do now, with what the struct says of it; then answer. */
 enum dfu_usb_host_order dfu_usb_host_next(struct dfu_usb_host *host);
 
 /* result: the length of the data stage, DFU_ERR_STATE for a stall, another error for the link; 0

@@ -32,6 +32,7 @@ struct dfu_usb_wait {
     bool was_effective;
 };
 
+/* now_ms may wrap. */
 void dfu_usb_wait_start(struct dfu_usb_wait *wait, uint32_t window_ms, uint32_t idle_ms,
                         uint32_t now_ms);
 

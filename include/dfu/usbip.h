@@ -52,6 +52,7 @@ struct dfu_usbip_header {
     uint8_t setup[DFU_USB_SETUP_SIZE];
 };
 
+/* Big endian, as all of USB/IP. */
 void dfu_usbip_header_encode(const struct dfu_usbip_header *header,
                              uint8_t out[DFU_USBIP_HEADER_SIZE]);
 void dfu_usbip_header_decode(const uint8_t in[DFU_USBIP_HEADER_SIZE], struct dfu_usbip_header *out);
@@ -104,8 +105,10 @@ int dfu_usbip_receive(struct dfu_usbip_connection *c, const uint8_t *bytes, size
 /* Answer IN transfers that have waited. Call when the device may have something to say. */
 void dfu_usbip_poll(struct dfu_usbip_connection *c);
 
+/* This connection has the device. */
 bool dfu_usbip_is_imported(const struct dfu_usbip_connection *c);
 
+/* Others may import the device again; transfers that waited are forgotten. */
 void dfu_usbip_close(struct dfu_usbip_connection *c);
 
 #ifdef __cplusplus
