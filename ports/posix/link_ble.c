@@ -28,6 +28,7 @@
 #define SEND_MS      5000u
 #define WRITE_MAX    510u /* BlueZ 5.66, as the device, drops longer ones unanswered */
 #define ANSWER_MS    2000u
+#define ALONE_MS     500u /* the first value; see let_pass() */
 
 struct dfu_link_ble {
     struct dfu_bluez bluez;
@@ -41,6 +42,7 @@ struct dfu_link_ble {
     char device[DFU_BLUEZ_PATH_LEN], characteristic[DFU_BLUEZ_PATH_LEN];
     bool is_chosen; /* which one it is */
     bool is_found, is_heard, is_connected, is_resolved, is_ours;
+    bool has_sent, is_through;
     int write_fd;
     uint16_t mtu;
     struct dfu_ble_joiner joiner;
@@ -381,7 +383,7 @@ static int ble_open(struct dfu_link *link, const char *target, char why[DFU_LINK
         return err;
     }
     link->answer_ms = ANSWER_MS;
-    link->is_line = true; /* a burst just after connecting again is lost with BlueZ 5.66 */
+    link->is_line = true;
     link->mtu = ble->is_whole ? (uint32_t)write_max(ble) : DFU_LINK_PACKET_MAX;
     return 0;
 }
@@ -398,11 +400,26 @@ static bool send_value(int fd, const uint8_t *value, size_t len)
     return true;
 }
 
+/* With BlueZ 5.66 as the device, values are lost that come while it asks its application for their
+ * socket. The first one makes it ask: what follows waits for an answer, or for a while. */
+static void let_pass(struct dfu_link *link)
+{
+    struct dfu_link_ble *ble = link->ble;
+    struct pollfd wait = { .fd = link->fd, .events = POLLIN };
+
+    if (ble->has_sent && !ble->is_through) {
+        (void)poll(&wait, 1, (int)ALONE_MS);
+        ble->is_through = true;
+    }
+    ble->has_sent = true;
+}
+
 static int ble_send(struct dfu_link *link, const uint8_t *packet, size_t len)
 {
     size_t max = write_max(link->ble);
 
     for (size_t at = 0; at < len; at += max) {
+        let_pass(link);
         if (!send_value(link->ble->write_fd, packet + at, len - at < max ? len - at : max)) {
             return DFU_ERR_IO;
         }
@@ -417,6 +434,7 @@ static int ble_receive(struct dfu_link *link, uint8_t *packet, size_t cap)
     ssize_t len;
 
     while ((len = recv(link->fd, value, sizeof(value), MSG_DONTWAIT)) > 0) {
+        ble->is_through = true;
         if (dfu_ble_join(&ble->joiner, value, (size_t)len) == 1 && ble->joiner.len <= cap) {
             memcpy(packet, ble->packet, ble->joiner.len);
             return (int)ble->joiner.len;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* BlueZ asks for a socket for writes and one for notifications when a central begins with either,
- * and closes them when it leaves: one datagram is one value. */
+/* BlueZ asks for a socket for writes and one for notifications when a central begins with either:
+ * one datagram is one value. That for writes stays open over all connections: values that come
+ * while BlueZ 5.66 waits for it are lost, for it keeps where they lay and not what they were. */
 #include "server_ble.h"
 
 #include <errno.h>
@@ -59,9 +60,20 @@ static void stop_advertising(struct dfu_server_ble *server)
     dfu_bluez_post(bluez, m);
 }
 
+/* What is left of a connection that ended. */
+static void drop_writes(struct dfu_server_ble *server)
+{
+    uint8_t value[DFU_BLE_VALUE_MAX];
+
+    while (server->write_file.fd >= 0 &&
+           recv(server->write_file.fd, value, sizeof(value), MSG_DONTWAIT) > 0) {
+    }
+    server->write_file.ignores_input = false;
+}
+
 static void forget_peer(struct dfu_server_ble *server)
 {
-    close_file(&server->write_file);
+    drop_writes(server);
     close_file(&server->notify_file);
     dfu_smp_ble_disconnected(&server->ble);
     if (server->peer[0]) {
@@ -489,6 +501,7 @@ void dfu_server_ble_close(struct dfu_server_ble *server)
         return;
     }
     dfu_server_ble_restart(server);
+    close_file(&server->write_file);
     dfu_bluez_close(&server->bluez);
     free(server->buffers);
 }

@@ -107,7 +107,7 @@ kill $SIM
 wait $SIM
 ok $? "the device ends in order"
 sim --real-time
-/mnt/dfu -v -d "ble:$ADDRESS" image upload /mnt/long.bin >/tmp/upload 2>&1 &
+/mnt/dfu -v -d "ble:$ADDRESS" image upload --no-diff /mnt/long.bin >/tmp/upload 2>&1 &
 UPLOAD=$!
 wait_for 'grep -q "upload [1-4]" /tmp/upload'
 fails 3 "another program on this computer" ble echo hello
