@@ -119,6 +119,9 @@ int dfu_client_images_read(const struct dfu_answer *answer, struct dfu_client_im
  * Servers that report no flags (MCUboot's recovery) have no active slot. */
 const struct dfu_client_slot *dfu_client_active(const struct dfu_client_images *images,
                                                 uint32_t image);
+/* The slot an image runs from: the active one; slot 0 where the server reports none. Or NULL. */
+const struct dfu_client_slot *dfu_client_running(const struct dfu_client_images *images,
+                                                 uint32_t image);
 const struct dfu_client_slot *dfu_client_holding(const struct dfu_client_images *images,
                                                  const uint8_t *hash, size_t hash_len);
 

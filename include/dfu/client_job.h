@@ -12,7 +12,7 @@
 #define DFU_CLIENT_JOB_H
 
 #include "dfu/client_file.h"
-#include "dfu/upgrade.h"
+#include "dfu/upgrade_set.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +44,7 @@ struct dfu_job dfu_job_of_exchanges(struct dfu_exchanges *exchanges);
 /* The same of what asks many times. */
 struct dfu_job dfu_job_of_upload(struct dfu_upload *upload);
 struct dfu_job dfu_job_of_upgrade(struct dfu_upgrade *upgrade);
+struct dfu_job dfu_job_of_upgrade_set(struct dfu_upgrade_set *set);
 struct dfu_job dfu_job_of_file(struct dfu_file *file);
 
 #ifdef __cplusplus

@@ -116,6 +116,11 @@ uint64_t dfu_upgrade_deadline(const struct dfu_upgrade *g);
 /* The link was lost and is back. */
 void dfu_upgrade_link_back(struct dfu_upgrade *g, uint64_t now_ms);
 
+/* Whether an image can be installed by what a device tells of its slots: DFU_UPGRADE_UNFINISHED, or
+ * DFU_UPGRADE_NO_SUCH_IMAGE, or DFU_UPGRADE_TOO_LARGE. *limit is the largest image; 0: not told. */
+enum dfu_upgrade_outcome dfu_upgrade_fits(const struct dfu_client_slot_sizes *sizes, uint32_t image,
+                                          uint32_t size, uint32_t *limit);
+
 /* Short words: "upload", "test", ... */
 const char *dfu_upgrade_step_text(enum dfu_upgrade_step step);
 

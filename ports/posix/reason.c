@@ -186,3 +186,62 @@ void dfu_reason_upgrade(char why[DFU_REASON_LEN], const struct dfu_session *s,
     default: failed(why, s, g);
     }
 }
+
+const char *dfu_reason_set_deed(enum dfu_upgrade_set_step step)
+{
+    switch (step) {
+    case DFU_UPGRADE_SET_SLOTS: return "tell its slots";
+    case DFU_UPGRADE_SET_CONFIRM: return "confirm the image";
+    default: return "list its images";
+    }
+}
+
+static void set_failed(char why[DFU_REASON_LEN], const struct dfu_session *s,
+                       const struct dfu_upgrade_set *set)
+{
+    const char *what = dfu_reason_set_deed(set->failed_in);
+
+    switch (set->err) {
+    case DFU_ERR_PERM: dfu_reason_refused(why, &set->refusal, what); break;
+    case DFU_ERR_TIMEOUT: dfu_reason_silent(why, s, what, ""); break;
+    case DFU_ERR_STATE:
+        snprintf(why, DFU_REASON_LEN,
+                 "the device took the confirmation, yet lists image %u as unconfirmed and will go "
+                 "back to the old one; look at its own log",
+                 (unsigned)set->config.parts[set->at].image_number);
+        break;
+    default: dfu_reason_broken(why, s, what);
+    }
+}
+
+void dfu_reason_upgrade_set(char why[DFU_REASON_LEN], const struct dfu_session *s,
+                            const struct dfu_upgrade_set *set)
+{
+    const struct dfu_upgrade_part *part = &set->config.parts[set->at];
+
+    if (set->failed_in == DFU_UPGRADE_SET_STAGE || set->failed_in == DFU_UPGRADE_SET_RESTART) {
+        dfu_reason_upgrade(why, s, &set->engine);
+        return;
+    }
+    switch (set->outcome) {
+    case DFU_UPGRADE_REVERTED:
+        snprintf(why, DFU_REASON_LEN,
+                 "the device came back with %s: image %u is still %s; nothing was confirmed%s, see "
+                 "the device's console, correct the firmware and try again",
+                 set->new_count ? "only a part of the package" : "its old images",
+                 (unsigned)set->old.image, set->old.version[0] ? set->old.version : "old",
+                 set->new_count ? " and the next reset goes back to the old images" : "");
+        break;
+    case DFU_UPGRADE_TOO_LARGE:
+        snprintf(why, DFU_REASON_LEN,
+                 "image %u of %u bytes does not fit the device, which takes %u at most; make it "
+                 "smaller",
+                 (unsigned)part->image_number, (unsigned)part->firmware.size, (unsigned)set->limit);
+        break;
+    case DFU_UPGRADE_NO_SUCH_IMAGE:
+        snprintf(why, DFU_REASON_LEN, "the device has no image number %u; look at its list",
+                 (unsigned)part->image_number);
+        break;
+    default: set_failed(why, s, set);
+    }
+}

@@ -24,8 +24,11 @@ void dfu_reason_file(char why[DFU_REASON_LEN], const struct dfu_session *s,
                      const struct dfu_file *f, const char *what);
 void dfu_reason_upgrade(char why[DFU_REASON_LEN], const struct dfu_session *s,
                         const struct dfu_upgrade *g);
+void dfu_reason_upgrade_set(char why[DFU_REASON_LEN], const struct dfu_session *s,
+                            const struct dfu_upgrade_set *set);
 
 /* "test the image" */
 const char *dfu_reason_deed(enum dfu_upgrade_step step);
+const char *dfu_reason_set_deed(enum dfu_upgrade_set_step step); /* of its own questions */
 
 #endif

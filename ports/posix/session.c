@@ -162,6 +162,7 @@ static uint64_t link_due_ms(const struct dfu_session *s, uint64_t now_ms)
 uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job)
 {
     uint64_t now_ms, due_ms;
+    uint32_t opens = s->opens;
     int len = 0;
 
     for (int i = 0; i < AT_ONE_GO && s->link.kind && !job->is_over(job->ctx); i++) {
@@ -180,6 +181,9 @@ uint64_t dfu_session_turn(struct dfu_session *s, const struct dfu_job *job)
         return now_ms;
     }
     keep_open(s, job, now_ms);
+    if (s->opens != opens) { /* what is sent anew has no deadline */
+        send_all(s, job);
+    }
     due_ms = len > 0 ? now_ms : job->deadline(job->ctx);
     return link_due_ms(s, now_ms) < due_ms ? link_due_ms(s, now_ms) : due_ms;
 }

@@ -90,6 +90,19 @@ const struct dfu_client_slot *dfu_client_active(const struct dfu_client_images *
     return NULL;
 }
 
+const struct dfu_client_slot *dfu_client_running(const struct dfu_client_images *images,
+                                                 uint32_t image)
+{
+    const struct dfu_client_slot *slot = dfu_client_active(images, image);
+
+    for (size_t i = 0; !slot && i < images->count; i++) {
+        if (images->slots[i].image == image && images->slots[i].slot == 0) {
+            slot = &images->slots[i];
+        }
+    }
+    return slot;
+}
+
 const struct dfu_client_slot *dfu_client_holding(const struct dfu_client_images *images,
                                                  const uint8_t *hash, size_t hash_len)
 {

@@ -152,13 +152,17 @@ static void upgrade_link_back(void *ctx, uint64_t now_ms)
     dfu_upgrade_link_back(ctx, now_ms);
 }
 
+static bool take(bool *flag)
+{
+    bool is_set = *flag;
+
+    *flag = false;
+    return is_set;
+}
+
 static bool upgrade_wants_reconnect(void *ctx)
 {
-    struct dfu_upgrade *g = ctx;
-    bool wants = g->wants_reconnect;
-
-    g->wants_reconnect = false;
-    return wants;
+    return take(&((struct dfu_upgrade *)ctx)->wants_reconnect);
 }
 
 struct dfu_job dfu_job_of_upgrade(struct dfu_upgrade *upgrade)
@@ -167,6 +171,42 @@ struct dfu_job dfu_job_of_upgrade(struct dfu_upgrade *upgrade)
         upgrade,         upgrade_next,      upgrade_answer,         upgrade_deadline,
         upgrade_is_over, upgrade_link_back, upgrade_wants_reconnect
     };
+}
+
+static size_t set_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    return dfu_upgrade_set_next(ctx, now_ms, frame, cap);
+}
+
+static void set_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
+{
+    dfu_upgrade_set_answer(ctx, now_ms, frame, len);
+}
+
+static uint64_t set_deadline(void *ctx)
+{
+    return dfu_upgrade_set_deadline(ctx);
+}
+
+static bool set_is_over(void *ctx)
+{
+    return ((struct dfu_upgrade_set *)ctx)->step == DFU_UPGRADE_SET_OVER;
+}
+
+static void set_link_back(void *ctx, uint64_t now_ms)
+{
+    dfu_upgrade_set_link_back(ctx, now_ms);
+}
+
+static bool set_wants_reconnect(void *ctx)
+{
+    return take(&((struct dfu_upgrade_set *)ctx)->engine.wants_reconnect);
+}
+
+struct dfu_job dfu_job_of_upgrade_set(struct dfu_upgrade_set *set)
+{
+    return (struct dfu_job){ set,         set_next,      set_answer,         set_deadline,
+                             set_is_over, set_link_back, set_wants_reconnect };
 }
 
 static size_t file_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)

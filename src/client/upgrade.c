@@ -44,19 +44,6 @@ static bool is_not_supported(const struct dfu_answer *answer)
     return !answer->refusal.from_group && answer->refusal.rc == DFU_SMP_ENOTSUP;
 }
 
-/* The slot this image runs from; servers without flags run from slot 0. */
-static const struct dfu_client_slot *running(const struct dfu_client_images *images, uint32_t image)
-{
-    const struct dfu_client_slot *slot = dfu_client_active(images, image);
-
-    for (size_t i = 0; !slot && i < images->count; i++) {
-        if (images->slots[i].image == image && images->slots[i].slot == 0) {
-            slot = &images->slots[i];
-        }
-    }
-    return slot;
-}
-
 static bool has_hash(const struct dfu_upgrade *g, const struct dfu_client_slot *slot,
                      const uint8_t *hash)
 {
@@ -195,10 +182,31 @@ static void take_bootinfo(struct dfu_upgrade *g)
 }
 
 /* The bootloader's own limit where it is offered, else the smallest slot. */
+enum dfu_upgrade_outcome dfu_upgrade_fits(const struct dfu_client_slot_sizes *sizes, uint32_t image,
+                                          uint32_t size, uint32_t *limit)
+{
+    bool has_image = sizes->count == 0; /* many devices do not tell */
+
+    *limit = 0;
+    for (size_t i = 0; i < sizes->count; i++) {
+        const struct dfu_client_slot_size *s = &sizes->slots[i];
+        uint32_t most = s->max_image_size ? s->max_image_size : s->size;
+
+        has_image = has_image || s->image == image;
+        if (s->image == image && most > 0) {
+            *limit = *limit ? min_u32(*limit, most) : most;
+        }
+    }
+    if (!has_image) { /* A server of one image takes any number: the wait for it would never end. */
+        return DFU_UPGRADE_NO_SUCH_IMAGE;
+    }
+    return *limit > 0 && size > *limit ? DFU_UPGRADE_TOO_LARGE : DFU_UPGRADE_UNFINISHED;
+}
+
 static void take_slots(struct dfu_upgrade *g)
 {
     struct dfu_client_slot_sizes sizes;
-    bool has_image = false;
+    enum dfu_upgrade_outcome fits;
 
     if (g->exchange.result == DFU_ERR_TIMEOUT) {
         fail(g, DFU_ERR_TIMEOUT);
@@ -208,21 +216,9 @@ static void take_slots(struct dfu_upgrade *g)
     if (g->exchange.result || dfu_client_slot_info_read(&g->exchange.answer, &sizes)) {
         return;
     }
-    for (size_t i = 0; i < sizes.count; i++) {
-        const struct dfu_client_slot_size *s = &sizes.slots[i];
-        uint32_t limit = s->max_image_size ? s->max_image_size : s->size;
-
-        has_image = has_image || s->image == g->config.image_number;
-        if (s->image == g->config.image_number && limit > 0) {
-            g->limit = g->limit ? min_u32(g->limit, limit) : limit;
-        }
-    }
-    if (g->limit > 0 && g->config.firmware.size > g->limit) {
-        end(g, DFU_UPGRADE_TOO_LARGE);
-    }
-    /* A server of one image takes any number: the wait for that image would never end. */
-    if (sizes.count > 0 && !has_image) {
-        end(g, DFU_UPGRADE_NO_SUCH_IMAGE);
+    fits = dfu_upgrade_fits(&sizes, g->config.image_number, g->config.firmware.size, &g->limit);
+    if (fits != DFU_UPGRADE_UNFINISHED) {
+        end(g, fits);
     }
 }
 
@@ -235,7 +231,7 @@ static void take_state(struct dfu_upgrade *g, uint64_t now_ms)
         fail(g, g->exchange.result ? g->exchange.result : DFU_ERR_FORMAT);
         return;
     }
-    now_running = running(&images, g->config.image_number);
+    now_running = dfu_client_running(&images, g->config.image_number);
     if (now_running) {
         g->before = *now_running;
     }
@@ -322,7 +318,7 @@ static void take_look(struct dfu_upgrade *g, uint64_t now_ms)
     if (g->exchange.result || dfu_client_images_read(&g->exchange.answer, &images)) {
         return;
     }
-    now_running = running(&images, g->config.image_number);
+    now_running = dfu_client_running(&images, g->config.image_number);
     if (is_ours(g, now_running)) {
         take_new_image(g, now_running);
         return;
@@ -352,7 +348,7 @@ static void take_confirm(struct dfu_upgrade *g, uint64_t now_ms)
         fail(g, g->exchange.result ? g->exchange.result : DFU_ERR_FORMAT);
         return;
     }
-    now_running = running(&images, g->config.image_number);
+    now_running = dfu_client_running(&images, g->config.image_number);
     if (!is_ours(g, now_running)) {
         end(g, DFU_UPGRADE_REVERTED);
     } else if (!now_running->confirmed) {

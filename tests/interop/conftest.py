@@ -43,7 +43,7 @@ def fleets(tmp_path, pair):
     def make(count, *options, **more):
         folder = tmp_path / f"fleet-{len(made)}"
         folder.mkdir()
-        made.append(Fleet(folder, count, *options, init=pair.old, **more))
+        made.append(Fleet(folder, count, *options, **{"init": pair.old, **more}))
         return made[-1]
 
     yield make

@@ -24,22 +24,25 @@ HELD = 12  # packets to a device that pass a closed gate: the upload has begun, 
 class Fleet:
     """`dfu sim --count N` in a folder of its own."""
 
-    def __init__(self, folder, count, *options, init=None, address=None):
+    def __init__(self, folder, count, *options, init=(), address=None, board="sim",
+                 trust=("--hash-only",)):
         self.folder, self.count = folder, count
         n = random.randrange(1 << 22)
         self.address = address or f"127.{64 + (n >> 16)}.{n >> 8 & 255}.{n % 254 + 1}"
         self.ready = folder / "ready.json"
         self.log = folder / "console.log"
         self.options = options
-        self.init = init
+        self.init = init if isinstance(init, (list, tuple)) else [init]
+        self.board, self.trust = board, trust
         self.start()
 
     def start(self):
         self.ready.unlink(missing_ok=True)
-        command = [DFU, "sim", "-b", "sim", "-f", self.folder / "flash.bin", "--hash-only",
+        command = [DFU, "sim", "-b", self.board, "-f", self.folder / "flash.bin", *self.trust,
                    "--udp", "0", "--address", self.address, "--count", str(self.count),
                    "--ready-file", self.ready, *self.options]
-        command += ["--init", self.init] if self.init else []
+        for image in self.init:
+            command += ["--init", image]
         with self.log.open("a") as out:
             self.process = subprocess.Popen([str(word) for word in command], stdout=out,
                                             stderr=subprocess.STDOUT)
@@ -63,10 +66,10 @@ class Fleet:
         assert "Sanitizer" not in self.log.read_text(errors="replace")
 
 
-def runs(flash, image, confirmed=True):
-    """What a bootloader would see: the image in slot 0, and whether it is there to stay."""
+def runs(flash, image, confirmed=True, at=(SLOT0, SLOT0_END)):
+    """What a bootloader would see: the image in its primary slot, and whether it is there to stay."""
     bytes_ = image.read_bytes()
-    slot = flash[SLOT0:SLOT0_END]
+    slot = flash[slice(*at)]
     trailer_ok = slot.endswith(GOOD) and slot[IMAGE_OK] == 1
     return slot[:len(bytes_)] == bytes_ and trailer_ok == confirmed
 

@@ -5,21 +5,17 @@ why, and the slot never holds wrong bytes that verify. The server restarts at ev
 had stored is not sent again."""
 
 import json
-import selectors
-import socket
 import subprocess
-import threading
 
 import pytest
 
-from link_proxy import TO_CLIENT, TO_DEVICE, UdpProxy
+from link_proxy import TO_CLIENT, TO_DEVICE, Tunnel, UdpProxy
 from virtual_device import DFU, SLOT_SIZE, make_image, run
 
 SLOT_1 = 0x82000  # of the board
 LOSES = 8192 + 4096  # what an upload may lose by a restart of this device
 PACKET = 2048
 WINDOW = 3
-HEADER = 8
 
 
 @pytest.fixture(scope="module")
@@ -50,71 +46,6 @@ def assert_right_or_nothing(device, image, is_whole):
 def erase(device):
     done = run(DFU, "-q", "-d", f"udp:{device.address}", "image", "erase")
     assert done.returncode == 0, done.stderr
-
-
-class Tunnel:
-    """Raw SMP over TCP before the device's; breaks the connection at one packet, for a moment or
-    for good."""
-
-    def __init__(self, device, port, way, number, comes_back):
-        self.to = (device.address, port)
-        self.break_at = (way, number)
-        self.comes_back = comes_back
-        self.counts = {TO_DEVICE: 0, TO_CLIENT: 0}
-        self.listener = socket.create_server((device.address, 0))
-        self.target = f"tcp:{device.address}:{self.listener.getsockname()[1]},raw"
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.broke = False
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
-        self.thread.join()
-
-    def _run(self):
-        while True:
-            try:
-                front = self.listener.accept()[0]
-            except OSError:
-                return
-            with front, socket.create_connection(self.to) as back:
-                is_broken = self._carry(front, back)
-            if is_broken and not self.comes_back:
-                self.listener.close()
-                return
-
-    def _carry(self, front, back):
-        """Until an end closes (False) or the packet came (True)."""
-        ends = {front: (TO_DEVICE, back, bytearray()), back: (TO_CLIENT, front, bytearray())}
-        with selectors.DefaultSelector() as selector:
-            for end in ends:
-                selector.register(end, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    way, other, held = ends[key.fileobj]
-                    try:
-                        data = key.fileobj.recv(65536)
-                    except OSError:
-                        data = b""
-                    if not data:
-                        return False
-                    held += data
-                    while len(held) >= HEADER and \
-                            len(held) >= (size := HEADER + int.from_bytes(held[2:4], "big")):
-                        self.counts[way] += 1
-                        if not self.broke and (way, self.counts[way]) == self.break_at:
-                            self.broke = True
-                            other.sendall(held[:size // 2])
-                            return True
-                        other.sendall(held[:size])
-                        del held[:size]
 
 
 @pytest.mark.parametrize("way", [TO_DEVICE, TO_CLIENT])

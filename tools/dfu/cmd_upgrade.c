@@ -25,7 +25,7 @@ enum {
 };
 
 struct upgrade {
-    struct dfu_upgrade engine;
+    const struct dfu_upgrade *engine;
     struct device *dev;
     struct progress progress;
     enum dfu_upgrade_step shown;
@@ -43,7 +43,7 @@ static void say(const struct upgrade *u, const char *text)
 /* Also where the upload was over before anybody looked. */
 static void show_upload(struct upgrade *u, uint64_t now_ms)
 {
-    const struct dfu_upgrade *g = &u->engine;
+    const struct dfu_upgrade *g = u->engine;
     char line[128];
 
     if (!u->is_sending_shown) {
@@ -58,7 +58,7 @@ static void show_upload(struct upgrade *u, uint64_t now_ms)
 
 static void say_what_was_there(const struct upgrade *u)
 {
-    const struct dfu_upload *upload = &u->engine.upload;
+    const struct dfu_upload *upload = &u->engine->upload;
     char line[128];
 
     if (upload->kept + upload->copied > 0) {
@@ -72,10 +72,10 @@ static void say_what_was_there(const struct upgrade *u)
 static void upgrade_show(void *ctx, uint64_t now_ms)
 {
     struct upgrade *u = ctx;
-    enum dfu_upgrade_step step = u->engine.step;
+    enum dfu_upgrade_step step = u->engine->step;
 
     if (u->shown != step && u->shown <= DFU_UPGRADE_UPLOAD && step > DFU_UPGRADE_UPLOAD) {
-        if (u->engine.upload.result == 0 && u->engine.upload.sent > 0) {
+        if (u->engine->upload.result == 0 && u->engine->upload.sent > 0) {
             show_upload(u, now_ms);
         }
         progress_end(&u->progress);
@@ -93,7 +93,7 @@ static void upgrade_show(void *ctx, uint64_t now_ms)
 static int show_done(struct upgrade *u, const char *sentence)
 {
     struct cli *cli = u->dev->cli;
-    const struct dfu_upgrade *g = &u->engine;
+    const struct dfu_upgrade *g = u->engine;
     double seconds = (double)(dfu_link_now_ms() - u->start_ms) / 1000.0;
     char hash[DEVICE_HASH_LEN], version[DFU_IMAGE_VERSION_STRLEN];
 
@@ -120,222 +120,110 @@ static int show_done(struct upgrade *u, const char *sentence)
     return CLI_DONE;
 }
 
-static int show_outcome(struct upgrade *u)
+/* What the options say, whatever the device and the image. */
+static void fill_in(const struct cli *cli, struct dfu_upgrade_config *config)
 {
-    const char *sentence = upgrade_done_sentence(u->engine.outcome);
-
-    return sentence ? show_done(u, sentence) : upgrade_fail(u->dev, &u->engine);
-}
-
-/* What the file and the options say, whatever the device. */
-static void fill_in(const struct cli *cli, const struct device_file *file,
-                    struct dfu_upgrade_config *config)
-{
-    config->file = file->reader;
-    config->firmware = file->firmware;
     config->silence_ms = cli->timeout_ms;
     config->latency_ms = cli->latency_ms;
     config->erase_ms = cli->timeout_ms;
     config->sha256 = cli_has(cli, OPT_NO_DIFF) ? NULL : &dfu_sha256_openssl;
     config->permanent = cli_has(cli, OPT_PERMANENT);
     config->upgrade_only = cli_has(cli, OPT_UPGRADE_ONLY);
+    config->test_only = cli_has(cli, OPT_TEST_ONLY);
+    config->no_reset = cli_has(cli, OPT_NO_RESET);
 }
 
-/* One image, until the engine has said how it ended. */
-static void drive(struct upgrade *u, struct device *dev, const struct device_file *file,
-                  struct dfu_upgrade_config config)
+static void show_next(struct upgrade *u, struct device *dev, const struct dfu_upgrade *engine,
+                      uint32_t size)
 {
-    const struct dfu_job job = dfu_job_of_upgrade(&u->engine);
-
-    *u = (struct upgrade){ .dev = dev, .start_ms = dfu_link_now_ms() };
-    fill_in(dev->cli, file, &config);
-    config.link_max = dev->session.link.mtu;
-    config.answer_ms = dev->session.link.answer_ms;
-    config.sends_meanwhile = !dev->session.link.is_line;
-    progress_start(&u->progress, dev->cli, "upload", file->firmware.size);
-    dfu_upgrade_start(&u->engine, &config);
-    device_run(dev, &job, upgrade_show, u);
-    progress_end(&u->progress);
+    *u = (struct upgrade){ .dev = dev, .engine = engine, .start_ms = dfu_link_now_ms() };
+    progress_start(&u->progress, dev->cli, "upload", size);
 }
+
+/* ---- One image ---- */
 
 static int carry_out(struct device *dev, const struct device_file *file,
                      struct dfu_upgrade_config *config)
 {
+    struct dfu_upgrade engine;
+    const struct dfu_job job = dfu_job_of_upgrade(&engine);
+    const char *sentence;
     struct upgrade u;
 
-    config->test_only = cli_has(dev->cli, OPT_TEST_ONLY);
-    config->no_reset = cli_has(dev->cli, OPT_NO_RESET);
-    drive(&u, dev, file, *config);
-    return show_outcome(&u);
+    config->file = file->reader;
+    config->firmware = file->firmware;
+    device_upgrade_link(dev, config);
+    show_next(&u, dev, &engine, file->firmware.size);
+    dfu_upgrade_start(&engine, config);
+    device_run(dev, &job, upgrade_show, &u);
+    progress_end(&u.progress);
+    sentence = upgrade_done_sentence(engine.outcome);
+    return sentence ? show_done(&u, sentence) : upgrade_fail(dev, &engine);
 }
 
 /* ---- Several images, one reset ---- */
 
-/* What a package's images are told about in the end. */
 struct package_job {
     struct device *dev;
-    const struct package *package;
-    struct dfu_upgrade_config config; /* image_number and boot_ms */
-    struct dfu_upgrade done[PACKAGE_IMAGES_MAX];
+    struct package package;
+    struct dfu_upgrade_part parts[PACKAGE_IMAGES_MAX];
+    struct dfu_upgrade_set set;
+    struct upgrade shown; /* the engine's work that is shown */
+    size_t at;
+    enum dfu_upgrade_set_step step;
 };
 
-static int stage_all(struct package_job *job)
+/* A new engine's work begins with the next part, and with the reset. */
+static void package_show(void *ctx, uint64_t now_ms)
 {
-    const struct package *package = job->package;
-    struct dfu_client_slot_sizes sizes;
-    struct upgrade u;
-    int code = device_slot_sizes(job->dev, &sizes);
+    struct package_job *job = ctx;
+    const struct dfu_upgrade_set *set = &job->set;
+    const struct dfu_upgrade_part *part = &set->config.parts[set->at];
 
-    code = code == CLI_REFUSED ? CLI_DONE : code;
-    for (size_t i = 0; !code && i < package->count; i++) {
-        const struct package_image *image = &package->images[i];
-
-        code = device_check_fit(job->dev, &sizes, image->number, image->file.firmware.size);
+    if (!set->is_engine_on) {
+        return;
     }
-    if (code) {
-        return code;
-    }
-    job->config.no_reset = true;
-    for (size_t i = 0; i < package->count; i++) {
-        job->config.image_number = package->images[i].number;
-        cli_note(job->dev->cli, "image %u:", (unsigned)package->images[i].number);
-        drive(&u, job->dev, &package->images[i].file, job->config);
-        if (u.engine.outcome != DFU_UPGRADE_STAGED && u.engine.outcome != DFU_UPGRADE_ON_TEST &&
-            u.engine.outcome != DFU_UPGRADE_ALREADY_RUNNING) {
-            return show_outcome(&u);
+    if (job->at != set->at || job->step != set->step) {
+        job->at = set->at;
+        job->step = set->step;
+        if (set->step == DFU_UPGRADE_SET_STAGE) {
+            cli_note(job->dev->cli, "image %u:", (unsigned)part->image_number);
         }
-        job->done[i] = u.engine;
+        show_next(&job->shown, job->dev, &set->engine, part->firmware.size);
     }
-    return CLI_DONE;
+    upgrade_show(&job->shown, now_ms);
 }
 
-/* The engine finds the first one in place and restarts the device; the others are marked, too. It
- * confirms nothing yet. */
-static int restart_once(struct package_job *job)
+/* What is said of each image. */
+static const char *part_sentence(enum dfu_upgrade_outcome outcome)
 {
-    struct upgrade u;
-    size_t first = 0;
-
-    while (first < job->package->count && job->done[first].outcome != DFU_UPGRADE_STAGED) {
-        first++;
+    switch (outcome) {
+    case DFU_UPGRADE_ALREADY_RUNNING: return "is running already";
+    case DFU_UPGRADE_ON_TEST: return "runs on test; the next reset goes back";
+    default: return upgrade_done_sentence(outcome);
     }
-    if (first == job->package->count) {
-        return CLI_DONE;
-    }
-    job->config.no_reset = false;
-    job->config.test_only = !cli_has(job->dev->cli, OPT_PERMANENT);
-    job->config.image_number = job->package->images[first].number;
-    drive(&u, job->dev, &job->package->images[first].file, job->config);
-    if (u.engine.outcome == DFU_UPGRADE_REVERTED || u.engine.outcome == DFU_UPGRADE_ON_TEST ||
-        u.engine.outcome == DFU_UPGRADE_CONFIRMED) {
-        return CLI_DONE; /* the comparison tells more */
-    }
-    return show_outcome(&u);
 }
 
-static const struct dfu_client_slot *running_slot(const struct dfu_client_images *images,
-                                                  uint32_t number)
-{
-    const struct dfu_client_slot *slot = dfu_client_active(images, number);
-
-    for (size_t i = 0; !slot && i < images->count; i++) {
-        if (images->slots[i].image == number && images->slots[i].slot == 0) {
-            slot = &images->slots[i];
-        }
-    }
-    return slot;
-}
-
-static bool runs(const struct dfu_client_slot *slot, const struct dfu_firmware *firmware)
-{
-    return slot && slot->hash_len == firmware->hash_len &&
-           memcmp(slot->hash, firmware->run_hash, firmware->hash_len) == 0;
-}
-
-static int compare_all(const struct package_job *job, const struct dfu_client_images *images)
-{
-    const struct package *package = job->package;
-    const struct dfu_client_slot *old = NULL;
-    size_t new_count = 0;
-
-    for (size_t i = 0; i < package->count; i++) {
-        const struct dfu_client_slot *slot = running_slot(images, package->images[i].number);
-        bool is_new = runs(slot, &package->images[i].file.firmware);
-
-        new_count += is_new;
-        old = is_new || old ? old : slot;
-    }
-    if (new_count == package->count) {
-        return CLI_DONE;
-    }
-    return cli_fail(job->dev->cli, CLI_REVERTED,
-                    "the device came back with %s: image %u is still %s; nothing was confirmed%s, "
-                    "see the device's console, correct the firmware and try again",
-                    new_count ? "only a part of the package" : "its old images",
-                    old ? (unsigned)old->image : 0, old && old->version[0] ? old->version : "old",
-                    new_count ? " and the next reset goes back to the old images" : "");
-}
-
-static int confirm_all(struct package_job *job, struct dfu_client_images *images)
-{
-    struct device *dev = job->dev;
-    int code = CLI_DONE;
-
-    for (size_t i = 0; !code && i < job->package->count; i++) {
-        const struct package_image *image = &job->package->images[i];
-        const struct dfu_client_slot *slot = running_slot(images, image->number);
-        struct dfu_call call = device_call(dev);
-        int len;
-
-        if (!slot || !slot->active || slot->confirmed) {
-            continue;
-        }
-        /* As for one image: the running image 0 has no need of a name. */
-        len = dfu_client_image_set(&call, image->file.firmware.run_hash,
-                                   image->number ? image->file.firmware.hash_len : 0, true,
-                                   dev->out, sizeof(dev->out));
-        code = device_ask(dev, &call, len, DEVICE_QUICK, "confirm the image");
-    }
-    code = code ? code : device_images(dev, images);
-    code = code ? code : compare_all(job, images);
-    for (size_t i = 0; !code && i < job->package->count; i++) {
-        const struct dfu_client_slot *slot = running_slot(images, job->package->images[i].number);
-
-        if (slot->active && !slot->confirmed) {
-            code = cli_fail(dev->cli, CLI_REFUSED,
-                            "the device took the confirmation, yet lists image %u as unconfirmed "
-                            "and will go back to the old one; look at its own log",
-                            (unsigned)slot->image);
-        }
-    }
-    return code;
-}
-
-static int show_package(const struct package_job *job, enum dfu_upgrade_outcome outcome,
-                        const char *sentence)
+static int show_package(const struct package_job *job)
 {
     struct cli *cli = job->dev->cli;
+    const struct dfu_upgrade_set *set = &job->set;
     cJSON *json = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(json, "images");
 
-    cJSON_AddStringToObject(json, "outcome", upgrade_outcome_word(outcome));
-    for (size_t i = 0; i < job->package->count; i++) {
-        const struct package_image *image = &job->package->images[i];
-        const struct dfu_firmware *firmware = &image->file.firmware;
-        char hash[DEVICE_HASH_LEN], version[DFU_IMAGE_VERSION_STRLEN];
-        cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "outcome", upgrade_outcome_word(set->outcome));
+    for (size_t i = 0; i < set->config.count; i++) {
+        const struct dfu_upgrade_part *part = &job->parts[i];
+        cJSON *item = upgrade_part_json(part);
 
-        dfu_image_version_text(&firmware->header.version, version);
-        cJSON_AddNumberToObject(item, "image", image->number);
-        cJSON_AddStringToObject(item, "version", version);
-        cJSON_AddStringToObject(item, "hash",
-                                device_hash_text(firmware->hash, firmware->hash_len, hash));
-        cJSON_AddStringToObject(item, "version_before", job->done[i].before.version);
-        cJSON_AddNumberToObject(item, "bytes", firmware->size);
-        cJSON_AddNumberToObject(item, "sent", job->done[i].upload.data_bytes);
+        cJSON_AddStringToObject(item, "version_before", set->done[i].before.version);
+        cJSON_AddNumberToObject(item, "bytes", part->firmware.size);
+        cJSON_AddNumberToObject(item, "sent", set->done[i].sent);
         cJSON_AddItemToArray(list, item);
         if (!cli->json) {
-            printf("image %u: %s %s\n", (unsigned)image->number, version, sentence);
+            printf("image %u: %s %s\n", (unsigned)part->image_number,
+                   cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "version")),
+                   part_sentence(set->outcome));
         }
     }
     if (cli->json) {
@@ -345,93 +233,46 @@ static int show_package(const struct package_job *job, enum dfu_upgrade_outcome 
     return CLI_DONE;
 }
 
-static bool is_all(const struct package_job *job, enum dfu_upgrade_outcome outcome)
+static int carry_out_package(struct package_job *job, struct dfu_upgrade_config *config)
 {
-    for (size_t i = 0; i < job->package->count; i++) {
-        if (job->done[i].outcome != outcome) {
-            return false;
-        }
-    }
-    return true;
-}
+    struct dfu_upgrade_set_config all = { .parts = job->parts, .count = job->package.count };
+    const struct dfu_job steps = dfu_job_of_upgrade_set(&job->set);
 
-static int carry_out_package(struct package_job *job)
-{
-    struct cli *cli = job->dev->cli;
-    struct dfu_client_images images;
-    int code = stage_all(job);
-
-    if (!code && is_all(job, DFU_UPGRADE_ALREADY_RUNNING)) {
-        return show_package(job, DFU_UPGRADE_ALREADY_RUNNING, "is running already");
+    device_upgrade_link(job->dev, config);
+    all.each = *config;
+    job->step = DFU_UPGRADE_SET_OVER; /* nothing is shown yet */
+    if (dfu_upgrade_set_start(&job->set, &all)) {
+        return cli_fail(job->dev->cli, CLI_INTERNAL, "a package of so many images");
     }
-    if (!code && cli_has(cli, OPT_NO_RESET)) {
-        return show_package(job, DFU_UPGRADE_STAGED, "is in place; the next reset starts it");
-    }
-    code = code ? code : restart_once(job);
-    code = code ? code : device_images(job->dev, &images);
-    code = code ? code : compare_all(job, &images);
-    if (!code && cli_has(cli, OPT_TEST_ONLY)) {
-        return show_package(job, DFU_UPGRADE_ON_TEST, "runs on test; the next reset goes back");
-    }
-    code = code ? code : confirm_all(job, &images);
-    return code ? code : show_package(job, DFU_UPGRADE_CONFIRMED, "runs and is confirmed");
+    device_run(job->dev, &steps, package_show, job);
+    progress_end(&job->shown.progress);
+    return upgrade_set_done_sentence(job->set.outcome) ? show_package(job)
+                                                       : upgrade_set_fail(job->dev, &job->set);
 }
 
 static int run_package(struct cli *cli, struct dfu_upgrade_config *config)
 {
-    struct package *package = malloc(sizeof(*package));
     struct package_job *job = calloc(1, sizeof(*job));
     int code;
 
-    if (!package || !job) {
-        code = cli_fail(cli, CLI_INTERNAL, "out of memory");
-    } else {
-        code = package_read(cli, cli_arg(cli, 0), package);
-        *job = (struct package_job){ .package = package, .config = *config };
-        job->dev = code ? NULL : device_open(cli, &code);
-        if (job->dev) {
-            code = carry_out_package(job);
-            device_close(job->dev);
-        }
-        package_release(package);
-    }
-    free(job);
-    free(package);
-    return code;
-}
-
-/* ---- Many devices ---- */
-
-static int run_many(struct cli *cli, struct dfu_upgrade_config *config,
-                    const struct device_file *file)
-{
-    config->test_only = cli_has(cli, OPT_TEST_ONLY);
-    config->no_reset = cli_has(cli, OPT_NO_RESET);
-    fill_in(cli, file, config);
-    return fleet_upgrade(cli, cli_arg(cli, 0), config);
-}
-
-static int run_many_package(struct cli *cli, struct dfu_upgrade_config *config)
-{
-    struct package *package = malloc(sizeof(*package));
-    int code;
-
-    if (!package) {
+    if (!job) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
-    code = package_read(cli, cli_arg(cli, 0), package);
-    if (!code && package->count > 1) {
-        code = cli_fail(cli, CLI_USAGE,
-                        "%s holds %zu images, and many devices at once take one each; give it to "
-                        "one device at a time, or one image after the other with --image",
-                        cli_arg(cli, 0), package->count);
+    code = package_read(cli, cli_arg(cli, 0), &job->package);
+    package_parts(&job->package, job->parts);
+    if (!code && fleet_is_asked(cli)) {
+        code = fleet_upgrade(
+            cli, cli_arg(cli, 0),
+            &(struct dfu_upgrade_set_config){ *config, job->parts, job->package.count });
+    } else if (!code) {
+        job->dev = device_open(cli, &code);
+        if (job->dev) {
+            code = carry_out_package(job, config);
+            device_close(job->dev);
+        }
     }
-    if (!code) {
-        config->image_number = package->images[0].number;
-        code = run_many(cli, config, &package->images[0].file);
-    }
-    package_release(package);
-    free(package);
+    package_release(&job->package);
+    free(job);
     return code;
 }
 
@@ -459,38 +300,38 @@ static int take_options(struct cli *cli, struct dfu_upgrade_config *config)
     return CLI_DONE;
 }
 
-static int run_one(struct cli *cli, struct dfu_upgrade_config *config,
-                   const struct device_file *file)
+static int run_file(struct cli *cli, struct dfu_upgrade_config *config)
 {
-    int code;
-    struct device *dev = device_open(cli, &code);
+    struct device_file file;
+    struct device *dev;
+    int code = device_file_read(cli, cli_arg(cli, 0), &file);
 
-    if (dev) {
-        code = carry_out(dev, file, config);
-        device_close(dev);
+    if (!code && fleet_is_asked(cli)) {
+        const struct dfu_upgrade_part part = { file.reader, file.firmware, config->image_number };
+
+        code = fleet_upgrade(cli, cli_arg(cli, 0),
+                             &(struct dfu_upgrade_set_config){ *config, &part, 1 });
+    } else if (!code) {
+        dev = device_open(cli, &code);
+        if (dev) {
+            code = carry_out(dev, &file, config);
+            device_close(dev);
+        }
     }
+    device_file_release(&file);
     return code;
 }
 
 static int upgrade_run(struct cli *cli)
 {
     struct dfu_upgrade_config config = { 0 };
-    struct device_file file;
-    bool is_many = fleet_is_asked(cli);
     int code = take_options(cli, &config);
 
-    if (!code && package_is(cli_arg(cli, 0))) {
-        return is_many ? run_many_package(cli, &config) : run_package(cli, &config);
-    }
     if (code) {
         return code;
     }
-    code = device_file_read(cli, cli_arg(cli, 0), &file);
-    if (!code) {
-        code = is_many ? run_many(cli, &config, &file) : run_one(cli, &config, &file);
-    }
-    device_file_release(&file);
-    return code;
+    fill_in(cli, &config);
+    return package_is(cli_arg(cli, 0)) ? run_package(cli, &config) : run_file(cli, &config);
 }
 
 static const struct cli_option upgrade_options[] = {
@@ -516,7 +357,7 @@ static const char *const upgrade_examples[] = {
     "dfu -d serial:/dev/ttyACM0 upgrade --test-only app.signed.bin",
     "# Both images of a device with two processors",
     "dfu -d udp:192.0.2.1 upgrade dfu_application.zip",
-    "# Two devices at once",
+    "# Two devices at once; they take packages, too",
     "dfu -d udp:192.0.2.1 -d udp:192.0.2.2 upgrade app.signed.bin",
     "# All of a file; one first, no more if 2 % fail, with a log to go on from",
     "dfu upgrade --targets hall.txt --canary 1 --max-failures 2% --audit hall.log app.signed.bin",

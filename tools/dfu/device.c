@@ -334,3 +334,10 @@ int device_params_and_slots(struct device *dev, struct dfu_client_params *params
     *sizes = q.slots;
     return code;
 }
+
+void device_upgrade_link(const struct device *dev, struct dfu_upgrade_config *config)
+{
+    config->link_max = dev->session.link.mtu;
+    config->answer_ms = dev->session.link.answer_ms;
+    config->sends_meanwhile = !dev->session.link.is_line;
+}

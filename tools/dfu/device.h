@@ -84,6 +84,9 @@ int device_params_and_slots(struct device *dev, struct dfu_client_params *params
 int device_check_fit(struct device *dev, const struct dfu_client_slot_sizes *sizes, uint32_t image,
                      uint32_t size);
 
+/* What the link says about an upgrade over it. */
+void device_upgrade_link(const struct device *dev, struct dfu_upgrade_config *config);
+
 /* Text from a device, made safe for a terminal, in buf. */
 char *device_text(struct dfu_client_text text, char *buf, size_t cap);
 cJSON *device_json_text(struct dfu_client_text text);

@@ -7,8 +7,8 @@
 
 #include "fleet.h"
 
-/* The same upgrade of each; link and times of config are set for each. path is what the file is
- * called. An exit code. */
-int fleet_upgrade(struct cli *cli, const char *path, const struct dfu_upgrade_config *config);
+/* The same upgrade of each, of one image or of several; link and times are set for each. path is
+ * what the file is called. An exit code. */
+int fleet_upgrade(struct cli *cli, const char *path, const struct dfu_upgrade_set_config *config);
 
 #endif

@@ -274,3 +274,13 @@ void package_release(struct package *package)
     }
     package->count = 0;
 }
+
+void package_parts(const struct package *package, struct dfu_upgrade_part parts[PACKAGE_IMAGES_MAX])
+{
+    for (size_t i = 0; i < package->count; i++) {
+        const struct package_image *image = &package->images[i];
+
+        parts[i] =
+            (struct dfu_upgrade_part){ image->file.reader, image->file.firmware, image->number };
+    }
+}

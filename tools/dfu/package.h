@@ -10,7 +10,7 @@
 
 #include "device.h"
 
-#define PACKAGE_IMAGES_MAX (DFU_CLIENT_SLOTS_MAX / 2)
+#define PACKAGE_IMAGES_MAX DFU_UPGRADE_SET_MAX
 
 struct package_image {
     struct device_file file;
@@ -30,5 +30,9 @@ bool package_is(const char *path);
  * package_release is safe in either case. */
 int package_read(struct cli *cli, const char *path, struct package *out);
 void package_release(struct package *package);
+
+/* Its images as an upgrade takes them: package->count of them. They point into the package. */
+void package_parts(const struct package *package,
+                   struct dfu_upgrade_part parts[PACKAGE_IMAGES_MAX]);
 
 #endif

@@ -70,3 +70,52 @@ int upgrade_fail(struct device *dev, const struct dfu_upgrade *g)
     default: return fail_step(dev, g);
     }
 }
+
+const char *upgrade_set_done_sentence(enum dfu_upgrade_outcome outcome)
+{
+    switch (outcome) {
+    case DFU_UPGRADE_CONFIRMED: return "run and are confirmed";
+    case DFU_UPGRADE_ALREADY_RUNNING: return "are running already; nothing was sent";
+    case DFU_UPGRADE_ON_TEST: return "run on test; the next reset goes back";
+    case DFU_UPGRADE_STAGED: return "are in place; the next reset starts them";
+    default: return NULL;
+    }
+}
+
+int upgrade_set_fail(struct device *dev, const struct dfu_upgrade_set *set)
+{
+    char why[DFU_REASON_LEN];
+
+    if (set->failed_in == DFU_UPGRADE_SET_STAGE || set->failed_in == DFU_UPGRADE_SET_RESTART) {
+        return upgrade_fail(dev, &set->engine);
+    }
+    if (set->outcome == DFU_UPGRADE_NO_SUCH_IMAGE) {
+        return device_fail_no_image(dev, set->config.parts[set->at].image_number);
+    }
+    if (set->outcome == DFU_UPGRADE_FAILED && set->err == DFU_ERR_TIMEOUT) {
+        return device_fail_silent(dev, dfu_reason_set_deed(set->failed_in));
+    }
+    dfu_reason_upgrade_set(why, &dev->session, set);
+    return cli_fail(dev->cli, set->outcome == DFU_UPGRADE_REVERTED ? CLI_REVERTED : CLI_REFUSED,
+                    "%s", why);
+}
+
+void upgrade_add_part(cJSON *json, const struct dfu_upgrade_part *part)
+{
+    const struct dfu_firmware *firmware = &part->firmware;
+    char hash[DEVICE_HASH_LEN], version[DFU_IMAGE_VERSION_STRLEN];
+
+    dfu_image_version_text(&firmware->header.version, version);
+    cJSON_AddNumberToObject(json, "image", part->image_number);
+    cJSON_AddStringToObject(json, "version", version);
+    cJSON_AddStringToObject(json, "hash",
+                            device_hash_text(firmware->hash, firmware->hash_len, hash));
+}
+
+cJSON *upgrade_part_json(const struct dfu_upgrade_part *part)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    upgrade_add_part(json, part);
+    return json;
+}

@@ -16,4 +16,12 @@ const char *upgrade_done_sentence(enum dfu_upgrade_outcome outcome);
 /* The sentence for any other end. An exit code. */
 int upgrade_fail(struct device *dev, const struct dfu_upgrade *g);
 
+/* The same, of several images. */
+const char *upgrade_set_done_sentence(enum dfu_upgrade_outcome outcome);
+int upgrade_set_fail(struct device *dev, const struct dfu_upgrade_set *set);
+
+/* "image": 0, "version": "1.1.0+0", "hash": "..."; added to json, or as an object. */
+void upgrade_add_part(cJSON *json, const struct dfu_upgrade_part *part);
+cJSON *upgrade_part_json(const struct dfu_upgrade_part *part);
+
 #endif
