@@ -73,12 +73,23 @@ static bool parse(const char *address, struct settings *out, char why[DFU_LINK_W
 static int explain_denied(const char *path, char why[DFU_LINK_WHY_LEN])
 {
     struct stat about;
-    const struct group *group = stat(path, &about) ? NULL : getgrgid(about.st_gid);
+    bool is_known = stat(path, &about) == 0, is_group_s;
+    const struct group *group = is_known ? getgrgid(about.st_gid) : NULL;
 
-    snprintf(why, DFU_LINK_WHY_LEN,
-             "no permission to open %.200s; join the group that owns it, %s (sudo usermod -aG %s "
-             "$USER), and log in again",
-             path, group ? group->gr_name : "often dialout", group ? group->gr_name : "dialout");
+    is_group_s = !is_known || (about.st_gid != 0 && (about.st_mode & 0060) == 0060);
+    if (is_group_s) {
+        snprintf(why, DFU_LINK_WHY_LEN,
+                 "no permission to open %.200s; join the group that owns it, %s (sudo usermod -aG "
+                 "%s $USER), and log in again",
+                 path, group ? group->gr_name : "often dialout",
+                 group ? group->gr_name : "dialout");
+    } else {
+        snprintf(
+            why, DFU_LINK_WHY_LEN,
+            "no permission to open %.200s, which is its owner's alone; give it to a group that "
+            "you are in (a udev rule with GROUP=\"dialout\", MODE=\"0660\" lasts)",
+            path);
+    }
     return DFU_ERR_PERM;
 }
 

@@ -123,6 +123,8 @@ def test_a_download_that_fails_leaves_the_local_file_alone(device, tmp_path):
     assert "no such file" in sentence and "FILE_NOT_FOUND" in sentence and "check the path" in sentence
     assert local.read_text() == "mine"
     assert "names a directory" in refused(device, "fs", "download", "/folder/", code=2)
+    for place in (tmp_path / "no" / "where", tmp_path):  # said before a byte is fetched
+        refused(device, "fs", "download", "/none", place, code=2)
     # Without a name of its own it gets the device's.
     (tmp_path / "files" / "plain").write_text("text")
     ok(device, "fs", "download", "/plain", cwd=tmp_path)

@@ -9,7 +9,8 @@ import pytest
 
 from fleet import ended, runs, targets_file, upgrade, upgrade_in_background, wait_until
 from link_proxy import TO_CLIENT, TO_DEVICE, Tunnel
-from virtual_device import DFU, Device, run
+from packages import pack
+from virtual_device import DFU, Device, make_image, run
 
 PATIENT = ("--latency", "120")
 
@@ -26,10 +27,10 @@ def singles(tmp_path):
     """Makes single devices, in a fleet with others; ends them."""
     made = []
 
-    def make(*options):
+    def make(*options, board="sim"):
         (tmp_path / f"single-{len(made)}").mkdir()
         made.append(Device(tmp_path / f"single-{len(made)}"))
-        return made[-1], made[-1].start(*options, board="sim")
+        return made[-1], made[-1].start(*options, board=board)
 
     yield make
     for one in made:
@@ -59,6 +60,22 @@ def test_a_link_that_breaks_is_opened_anew_and_goes_on_at_once(fleets, singles, 
                                                   [tunnel.target, *fleet.targets()]), pair.new)
     assert tunnel.broke
     assert runs(tcp.flash.read_bytes(), pair.new) and runs(fleet.flash(1), pair.new)
+
+
+def test_so_is_one_that_breaks_between_the_images_of_a_package(fleets, singles, pair, tmp_path):
+    """At the question that comes before the first of them."""
+    other = make_image(tmp_path / "net.bin", "1.1.0", fill=1)
+    package = pack(tmp_path / "both.zip", (0, pair.new), (1, other))
+    fleet = fleets(1, init=[pair.old, pair.old], board="two-images")
+    tcp, ready = singles("--init", pair.old, "--init", pair.old, "--tcp", 0, "--serial-raw",
+                         board="two-images")
+    with Tunnel(tcp, ready["tcp"], TO_CLIENT, 2, True) as tunnel:
+        upgrade_in_time("--targets", targets_file(tmp_path / "targets",
+                                                  [tunnel.target, *fleet.targets()]), package)
+    assert tunnel.broke
+    for flash in (tcp.flash.read_bytes(), fleet.flash(1)):
+        assert runs(flash, pair.new, at=(0xc000, 0x5a000))
+        assert runs(flash, other, at=(0xa7000, 0xd0000))
 
 
 @pytest.mark.parametrize("number", [12, 16])

@@ -71,6 +71,9 @@ def test_detach_goes_to_dfu_mode_and_back(device, images):
 
 def test_slots_are_read_and_written(device, images, tmp_path):
     device.begin("--init", images["v1"])
+    # What cannot be kept is not read: the device is still in its application.
+    device.dfu("upload", "-a", "image_0", tmp_path / "no" / "where", expect=2)
+    assert device.list()[0]["mode"] == "run-time"
     device.dfu("upload", "-a", "image_0", tmp_path / "backup")
     flash = device.flash.read_bytes()
     assert (tmp_path / "backup").read_bytes() == flash[SLOT_0:SLOT_0 + SLOT_SIZE]

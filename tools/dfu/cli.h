@@ -149,6 +149,10 @@ enum cli_file_kind { CLI_FILE_PLAIN, CLI_FILE_SECRET /* readable by its owner on
 int cli_write_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
                    size_t len);
 
+/* Whether it can be, asked before something long is begun for it. 0 or an exit code after saying why
+ * not. */
+int cli_check_place(struct cli *cli, const char *path);
+
 /* The same in two steps, for files that belong together: all are staged, then all are shown, which
  * is a rename and leaves little to go wrong. What is staged is shown or unstaged in the end. */
 struct cli_staged {

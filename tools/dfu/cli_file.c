@@ -187,6 +187,33 @@ static int fail_write(struct cli *cli, const char *path, int err)
     return cli_fail(cli, CLI_INPUT, "cannot write %s: %s%s", path, strerror(err), advice(err));
 }
 
+/* Whether a file can be made beside path, which is there or not. 0 or an errno. */
+static int check_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int err = !copy ? ENOMEM : access(dirname(copy), W_OK | X_OK) ? errno : 0;
+
+    free(copy);
+    return err;
+}
+
+int cli_check_place(struct cli *cli, const char *path)
+{
+    struct stat old;
+    bool exists = stat(path, &old) == 0;
+    char *target;
+    int err;
+
+    if (exists && !S_ISREG(old.st_mode)) {
+        err = S_ISDIR(old.st_mode) ? EISDIR : access(path, W_OK) ? errno : 0;
+    } else {
+        target = exists ? realpath(path, NULL) : strdup(path);
+        err = target ? check_folder(target) : errno;
+        free(target);
+    }
+    return err ? fail_write(cli, path, err) : CLI_DONE;
+}
+
 int cli_stage_file(struct cli *cli, const char *path, enum cli_file_kind kind, const void *data,
                    size_t len, struct cli_staged *staged)
 {

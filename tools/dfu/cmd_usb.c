@@ -407,7 +407,9 @@ static int upload(struct session *s)
     uint8_t alt = 0;
     char *data = NULL;
     size_t len = 0;
-    int err = get_ready(s, &alt);
+    int err = cli_check_place(s->cli, cli_arg(s->cli, 0));
+
+    err = err ? err : get_ready(s, &alt);
 
     if (err) {
         return err;

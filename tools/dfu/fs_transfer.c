@@ -358,9 +358,12 @@ int fs_download(struct device *dev, const char *name, const char *path, bool che
 {
     struct transfer t = { .dev = dev, .what = "download" };
     struct dfu_file_config config = { .name = name, .sink = keep, .sink_ctx = &t };
-    int code = name ? let_go(dev) : CLI_DONE;
+    int code = cli_check_place(dev->cli, path);
     bool is_whole;
 
+    if (!code && name) {
+        code = let_go(dev);
+    }
     if (!code && name) {
         code = open_part(&t, name, path, &config);
     }
