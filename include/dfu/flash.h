@@ -7,6 +7,10 @@
  * checked: inside the area, aligned, never wrapping. Calls are synchronous. Power may fail at
  * any byte of write or erase; whatever is then left must be enough to go on (docs/DESIGN.md).
  *
+ * What a cut leaves may read as anything, and differently each time, but it must be readable. Where
+ * a part reports double errors of its ECC, the driver passes on the bytes and no error: records and
+ * hashes tell what they are worth, while a start that can't read goes no further.
+ *
  * Ownership: areas are constant after set-up and may live in ROM; ctx belongs to the driver. */
 #ifndef DFU_FLASH_H
 #define DFU_FLASH_H

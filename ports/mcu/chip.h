@@ -14,6 +14,9 @@
 /* Counter and UART on, the UART asking for CHIP_UART_IRQ when a byte has come. */
 void chip_start(void);
 
+/* The NMI of a read in which ECC found two wrong bits, where a port names it as its CHIP_NMI. */
+void chip_flash_error(void);
+
 /* CHIP_TICKS_PER_MS a millisecond, all 32 bits. */
 uint32_t chip_ticks(void);
 

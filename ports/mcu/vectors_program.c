@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* A program's vector table. */
+#include "chip.h"
 #include "port.h"
 #include "start.h"
+
+#ifndef CHIP_NMI
+#define CHIP_NMI start_fault
+#endif
 
 volatile uint32_t start_ticks;
 
@@ -14,7 +19,8 @@ static void tick(void)
 __attribute__((section(".vectors"), used)) static start_handler *const vectors[] = {
     (start_handler *)link_stack_top,
     start_reset,
-    [2 ... START_SYSTEM_VECTORS - 2] = start_fault,
+    [2] = CHIP_NMI,
+    [3 ... START_SYSTEM_VECTORS - 2] = start_fault,
     [START_SYSTEM_VECTORS - 1] = tick,
     [START_SYSTEM_VECTORS... START_SYSTEM_VECTORS + CHIP_INTERRUPTS - 1] = port_interrupt,
 };

@@ -9,4 +9,5 @@ set(port_ram_size 0x10000)
 set(port_sources ${root}/ports/stm32wl/stm32wl.c cortexm.c)
 set(port_boot_vectors vectors_program.c)
 set(port_app_vectors vectors_program.c)
-set(port_definitions CHIP_CORE_HZ=4000000u CHIP_TICKS_PER_MS=1000u CHIP_INTERRUPTS=62 CHIP_UART_IRQ=36)
+set(port_definitions CHIP_CORE_HZ=4000000u CHIP_TICKS_PER_MS=1000u CHIP_INTERRUPTS=62 CHIP_UART_IRQ=36
+    CHIP_NMI=chip_flash_error)
