@@ -254,10 +254,10 @@ int dfu_image_tlv_read(const struct dfu_image *image, const struct dfu_image_tlv
  * or a negative error; buf holds DFU_HASH_MAX bytes. */
 int dfu_image_stored_hash(const struct dfu_image *image, uint8_t *buf);
 
-/* The n-th dependency of the protected area; 1, 0 when there are no more, or an error
- * (DFU_ERR_FORMAT: not 12 bytes). */
-int dfu_image_dependency(const struct dfu_image *image, uint32_t n,
-                         struct dfu_image_dependency *out);
+/* The next dependency of the protected area, from *cursor on, which starts at 0; 1, 0 when there are
+ * no more, or an error (DFU_ERR_FORMAT: not 12 bytes). */
+int dfu_image_next_dependency(const struct dfu_image *image, uint32_t *cursor,
+                              struct dfu_image_dependency *out);
 
 /* Everything: open, hash, signature. buf is scratch for reading (at least 64 bytes; more is
  * faster). The report is always filled; its verdict is the only thing to act on. progress may be

@@ -22,9 +22,10 @@ static bool is_met(const struct dfu_boot_config *cfg, const struct swap_place *p
                    const struct dfu_image *image)
 {
     struct dfu_image_dependency wanted;
+    uint32_t cursor = 0;
     int more;
 
-    for (uint32_t n = 0; (more = dfu_image_dependency(image, n, &wanted)) > 0; n++) {
+    while ((more = dfu_image_next_dependency(image, &cursor, &wanted)) > 0) {
         if (!meets(cfg, places, &wanted)) {
             return false;
         }

@@ -65,26 +65,29 @@ static int save(const struct dfu_area *area, struct dfu_revoked *revoked,
 
 /* ---- Keys ---- */
 
-static int hash_key(const struct dfu_image_policy *policy, const struct dfu_key *key,
-                    uint8_t out[HASH_SIZE])
+/* NULL: the policy does not have it. */
+static const struct dfu_hash_alg *sha256_of(const struct dfu_image_policy *policy)
 {
     const struct dfu_hash_alg *const *alg = policy->hashes;
-    struct dfu_hash hash;
-    int err, finish_err;
 
     while (*alg && (*alg)->tlv_type != DFU_TLV_SHA256) {
         alg++;
     }
-    if (!*alg) {
-        return DFU_ERR_NOTSUP;
-    }
-    hash.alg = *alg;
-    err = (*alg)->start(&hash);
+    return *alg;
+}
+
+static int hash_key(const struct dfu_image_policy *policy, const struct dfu_key *key,
+                    uint8_t out[HASH_SIZE])
+{
+    struct dfu_hash hash = { .alg = sha256_of(policy) };
+    int err = hash.alg ? hash.alg->start(&hash) : DFU_ERR_NOTSUP;
+    int finish_err;
+
     if (err) {
         return err;
     }
-    err = (*alg)->update(&hash, key->der, key->der_len);
-    finish_err = (*alg)->finish(&hash, out);
+    err = hash.alg->update(&hash, key->der, key->der_len);
+    finish_err = hash.alg->finish(&hash, out);
     return err ? err : finish_err;
 }
 
@@ -238,4 +241,10 @@ static void apply(const struct dfu_boot_config *cfg, const struct dfu_boot_resul
     }
 }
 
-const struct dfu_boot_revocation_rules dfu_boot_revocation_rules = { verify, apply };
+static bool makes_sense(const struct dfu_boot_config *cfg)
+{
+    return cfg->revocation->area && cfg->policy.key_count <= DFU_REVOKE_KEYS_MAX &&
+           sha256_of(&cfg->policy);
+}
+
+const struct dfu_boot_revocation_rules dfu_boot_revocation_rules = { makes_sense, verify, apply };

@@ -9,6 +9,8 @@
 #include "dfu/revoke.h"
 
 struct dfu_boot_revocation_rules {
+    /* Whether the limits of revoke.h hold. */
+    bool (*makes_sense)(const struct dfu_boot_config *cfg);
     /* dfu_image_verify() with the keys that are left. */
     void (*verify)(const struct check_subject *subject, struct dfu_image_report *report);
     /* Do what the images that run ask for. */

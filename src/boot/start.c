@@ -62,6 +62,9 @@ int dfu_boot_check(const struct dfu_boot_config *cfg)
     if (!encryption_makes_sense(cfg) || !decompression_makes_sense(cfg)) {
         return DFU_ERR_INVAL;
     }
+    if (cfg->revocation && !cfg->revocation->rules->makes_sense(cfg)) {
+        return DFU_ERR_INVAL;
+    }
     if (cfg->strategy->pick && cfg->strategy->pick->load && (!cfg->ram || cfg->ram_count == 0)) {
         return DFU_ERR_INVAL;
     }

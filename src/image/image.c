@@ -296,20 +296,19 @@ int dfu_image_stored_hash(const struct dfu_image *image, uint8_t *buf)
     }
 }
 
-int dfu_image_dependency(const struct dfu_image *image, uint32_t n,
-                         struct dfu_image_dependency *out)
+int dfu_image_next_dependency(const struct dfu_image *image, uint32_t *cursor,
+                              struct dfu_image_dependency *out)
 {
     struct dfu_image_tlv tlv = { 0 };
-    uint32_t cursor = 0;
     uint8_t raw[12];
     int more;
 
     do {
-        more = dfu_image_tlv_next(image, &cursor, &tlv);
+        more = dfu_image_tlv_next(image, cursor, &tlv);
         if (more <= 0 || !tlv.is_protected) {
             return more < 0 ? more : 0;
         }
-    } while (tlv.type != DFU_TLV_DEPENDENCY || n-- > 0);
+    } while (tlv.type != DFU_TLV_DEPENDENCY);
     if (tlv.len != sizeof(raw)) {
         return DFU_ERR_FORMAT;
     }

@@ -181,6 +181,23 @@ static void check_dog(struct dog *dog)
     assert_true(dog->worst_read <= READS_MAX);
 }
 
+/* Whether an image is marked before it runs for the first time, and may go back. */
+static bool has_trials(enum dfu_boot_mode mode)
+{
+    return mode == DFU_MODE_DIRECT_XIP_REVERT || mode == DFU_MODE_RAM_LOAD_REVERT;
+}
+
+static void put(struct device *d, enum world_place place, uint8_t major)
+{
+    enum dfu_boot_mode mode = d->world.map.mode;
+
+    if (mode == DFU_MODE_RAM_LOAD || mode == DFU_MODE_RAM_LOAD_REVERT) {
+        put_image_for_ram(d, place, major, SIZE, WORLD_RAM_ADDR);
+    } else {
+        put_image(d, place, major, SIZE);
+    }
+}
+
 static void the_watchdog_is_fed_at_bounded_intervals_in_every_mode(void **state)
 {
     const struct world_spec specs[] = { spec_move(),
@@ -190,6 +207,9 @@ static void the_watchdog_is_fed_at_bounded_intervals_in_every_mode(void **state)
                                         spec_overwrite_fast(),
                                         spec_equal(DFU_MODE_DIRECT_XIP, true),
                                         spec_equal(DFU_MODE_DIRECT_XIP_REVERT, true),
+                                        spec_equal(DFU_MODE_RAM_LOAD, true),
+                                        spec_equal(DFU_MODE_RAM_LOAD_REVERT, true),
+                                        spec_equal(DFU_MODE_FIRMWARE_LOADER, true),
                                         spec_equal(DFU_MODE_SINGLE_SLOT, false) };
 
     (void)state;
@@ -199,11 +219,11 @@ static void the_watchdog_is_fed_at_bounded_intervals_in_every_mode(void **state)
             struct dfu_boot_progress progress;
             struct dog dog;
 
-            put_image(d, WORLD_PRI, OLD, SIZE);
+            put(d, WORLD_PRI, OLD);
             if (specs[i].areas[WORLD_SEC].size > 0) {
-                put_image(d, WORLD_SEC, NEW, SIZE);
+                put(d, WORLD_SEC, NEW);
             }
-            if (specs[i].mode == DFU_MODE_DIRECT_XIP_REVERT) {
+            if (has_trials(specs[i].mode)) {
                 confirm(d);
             }
             if (specs[i].areas[WORLD_SEC].size > 0) {

@@ -250,6 +250,37 @@ static void nothing_is_revoked_by_what_is_not_protected_or_not_a_hash(void **sta
     device_free(l.d);
 }
 
+/* Nothing would be trusted then, and slots that wait would be emptied. */
+static void a_loader_that_can_not_revoke_does_not_start(void **state)
+{
+    static const struct dfu_hash_alg *const only_longer[] = { &dfu_sha512_openssl, NULL };
+    struct locked l = device_with(KEYS);
+    const struct dfu_hash_alg *const *hashes = l.d->world.cfg.policy.hashes;
+    struct dfu_key many[DFU_REVOKE_KEYS_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) {
+        many[i] = ring.keys[i % KEYS];
+    }
+    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
+    arm(&l);
+    l.d->world.cfg.policy.keys = many;
+    l.d->world.cfg.policy.key_count = DFU_REVOKE_KEYS_MAX;
+    assert_int_equal(start(l.d), OLD);
+    l.d->world.cfg.policy.key_count++;
+    assert_int_equal(start(l.d), 0);
+    assert_int_equal(l.d->last.err, DFU_ERR_INVAL);
+    l.d->world.cfg.policy.key_count = 1;
+    l.d->world.cfg.policy.hashes = only_longer;
+    assert_int_equal(start(l.d), 0);
+    assert_int_equal(l.d->last.err, DFU_ERR_INVAL);
+    l.d->world.cfg.policy.hashes = hashes;
+    l.revocation.area = NULL;
+    assert_int_equal(start(l.d), 0);
+    assert_int_equal(l.d->last.err, DFU_ERR_INVAL);
+    device_free(l.d);
+}
+
 static void without_the_switch_the_tlv_means_nothing(void **state)
 {
     static const int old_key[] = { 0 };
@@ -304,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_torn_confirmation_revokes_as_well),
         cmocka_unit_test(an_image_can_not_revoke_the_key_that_it_needs_itself),
         cmocka_unit_test(nothing_is_revoked_by_what_is_not_protected_or_not_a_hash),
+        cmocka_unit_test(a_loader_that_can_not_revoke_does_not_start),
         cmocka_unit_test(without_the_switch_the_tlv_means_nothing),
         cmocka_unit_test(no_cut_brings_a_revoked_key_back_or_locks_out),
     };

@@ -432,14 +432,15 @@ static void what_an_image_says_about_itself_is_read(void **state)
     struct dfu_image_dependency dependency;
     char text[DFU_IMAGE_VERSION_STRLEN];
     uint8_t hash[DFU_HASH_MAX], counter[4];
+    uint32_t at = 0;
 
     (void)state;
     assert_int_equal(dfu_image_open(&image, &reader, 0), DFU_IMAGE_FINE);
     assert_string_equal(dfu_image_version_text(&image.header.version, text), "1.2.3+4");
-    assert_int_equal(dfu_image_dependency(&image, 0, &dependency), 1);
+    assert_int_equal(dfu_image_next_dependency(&image, &at, &dependency), 1);
     assert_int_equal(dependency.image, 1);
     assert_string_equal(dfu_image_version_text(&dependency.min_version, text), "2.3.4+5");
-    assert_int_equal(dfu_image_dependency(&image, 1, &dependency), 0);
+    assert_int_equal(dfu_image_next_dependency(&image, &at, &dependency), 0);
     assert_int_equal(dfu_image_tlv_find(&image, DFU_TLV_SEC_CNT, true, &tlv), 0);
     assert_int_equal(dfu_image_tlv_read(&image, &tlv, counter, sizeof(counter)), 4);
     assert_memory_equal(counter, "\x07\0\0\0", 4);
