@@ -9,10 +9,10 @@
 
 #include "autoconf.h"
 #include "board_table.h"
+#include "boot_policy.h"
 #include "console.h"
 #include "dfu/boot.h"
 #include "dfu/recovery.h"
-#include "mcu_crypto.h"
 
 #if defined(CONFIG_BOOT_SWAP_USING_OFFSET)
 #define BOOT_STRATEGY dfu_boot_swap_offset
@@ -34,54 +34,10 @@ extern uint8_t boot_response[BOOT_RESPONSE_SIZE];
 
 void boot_say(void *ctx, const struct dfu_boot_event *event);
 
-#ifdef CONFIG_BOOT_IMG_HASH_ALG_SHA512
-static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha512_monocypher, NULL };
-#else
-static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha256_mbedtls, NULL };
-#endif
-
-/* The scheme, and the public key as `dfu getpub` names and encodes it. */
-#if defined(CONFIG_BOOT_SIGNATURE_TYPE_RSA) && CONFIG_BOOT_SIGNATURE_TYPE_RSA_LEN == 3072
-#define BOOT_SIGNATURE      dfu_rsa3072_bearssl
-#define BOOT_PUBLIC_KEY     rsa_pub_key
-#define BOOT_PUBLIC_KEY_LEN 398u
-#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_RSA)
-#define BOOT_SIGNATURE      dfu_rsa2048_bearssl
-#define BOOT_PUBLIC_KEY     rsa_pub_key
-#define BOOT_PUBLIC_KEY_LEN 270u
-#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_PURE)
-#define BOOT_SIGNATURE      dfu_ed25519_pure_monocypher
-#define BOOT_PUBLIC_KEY     ed25519_pub_key
-#define BOOT_PUBLIC_KEY_LEN 44u
-#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ED25519)
-#define BOOT_SIGNATURE      dfu_ed25519_monocypher
-#define BOOT_PUBLIC_KEY     ed25519_pub_key
-#define BOOT_PUBLIC_KEY_LEN 44u
-#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ECDSA_P256)
-#define BOOT_SIGNATURE      dfu_ecdsa_p256_uecc
-#define BOOT_PUBLIC_KEY     ecdsa_pub_key
-#define BOOT_PUBLIC_KEY_LEN 91u
-#endif
-
-#ifndef CONFIG_BOOT_SIGNATURE_TYPE_NONE
-extern const unsigned char BOOT_PUBLIC_KEY[];
-
-static const struct dfu_key boot_keys[] = { { &BOOT_SIGNATURE, BOOT_PUBLIC_KEY,
-                                              BOOT_PUBLIC_KEY_LEN } };
-#endif
-
 static const struct dfu_boot_config boot_config = {
     .map = &board_map,
     .strategy = &BOOT_STRATEGY,
-    .policy = {
-        .hashes = boot_hashes,
-#ifdef CONFIG_BOOT_SIGNATURE_TYPE_NONE
-        .hash_only = true,
-#else
-        .keys = boot_keys,
-        .key_count = 1,
-#endif
-    },
+    .policy = BOOT_POLICY,
 #ifdef CONFIG_BOOT_VALIDATE_SLOT0
     .validate_primary = true,
 #endif
@@ -96,15 +52,7 @@ _Static_assert(sizeof boot_work >= 64 && sizeof boot_work % DFU_FLASH_WRITE_SIZE
 
 static const struct dfu_recovery_config recovery_config = {
     .map = &board_map,
-    .policy = {
-        .hashes = boot_hashes,
-#ifdef CONFIG_BOOT_SIGNATURE_TYPE_NONE
-        .hash_only = true,
-#else
-        .keys = boot_keys,
-        .key_count = 1,
-#endif
-    },
+    .policy = BOOT_POLICY,
 #ifdef CONFIG_BOOT_ERASE_PROGRESSIVELY
     .erase_progressively = true,
 #endif

@@ -4,9 +4,9 @@
 
 #include "port.h"
 
-void console_init(struct console *console)
+void console_init(struct console *console, uint8_t *buf, size_t size)
 {
-    dfu_smp_serial_decoder_init(&console->decoder, console->buf, sizeof console->buf);
+    dfu_smp_serial_decoder_init(&console->decoder, buf, size);
 }
 
 size_t console_poll(struct console *console)

@@ -13,12 +13,12 @@
 
 struct console {
     struct dfu_smp_serial_decoder decoder;
-    uint8_t buf[CONSOLE_PACKET_MAX + DFU_SMP_SERIAL_CRC_SIZE];
 };
 
-void console_init(struct console *console);
+/* buf: the largest packet and DFU_SMP_SERIAL_CRC_SIZE. */
+void console_init(struct console *console, uint8_t *buf, size_t size);
 
-/* Take what has come. The length of a packet that is now whole in console->buf, else 0. */
+/* Take what has come. The length of a packet that is now whole in the buffer, else 0. */
 size_t console_poll(struct console *console);
 
 /* A link's send function. */

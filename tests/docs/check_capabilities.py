@@ -13,6 +13,8 @@ from pathlib import Path
 IDS = range(1, 157)
 STATES = {"planned", "partly", "done"}
 COLUMNS = 4
+# Boards whose firmware is built and not run.
+BUILT_ONLY = re.compile(r"^set\(boards_(?:serial|ble|usb) ([^)]*)\)", re.M)
 # A name that starts no ctest test by folder: registered one by one in tests/CMakeLists.txt.
 SINGLE_TEST = re.compile(r"^\s*dfu_test\(([a-z][\w-]*) ", re.M)
 
@@ -34,7 +36,10 @@ def ctest_names(root):
     for folder in ("interop", "house", "guest"):
         for path in tests.glob(f"{folder}/test_*.py"):
             yield f"{folder}-{path.stem.removeprefix('test_')}"
-    yield from SINGLE_TEST.findall((tests / "CMakeLists.txt").read_text(encoding="utf-8"))
+    listed = (tests / "CMakeLists.txt").read_text(encoding="utf-8")
+    yield from SINGLE_TEST.findall(listed)
+    for boards in BUILT_ONLY.findall(listed):
+        yield from (f"firmware-builds-{board}" for board in boards.split())
 
 
 def test_functions(root):

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_no_line_erases_the_whole_chip_and_the_table_says_what_would():
             assert not any(word in line for line in lines)
         text = plan(board)
         assert "mass_erase" in text and "--recover" in text and "storage_partition" in text
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "boards").glob("*.dts")), ids=lambda p: p.stem)
+def test_no_sector_belongs_to_two_partitions(path):
+    """Erasing the sectors of a file that fits its partition leaves all others alone."""
+    sector, seen = 0, 0
+    for line in path.read_text().splitlines():
+        if match := re.match(r"\s*erase-block-size = <(\w+)>", line):
+            sector = int(match[1], 0)
+        elif re.match(r"\s*\w+: partition@", line):
+            seen += 1
+        elif seen and (match := re.match(r"\s*reg = <(\w+) (\w+)>", line)):
+            for edge in match.groups():
+                assert sector and int(edge, 0) % sector == 0, line
+    assert seen >= 3
 
 
 def test_what_is_no_signed_image_does_not_go_to_slot_0(tmp_path, image):

@@ -31,9 +31,9 @@ def partitions():
             (line[len("set("):-1].split() for line in answer.splitlines())}
 
 
-def run(*args, exit_code=0):
-    result = subprocess.run([str(arg) for arg in args], capture_output=True, text=True, timeout=120,
-                            check=False)
+def run(*args, exit_code=0, timeout=120):
+    result = subprocess.run([str(arg) for arg in args], capture_output=True, text=True,
+                            timeout=timeout, check=False)
     assert result.returncode == exit_code, (args, result.stdout, result.stderr)
     return result.stdout
 
@@ -45,12 +45,19 @@ SLOT0, SLOT1, STORAGE = (TABLE[f"{name}_partition_base"] - FLASH
                          for name in ("slot0", "slot1", "storage"))
 
 
-def signed(folder, version, *options):
+def signed(folder, version, *options, program=FIRMWARE / "app.bin"):
     """The application as another version; its program is the same, its header is not."""
     image = folder / f"app-{version}{'-'.join(('', *options))}.bin"
     run(DFU, "sign", "-k", KEY, "-v", version, "--board", BOARD, "-H", "0x200", "--pad-header",
-        *options, FIRMWARE / "app.bin", image)
+        *options, program, image)
     return image
+
+
+def built(folder, *options, board=BOARD):
+    """The folder of a firmware with these options."""
+    run("bash", SOURCE / "tools/dev/firmware.sh", BINARY, board, "-B", folder, *options,
+        timeout=600)
+    return folder
 
 
 def flash_with(slot0=b"", slot1=b""):

@@ -125,6 +125,15 @@ def bytes_of_hex(path):
     return content
 
 
+def test_the_bootloader_is_the_same_as_elf_hex_and_bin(tmp_path, release):
+    plain = (release / "boot.bin").read_bytes()
+    base = TABLE["boot_partition_base"]
+    assert 0 < len(plain) <= TABLE["boot_partition_size"]
+    assert bytes_of_hex(release / "boot.hex") == {base + i: b for i, b in enumerate(plain)}
+    run("arm-none-eabi-objcopy", "-O", "binary", release / "boot.elf", tmp_path / "boot.bin")
+    assert (tmp_path / "boot.bin").read_bytes() == plain
+
+
 def test_the_merged_file_holds_both_where_the_board_file_says(release):
     expected = {}
     for name, partition in (("boot.bin", "boot"), ("app.signed.bin", "slot0")):

@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* An application that can be updated: an SMP server on the console with the OS and image groups. */
+/* An application that can be updated: an SMP server on the console with the OS and image groups, and
+ * what else its options name. */
 #include "autoconf.h"
 #include "board_table.h"
 #include "console.h"
 #include "dfu/err.h"
+#include "dfu/smp_basic.h"
 #include "dfu/smp_img.h"
+#include "dfu/smp_lock.h"
 #include "dfu/smp_os.h"
 #include "dfu/update.h"
 #include "mcu_crypto.h"
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+#include "ble.h"
+#endif
 #ifdef CONFIG_MCUMGR_TRANSPORT_UDP
 #include "net.h"
 #endif
 #include "port.h"
 #include "start.h"
+#ifdef CONFIG_USB_DFU_CLASS
+#include "usb.h"
+#endif
 
 #define RESET_DELAY_MS 250u /* for the answer to get out */
 
 static struct console console;
-static uint8_t response[CONSOLE_PACKET_MAX];
+static uint8_t request[CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE + DFU_SMP_SERIAL_CRC_SIZE];
+static uint8_t response[CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE];
 static uint64_t reset_ms = UINT64_MAX;
 
 /* The one thread there is; its run time in ticks shows that exceptions arrive. */
@@ -60,9 +70,21 @@ static void start_img(void)
     img.erase_progressively = true;
 }
 
+#ifdef CONFIG_MCUMGR_GRP_ZBASIC_STORAGE_ERASE
+static const struct dfu_area *const storage[] = { &board_storage_partition };
+static struct dfu_smp_basic basic = { .areas = storage, .area_count = 1 };
+#endif
+
 static const struct dfu_smp_binding bindings[] = {
+#ifdef CONFIG_MCUMGR_GRP_OS
     { &dfu_smp_group_os, &os },
+#endif
+#ifdef CONFIG_MCUMGR_GRP_IMG
     { &dfu_smp_group_img, &img },
+#endif
+#ifdef CONFIG_MCUMGR_GRP_ZBASIC_STORAGE_ERASE
+    { &dfu_smp_group_basic, &basic },
+#endif
 };
 
 #ifdef CONFIG_APP_PERMANENT_DOWNLOAD
@@ -80,32 +102,76 @@ static enum dfu_smp_hook_result make_permanent(void *ctx, struct dfu_smp_event *
     }
     return DFU_SMP_HOOK_OK;
 }
-
-static const struct dfu_smp_hook hooks[] = { { DFU_SMP_EV_DFU_PENDING, make_permanent, NULL } };
-#define HOOKS      hooks
-#define HOOK_COUNT 1
-#else
-#define HOOKS      NULL
-#define HOOK_COUNT 0
 #endif
+
+/* ---- Hooks ---- */
+
+enum {
+#ifdef CONFIG_USB_DFU_CLASS
+    HOOK_LOCK,
+#endif
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+    HOOK_CHUNK,
+#endif
+#ifdef CONFIG_APP_PERMANENT_DOWNLOAD
+    HOOK_PERMANENT,
+#endif
+    HOOK_COUNT
+};
+
+static struct dfu_smp_hook hooks[HOOK_COUNT]; /* there may be none */
+
+#ifdef CONFIG_USB_DFU_CLASS
+static struct dfu_smp_lock smp_lock;
+#endif
+
+static void set_hooks(void)
+{
+#ifdef CONFIG_USB_DFU_CLASS
+    dfu_smp_lock_init(&smp_lock, &usb_lock, &img);
+    hooks[HOOK_LOCK] = dfu_smp_lock_hook(&smp_lock);
+#endif
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+    hooks[HOOK_CHUNK] = ble_hook();
+#endif
+#ifdef CONFIG_APP_PERMANENT_DOWNLOAD
+    hooks[HOOK_PERMANENT] = (struct dfu_smp_hook){ DFU_SMP_EV_DFU_PENDING, make_permanent, NULL };
+#endif
+}
+
+/* ---- Servers ---- */
 
 static struct dfu_smp_server server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
-    .hooks = HOOKS,
+    .hooks = hooks,
     .hook_count = HOOK_COUNT,
     .response = response,
     .response_cap = sizeof response,
-    .buf_size = CONSOLE_PACKET_MAX,
+    .buf_size = CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE,
     .buf_count = 1,
 };
+
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+static uint8_t ble_response[BLE_PACKET_MAX];
+static struct dfu_smp_server ble_server = {
+    .bindings = bindings,
+    .binding_count = sizeof bindings / sizeof bindings[0],
+    .hooks = hooks,
+    .hook_count = HOOK_COUNT,
+    .response = ble_response,
+    .response_cap = sizeof ble_response,
+    .buf_size = BLE_PACKET_MAX,
+    .buf_count = CONFIG_MCUMGR_TRANSPORT_NETBUF_COUNT,
+};
+#endif
 
 #ifdef CONFIG_MCUMGR_TRANSPORT_UDP
 static uint8_t udp_response[NET_DATAGRAM_MAX];
 static struct dfu_smp_server udp_server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
-    .hooks = HOOKS,
+    .hooks = hooks,
     .hook_count = HOOK_COUNT,
     .response = udp_response,
     .response_cap = sizeof udp_response,
@@ -114,14 +180,57 @@ static struct dfu_smp_server udp_server = {
 };
 #endif
 
+/* ---- The program ---- */
+
+static void start_transports(void)
+{
+#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
+    net_start(&udp_server, CONFIG_NET_CONFIG_MY_IPV4_ADDR);
+#endif
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+    ble_start(&ble_server);
+#endif
+#ifdef CONFIG_USB_DFU_CLASS
+    usb_start();
+#endif
+}
+
+/* True: there is more to do. */
+static bool poll_transports(void)
+{
+    bool is_busy = false;
+
+#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
+    net_poll();
+#endif
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+    ble_poll();
+#endif
+#ifdef CONFIG_USB_DFU_CLASS
+    is_busy = usb_poll();
+    dfu_smp_lock_poll(&smp_lock, port_now_ms());
+#endif
+    return is_busy;
+}
+
+static size_t take_request(void)
+{
+#ifdef CONFIG_MCUMGR_TRANSPORT_UART
+    return console_poll(&console);
+#else
+    return 0;
+#endif
+}
+
 int main(void)
 {
     static const struct dfu_smp_link link = { .send = console_send };
 
     port_start();
     port_enable_interrupts();
-    console_init(&console);
+    console_init(&console, request, sizeof request);
     start_img();
+    set_hooks();
     os.boot_mode = (int8_t)dfu_mode_number(board_map.mode);
     console_print_line("*** dfukit application " CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION " on " BOARD
                        " ***");
@@ -130,21 +239,16 @@ int main(void)
         console_print_line("cannot confirm this image");
     }
 #endif
-#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
-    net_start(&udp_server, CONFIG_NET_CONFIG_MY_IPV4_ADDR);
-#endif
+    start_transports();
     for (;;) {
-        size_t len = console_poll(&console);
-
-#ifdef CONFIG_MCUMGR_TRANSPORT_UDP
-        net_poll();
-#endif
+        bool is_busy = poll_transports();
+        size_t len = take_request();
 
         if (len > 0) {
-            dfu_smp_receive(&server, console.buf, len, &link);
+            dfu_smp_receive(&server, request, len, &link);
         } else if (port_now_ms() >= reset_ms) {
             port_reset();
-        } else {
+        } else if (!is_busy) {
             port_idle();
         }
     }

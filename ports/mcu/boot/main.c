@@ -21,6 +21,7 @@ void boot_say(void *ctx, const struct dfu_boot_event *event)
 #ifdef CONFIG_MCUBOOT_SERIAL
 uint8_t boot_response[BOOT_RESPONSE_SIZE];
 static struct console console;
+static uint8_t request[CONSOLE_PACKET_MAX + DFU_SMP_SERIAL_CRC_SIZE];
 static struct dfu_recovery recovery;
 
 /* Until the client is done; comes back only if nothing has changed. */
@@ -29,13 +30,13 @@ static void recover(enum dfu_recovery_reason reason, uint32_t window_ms)
     static const struct dfu_smp_link link = { .send = console_send };
     enum dfu_recovery_verdict verdict;
 
-    console_init(&console);
+    console_init(&console, request, sizeof request);
     dfu_recovery_start(&recovery, &recovery_config, reason, window_ms, port_now_ms());
     while ((verdict = dfu_recovery_look(&recovery, port_now_ms())) == DFU_RECOVERY_STAY) {
         size_t len = console_poll(&console);
 
         if (len > 0) {
-            dfu_recovery_receive(&recovery, console.buf, len, &link, port_now_ms());
+            dfu_recovery_receive(&recovery, request, len, &link, port_now_ms());
         } else {
             port_idle();
         }
