@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -142,20 +143,24 @@ static void a_bit_that_is_wrong_anywhere_makes_a_signature_wrong(void **state)
     }
 }
 
-/* Buffers of just the length: a sanitizer sees a byte too many. */
+/* Buffers of just the length: a sanitizer sees a byte too many. (cmocka's have guards of their own,
+ * which only writes are noticed in.) */
 static int verify_cut(const struct pair *pair, size_t der_len, size_t sig_len, size_t digest_len)
 {
-    struct dfu_key key = { pair->scheme->alg, test_malloc(der_len), der_len };
-    uint8_t *sig = test_malloc(sig_len ? sig_len : 1), *digest = test_malloc(digest_len);
+    struct dfu_key key = { pair->scheme->alg, malloc(der_len), der_len };
+    uint8_t *sig = malloc(sig_len ? sig_len : 1), *digest = malloc(digest_len);
     int err;
 
+    assert_non_null(key.der);
+    assert_non_null(sig);
+    assert_non_null(digest);
     memcpy((uint8_t *)key.der, pair->der, der_len);
     memcpy(sig, pair->sig, sig_len);
     memcpy(digest, pair->digest, digest_len);
     err = key.alg->verify(&key, digest, digest_len, sig, sig_len);
-    test_free((void *)key.der);
-    test_free(sig);
-    test_free(digest);
+    free((void *)key.der);
+    free(sig);
+    free(digest);
     return err;
 }
 
@@ -297,24 +302,135 @@ static void the_other_s_is_right_too(void **state)
     EVP_PKEY_free(pair.pkey);
 }
 
-static void numbers_have_one_encoding_and_zeros_behind_it(void **state)
+static void zeros_may_follow_a_signature(void **state)
 {
     struct pair pair;
-    size_t len;
 
     (void)state;
     make_pair(&pair, P256, 13);
-    len = pair.sig_len;
-    for (pair.sig_len = len; pair.sig_len <= 128; pair.sig_len++) {
+    for (size_t len = pair.sig_len; pair.sig_len <= 128; pair.sig_len++) {
         assert_int_equal(verify_both(&pair), 0);
+        if (pair.sig_len > len) {
+            pair.sig[pair.sig_len - 1] = 1;
+            assert_int_equal(verify_both(&pair), DFU_ERR_VERIFY);
+            pair.sig[pair.sig_len - 1] = 0;
+        }
     }
-    pair.sig_len = len;
-    memmove(pair.sig + 5, pair.sig + 4, len - 4); /* r with a zero more in front */
-    pair.sig[1]++;
-    pair.sig[3]++;
-    pair.sig[4] = 0;
-    pair.sig_len++;
-    assert_int_equal(verify_both(&pair), DFU_ERR_VERIFY);
+    EVP_PKEY_free(pair.pkey);
+}
+
+/* Where the length of the number is. */
+static size_t number_at(const struct pair *pair, int which)
+{
+    return which == 0 ? 3 : 5u + pair->sig[3];
+}
+
+/* With one zero more or less in front of a number, all lengths right. */
+static void number_with_another_zero(struct pair *pair, int which, bool is_more)
+{
+    size_t at = number_at(pair, which);
+
+    if (is_more) {
+        memmove(pair->sig + at + 2, pair->sig + at + 1, pair->sig_len - at - 1);
+        pair->sig[at + 1] = 0;
+    } else {
+        memmove(pair->sig + at + 1, pair->sig + at + 2, pair->sig_len - at - 2);
+        pair->sig[pair->sig_len - 1] = 0;
+    }
+    pair->sig[at] = (uint8_t)(pair->sig[at] + (is_more ? 1 : -1));
+    pair->sig[1] = (uint8_t)(pair->sig[1] + (is_more ? 1 : -1));
+    pair->sig_len = is_more ? pair->sig_len + 1 : pair->sig_len - 1;
+}
+
+/* Its highest bit is the sign: a zero stands in front where it is set, and only there. */
+static void numbers_have_one_encoding(void **state)
+{
+    int made[2][2] = { { 0 } };
+
+    (void)state;
+    for (unsigned seed = 13; seed < 40; seed++) {
+        for (int which = 0; which < 2; which++) {
+            struct pair pair;
+            bool has_zero;
+
+            make_pair(&pair, P256, seed);
+            has_zero = pair.sig[number_at(&pair, which) + 1] == 0;
+            number_with_another_zero(&pair, which, !has_zero);
+            assert_int_equal(verify_both(&pair), DFU_ERR_VERIFY);
+            number_with_another_zero(&pair, which, has_zero);
+            assert_int_equal(verify_both(&pair), 0);
+            made[which][has_zero]++;
+            EVP_PKEY_free(pair.pkey);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_in_range(made[i / 2][i % 2], 1, 26);
+    }
+}
+
+/* One in 128 has fewer bytes; those in front are zeros, whatever lay there before. */
+static void short_numbers_are_right(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 2; which++) {
+        for (unsigned seed = 13;; seed++) {
+            struct pair pair;
+            bool is_short;
+
+            make_pair(&pair, P256, seed);
+            is_short = pair.sig[number_at(&pair, which)] < 32;
+            assert_int_equal(verify_both(&pair), 0);
+            EVP_PKEY_free(pair.pkey);
+            if (is_short) {
+                break;
+            }
+        }
+    }
+}
+
+static void tags_and_lengths_have_one_value(void **state)
+{
+    (void)state;
+    for (unsigned seed = 13; seed < 15; seed++) {
+        struct pair pair;
+
+        make_pair(&pair, P256, seed);
+        for (size_t i = 0; i < 6; i++) {
+            size_t at = i < 4 ? i : number_at(&pair, 1) + i - 5;
+            uint8_t right = pair.sig[at];
+
+            for (unsigned value = 0; value <= 0xff; value++) {
+                pair.sig[at] = (uint8_t)value;
+                assert_int_equal(verify_cut(&pair, pair.der_len, pair.sig_len, pair.digest_len),
+                                 value == right ? 0 : DFU_ERR_VERIFY);
+            }
+            pair.sig[at] = right;
+        }
+        for (size_t len = 2; len < pair.sig_len; len++) { /* numbers that reach behind the end */
+            pair.sig[1] = (uint8_t)(len - 2);
+            assert_int_equal(verify_cut(&pair, pair.der_len, len, pair.digest_len), DFU_ERR_VERIFY);
+        }
+        EVP_PKEY_free(pair.pkey);
+    }
+}
+
+static void what_is_hardly_a_signature_is_refused(void **state)
+{
+    static const char *const encodings[] = {
+        "30",     "3000",         "300102",           "30020200",         "3003020100",
+        "300102", "300402000200", "3006020100020100", "3006020101020100", "3006020100020101",
+        "3080",   "30ff",         "300602010102017f", "3005020101020101", "30060201010201",
+    };
+    struct pair pair;
+
+    (void)state;
+    make_pair(&pair, P256, 14);
+    for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
+        size_t len = strlen(encodings[i]) / 2;
+
+        assert_int_equal(hex_bytes(encodings[i], pair.sig, sizeof(pair.sig)), (int)len);
+        assert_int_equal(verify_cut(&pair, pair.der_len, len, pair.digest_len), DFU_ERR_VERIFY);
+    }
     EVP_PKEY_free(pair.pkey);
 }
 
@@ -587,7 +703,11 @@ int main(void)
         cmocka_unit_test(a_modulus_that_is_shorter_is_no_key),
         cmocka_unit_test(numbers_outside_of_the_order_are_no_signature),
         cmocka_unit_test(the_other_s_is_right_too),
-        cmocka_unit_test(numbers_have_one_encoding_and_zeros_behind_it),
+        cmocka_unit_test(zeros_may_follow_a_signature),
+        cmocka_unit_test(numbers_have_one_encoding),
+        cmocka_unit_test(short_numbers_are_right),
+        cmocka_unit_test(tags_and_lengths_have_one_value),
+        cmocka_unit_test(what_is_hardly_a_signature_is_refused),
         cmocka_unit_test(an_s_of_the_order_or_above_is_refused),
         cmocka_unit_test(a_pure_signature_is_of_all_bytes_of_the_image),
         cmocka_unit_test(another_encoding_than_that_of_images_is_refused),
