@@ -86,6 +86,7 @@ static int write_piece(uint32_t off, const void *buf, size_t len)
 {
     static uint32_t words[BUFFER / sizeof(uint32_t)]; /* buf may lie in the bank */
     uint32_t count = (uint32_t)(len / sizeof words[0]);
+    uint32_t all = UINT32_MAX;
     uint32_t interrupts;
     uint32_t status;
 
@@ -94,6 +95,10 @@ static int write_piece(uint32_t off, const void *buf, size_t len)
         if (word_at(off)[i] != UINT32_MAX) {
             return DFU_ERR_IO;
         }
+        all &= words[i];
+    }
+    if (all == UINT32_MAX) { /* ones need no programming */
+        return DFU_OK;
     }
     interrupts = mask_interrupts();
     status = program(word_at(off), words, count);

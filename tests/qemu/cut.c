@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* A QEMU plugin that cuts the power: it stops the processor right after its n-th store into one of
+/* A QEMU plugin that cuts the power: it stops the processor right after some of its stores into one of
  * some address ranges, and says where that was.
  *
- * Arguments: out=FILE, nth=N (0: never), range=LOW-HIGH (up to four times). The file gets the
- * address of the store at the cut, or without one of each store, a line each. */
+ * Arguments: out=FILE, nth=N (any number of them, ascending), range=LOW-HIGH (up to four times),
+ * go=FIFO. The file gets the address of each store that the processor stops after, or without such of
+ * every store, a line each. A byte from the FIFO lets it go on; without one it stays. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,11 +14,14 @@
 #include "plugin.h"
 
 #define RANGES_MAX 4
+#define STOPS_MAX  256
 
 static struct range ranges[RANGES_MAX];
 static size_t range_count;
-static uint64_t nth, stores;
+static uint64_t stops[STOPS_MAX], stores;
+static size_t stop_count, stopped;
 static FILE *out;
+static int go = -1;
 
 static bool is_watched(uint64_t address)
 {
@@ -28,6 +33,15 @@ static bool is_watched(uint64_t address)
     return false;
 }
 
+static void stay(void)
+{
+    char byte;
+
+    while (go < 0 || read(go, &byte, 1) != 1) {
+        pause();
+    }
+}
+
 static void at_access(unsigned cpu, uint32_t info, uint64_t address, void *ctx)
 {
     (void)cpu;
@@ -36,12 +50,13 @@ static void at_access(unsigned cpu, uint32_t info, uint64_t address, void *ctx)
         return;
     }
     stores++;
-    if (nth == 0 || stores == nth) {
+    if (stop_count == 0 || (stopped < stop_count && stores == stops[stopped])) {
         fprintf(out, "%" PRIx64 "\n", address);
         fflush(out);
     }
-    while (stores == nth) {
-        pause();
+    if (stopped < stop_count && stores == stops[stopped]) {
+        stopped++;
+        stay();
     }
 }
 
@@ -60,8 +75,11 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "out=", 4) == 0) {
             out = fopen(argv[i] + 4, "w");
-        } else if (strncmp(argv[i], "nth=", 4) == 0) {
-            nth = strtoull(argv[i] + 4, NULL, 0);
+        } else if (strncmp(argv[i], "go=", 3) == 0) {
+            go = open(argv[i] + 3,
+                      O_RDWR | O_CLOEXEC); /* so that neither side waits for the other */
+        } else if (strncmp(argv[i], "nth=", 4) == 0 && stop_count < STOPS_MAX) {
+            stops[stop_count++] = strtoull(argv[i] + 4, NULL, 0);
         } else if (range_count < RANGES_MAX && take_range(argv[i], "range", &ranges[range_count])) {
             range_count++;
         } else {

@@ -159,7 +159,6 @@ class Microbit(Machine):
     OTHER_DEVICES = 0
     PAGE = 1024
     ERASE_REGISTER = 0x4001E508
-    STORES_CUT = 35
     COMMANDS_BEHIND = 0  # stores behind the last that changes something
     UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 5000]  # of 5 300 for an image of 21 kB
     STORES = [(0, FLASH_SIZE), (ERASE_REGISTER, ERASE_REGISTER + 4)]
@@ -187,7 +186,6 @@ class An385(Machine):
     MEMORY_SIZE = 16 * 1024 * 1024
     PAGE = 4096
     ERASE_REGISTER = None
-    STORES_CUT = 8
     COMMANDS_BEHIND = 0
     UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 5500]
     STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
@@ -212,7 +210,6 @@ class An505(An385):
 
     MODEL = "mps2-an505"
     PAGE = 8192
-    STORES_CUT = 4
     UPLOAD_CUTS = [1, 100, 4000]
     STORES = [(0x80000000, 0x80000000 + An385.FLASH_SIZE)]
 
@@ -225,7 +222,6 @@ class RiscvVirt(Machine):
     BANK_SIZE = 32 * 1024 * 1024
     PAGE = 256 * 1024
     ERASE_REGISTER = None
-    STORES_CUT = 4
     COMMANDS_BEHIND = 1  # back to reading
     UPLOAD_CUTS = [3, 100, 5500]  # the third store confirms the first erase
     STORES = [(0x22000000, 0x22000000 + FLASH_SIZE)]

@@ -4,6 +4,7 @@
 leaves the flash as before the store, as after it, or in between: a word with some bits not yet
 programmed, a page of which a part is erased."""
 
+import os
 import random
 import subprocess
 import time
@@ -16,7 +17,7 @@ from parts import (BANNER, BOARD, DFU, FLASH, HASH_ONLY, SLOT0, SLOT1, SLOT_SIZE
 
 PAGE, FLASH_SIZE = Board.PAGE, Board.FLASH_SIZE
 RANGES = ",".join(f"range={low:#x}-{high:#x}" for low, high in Board.STORES)
-STORES_CUT = Board.STORES_CUT  # per story, with three states of flash for each
+STORES_CUT = 33  # and the last one, each with three states of flash: 204 in two stories
 
 
 class Bench:
@@ -26,11 +27,14 @@ class Bench:
         self.folder, self.plugin = folder, plugin
         self.stores_path = folder / "stores"
 
-    def start(self, flash, nth=None):
+    def start(self, flash, stops=None, *more):
+        """stops: the numbers of stores to stop after; none of them: all stores are told."""
         self.stores_path.unlink(missing_ok=True)
         options = []
-        if nth is not None:
-            options = ["-plugin", f"{self.plugin},out={self.stores_path},nth={nth},{RANGES}"]
+        if stops is not None:
+            plugin = [str(self.plugin), f"out={self.stores_path}", RANGES, *more,
+                      *(f"nth={nth}" for nth in stops)]
+            options = ["-plugin", ",".join(plugin)]
         return Board(self.folder, HASH_ONLY, flash, *options)
 
     def stores(self):
@@ -40,26 +44,36 @@ class Bench:
 
     def all_stores(self, flash):
         """Of a start that nothing cuts, and the flash it ends with."""
-        with self.start(flash, nth=0) as machine:
+        with self.start(flash, ()) as machine:
             machine.wait_for(BANNER)
             return self.stores(), machine.flash()
 
-    def flash_after(self, flash, nth):
-        if nth == 0:
-            return flash
-        with self.start(flash, nth) as machine:
-            machine.wait_until(self.stores)
-            return machine.flash()
+    def flash_after(self, flash, stops):
+        """By store, after which a start would have been cut; one start serves for all of them."""
+        found = {0: flash}
+        fifo = self.folder / "go"
+        fifo.unlink(missing_ok=True)
+        os.mkfifo(fifo)
+        with self.start(flash, stops, f"go={fifo}") as machine, open(fifo, "wb", 0) as go:
+            for count, nth in enumerate(stops, 1):
+                machine.wait_until(lambda: len(self.stores()) == count)
+                found[nth] = machine.flash()
+                go.write(b".")
+        return found
 
-    def image_that_runs(self, flash, images):
-        """The number of the one that a start on this flash ends with, whole."""
+    def start_whole(self, flash, images):
+        """The number of the image that a start on this flash ends with, and the flash then."""
         with self.start(flash) as machine:
             machine.wait_for(BANNER)
-            slot = machine.flash()[SLOT0:SLOT0 + SLOT_SIZE]
+            found = machine.flash()
             assert machine.guest_errors() == []
+        slot = found[SLOT0:SLOT0 + SLOT_SIZE]
         whole = [number for number, image in enumerate(images) if slot.startswith(image)]
         assert len(whole) == 1, "slot 0 holds neither image whole"
-        return whole[0]
+        return whole[0], found
+
+    def image_that_runs(self, flash, images):
+        return self.start_whole(flash, images)[0]
 
 
 @pytest.fixture(scope="module", name="plugin")
@@ -113,40 +127,9 @@ def chosen(stores, draw):
             for slot in (SLOT0, SLOT1))
 
     special = [n for n, address in enumerate(stores, 1) if is_special(address)]
-    count = STORES_CUT // 2
-    return sorted(draw.sample(special, min(count, len(special)))
-                  + draw.sample(range(1, len(stores) + 1), STORES_CUT - count))
-
-
-def cut_everywhere(bench, flash, images, seed):
-    """The numbers of the images that ran after cuts between stores, and after those inside one."""
-    draw = random.Random(seed)
-    stores, _ = bench.all_stores(flash)
-    between, inside = set(), set()
-    last = len(stores) - Board.COMMANDS_BEHIND
-    cuts = [*chosen(stores[:last], draw), last]
-    for nth in cuts:
-        before = bench.flash_after(flash, nth - 1)
-        after = bench.flash_after(flash, nth)
-        between.add(bench.image_that_runs(before, images))
-        if nth < last:  # after the last one it is a start that was not cut
-            between.add(bench.image_that_runs(after, images))
-        inside.add(bench.image_that_runs(torn(before, after, draw), images))
-    print(f"{3 * len(cuts)} states at {len(stores)} stores, seed {seed}")
-    return between, inside
-
-
-def test_a_swap_that_is_cut_ends_with_the_new_image(bench, images, requested):
-    """It had begun, so it goes on; but a torn last mark counts as a trial that has been."""
-    between, inside = cut_everywhere(bench, requested, images, seed=1)
-    assert between == {1}
-    assert 1 in inside
-
-
-def test_a_revert_that_is_cut_ends_with_the_old_image(bench, images, requested):
-    _, on_trial = bench.all_stores(requested)
-    between, inside = cut_everywhere(bench, on_trial, images, seed=2)
-    assert between == inside == {0}
+    first = draw.sample(special, min(STORES_CUT // 2, len(special)))
+    others = sorted(set(range(1, len(stores) + 1)) - set(first))
+    return sorted(first + draw.sample(others, STORES_CUT - len(first)))
 
 
 def simulated_start(folder, flash):
@@ -164,14 +147,53 @@ def simulated_start(folder, flash):
     return path.read_bytes()[:FLASH_SIZE]
 
 
+def assert_simulated(folder, before, after):
+    """A start on `before` leaves `after` on the simulator, too: the slots, for a simulated device uses
+    storage as it likes."""
+    assert after[SLOT0:STORAGE] == simulated_start(folder, before)[SLOT0:STORAGE]
+
+
+def cut_everywhere(bench, flash, images, seed):
+    """The numbers of the images that ran after cuts between stores, and after those inside one."""
+    draw = random.Random(seed)
+    stores, _ = bench.all_stores(flash)
+    between, inside = set(), set()
+    last = len(stores) - Board.COMMANDS_BEHIND
+    cuts = [*chosen(stores[:last - 1], draw), last]
+    states = bench.flash_after(flash, sorted({nth - i for nth in cuts for i in (0, 1)} - {0}))
+    for nth in cuts:
+        before, after = states[nth - 1], states[nth]
+        between.add(bench.image_that_runs(before, images))
+        if nth < last:  # after the last one it is a start that was not cut
+            between.add(bench.image_that_runs(after, images))
+        state = torn(before, after, draw)
+        number, found = bench.start_whole(state, images)
+        assert_simulated(bench.folder, state, found)
+        inside.add(number)
+    print(f"{3 * len(cuts)} states at {len(stores)} stores, seed {seed}")
+    return between, inside
+
+
+def test_a_swap_that_is_cut_ends_with_the_new_image(bench, images, requested):
+    """It had begun, so it goes on; but a torn last mark counts as a trial that has been."""
+    between, inside = cut_everywhere(bench, requested, images, seed=1)
+    assert between == {1}
+    assert 1 in inside
+
+
+def test_a_revert_that_is_cut_ends_with_the_old_image(bench, images, requested):
+    _, on_trial = bench.all_stores(requested)
+    between, inside = cut_everywhere(bench, on_trial, images, seed=2)
+    assert between == inside == {0}
+
+
 def test_flash_is_the_simulators_after_a_swap_and_after_a_revert(bench, requested):
-    """Boot and storage partitions aside, which a simulated device uses as it likes."""
-    real = simulated = requested
+    state = requested
     for _ in range(2):
-        _, real = bench.all_stores(real)
-        simulated = simulated_start(bench.folder, simulated)
-        assert real != requested
-        assert real[SLOT0:STORAGE] == simulated[SLOT0:STORAGE]
+        _, after = bench.all_stores(state)
+        assert after != requested
+        assert_simulated(bench.folder, state, after)
+        state = after
 
 
 @pytest.mark.parametrize("nth", Board.UPLOAD_CUTS)
@@ -179,7 +201,7 @@ def test_an_upload_that_is_cut_leaves_the_old_image(bench, images, tmp_path, nth
     file = tmp_path / "two.bin"
     file.write_bytes(images[1])
     flash = flash_with(images[0], b"\x55" * SLOT_SIZE)
-    with bench.start(flash, nth) as machine:
+    with bench.start(flash, [nth]) as machine:
         machine.wait_for(BANNER)
         client = subprocess.Popen([DFU, "-d", f"serial:{machine.console_port}", "image", "upload",
                                    file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

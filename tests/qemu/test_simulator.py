@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from parts import (BANNER, BOARD, DFU, FIRMWARE, KEY, RECOVERY, SLOT0, STORAGE, Board, Device,
+from parts import (BANNER, BOARD, DFU, FIRMWARE, KEY, RECOVERY, SLOT0, SMPMGR, STORAGE, Board,
                    flash_with, run, signed)
 
 JUMP = "Jumping to the first image slot"
@@ -26,8 +26,9 @@ class Emulated:
         self.starts += text == BANNER
         self.machine.wait_for(text, max(self.starts, 1))
 
-    def dfu(self, *args):
-        return Device(self.machine).dfu(*args)
+    @property
+    def port(self):
+        return self.machine.console_port
 
     def reset(self):
         self.machine.qmp.ask("system_reset")
@@ -70,8 +71,9 @@ class Simulated:
             assert time.monotonic() < deadline, self.console.read_text()
             time.sleep(0.01)
 
-    def dfu(self, *args):
-        return run(DFU, "-d", f"serial:{os.readlink(self.folder / 'tty')}", *args)
+    @property
+    def port(self):
+        return os.readlink(self.folder / "tty")
 
     def reset(self):
         self.stop()
@@ -85,39 +87,57 @@ class Simulated:
         self.process.wait()
 
 
-def first_image(world, _one, two):
+def dfu(world, *args):
+    run(DFU, "-d", f"serial:{world.port}", *args)
+
+
+def first_image(world, two):
     """By serial recovery; a story yields wherever flash is to be compared."""
     world.has_started(RECOVERY)
-    world.dfu("image", "upload", two)
+    dfu(world, "image", "upload", two)
     yield
 
 
-def updates(world, _one, two):
+def first_image_by_smpmgr(world, two):
+    world.has_started(RECOVERY)
+    run(SMPMGR, "--port", world.port, "--timeout", "10", "image", "upload", two)
+    yield
+
+
+def upgrade(world, two):
+    """In one command."""
+    world.has_started()
+    dfu(world, "upgrade", two)
+    world.has_started()
+    yield
+
+
+def updates(world, two):
     """A trial that nobody confirms, then one that somebody does."""
     world.has_started()
-    world.dfu("image", "upload", two)
+    dfu(world, "image", "upload", two)
     yield
     for is_confirmed in (False, True):
-        world.dfu("image", "test", two)
-        world.dfu("reset")
+        dfu(world, "image", "test", two)
+        dfu(world, "reset")
         world.has_started()
         yield
         if is_confirmed:
-            world.dfu("image", "confirm")
+            dfu(world, "image", "confirm")
         world.reset()
         world.has_started()
         yield
 
 
-@pytest.mark.parametrize("story", [first_image, updates])
+@pytest.mark.parametrize("story", [first_image, first_image_by_smpmgr, upgrade, updates])
 def test_flash_is_the_simulators(tmp_path, story):
     one, two = (signed(tmp_path, version) for version in ("1.0.0", "2.0.0"))
-    flash = flash_with(b"" if story is first_image else one.read_bytes())
+    flash = flash_with(b"" if "first" in story.__name__ else one.read_bytes())
     dumps = {Emulated: [flash[SLOT0:STORAGE]], Simulated: [flash[SLOT0:STORAGE]]}
     for kind, seen in dumps.items():
         world = kind(tmp_path, flash)
         try:
-            for _ in story(world, one, two):
+            for _ in story(world, two):
                 seen.append(world.flash()[SLOT0:STORAGE])
                 assert seen[-1] != seen[-2]
         finally:
