@@ -41,6 +41,8 @@ void line_read(unsigned line, uint8_t *buf, size_t len)
 
         if (byte >= 0) {
             buf[i++] = (uint8_t)byte;
+        } else {
+            port_idle();
         }
     }
 }

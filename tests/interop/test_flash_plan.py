@@ -70,7 +70,7 @@ def test_no_sector_belongs_to_two_partitions(path):
     for line in path.read_text().splitlines():
         if match := re.match(r"\s*erase-block-size = <(\w+)>", line):
             sector = int(match[1], 0)
-        elif re.match(r"\s*\w+: partition@", line):
+        elif re.match(r"\s*(\w+: )+partition@", line):
             seen += 1
         elif seen and (match := re.match(r"\s*reg = <(\w+) (\w+)>", line)):
             for edge in match.groups():

@@ -31,9 +31,9 @@ def partitions():
             (line[len("set("):-1].split() for line in answer.splitlines())}
 
 
-def run(*args, exit_code=0, timeout=120):
+def run(*args, exit_code=0, timeout=120, **more):
     result = subprocess.run([str(arg) for arg in args], capture_output=True, text=True,
-                            timeout=timeout, check=False)
+                            timeout=timeout, check=False, env={**os.environ, **more})
     assert result.returncode == exit_code, (args, result.stdout, result.stderr)
     return result.stdout
 
@@ -53,10 +53,10 @@ def signed(folder, version, *options, program=FIRMWARE / "app.bin"):
     return image
 
 
-def built(folder, *options, board=BOARD):
-    """The folder of a firmware with these options."""
+def built(folder, *options, board=BOARD, **more):
+    """The folder of a firmware with these options; `more` are variables of the environment."""
     run("bash", SOURCE / "tools/dev/firmware.sh", BINARY, board, "-B", folder, *options,
-        timeout=600)
+        timeout=600, **more)
     return folder
 
 

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from parts import (BANNER, BINARY, BOARD, DFU, KEY, SOURCE, TABLE, Board, Device, flash_with, run)
+from parts import (BANNER, BINARY, BOARD, DFU, KEY, SOURCE, TABLE, Board, Device, built, flash_with,
+                   run)
 
 
 def configure(folder, *options):
@@ -157,6 +158,26 @@ def test_a_permanent_download_stays_without_being_confirmed(tmp_path, release, k
             machine.wait_for(BANNER, start)
         assert device.versions() == {0: "4.0.0", 1: "3.1.4"}
         assert device.images()[0]["confirmed"]
+
+
+def test_it_is_linked_for_the_partition_that_the_board_file_chooses(tmp_path):
+    """The second slot, which only direct-XIP runs images in."""
+    text = (SOURCE / f"boards/{BOARD}.dts").read_text()
+    for old, new in (("code-partition = &slot0_partition", "code-partition = &slot1_partition"),
+                     ('mode = "swap-move"', 'mode = "direct-xip"')):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "board.dts").write_text(text)
+    run("dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", tmp_path / f"{BOARD}.dtb",
+        tmp_path / "board.dts")
+    conf = tmp_path / "direct.conf"
+    conf.write_text("CONFIG_BOOT_DIRECT_XIP=y\n")
+    firmware = built(tmp_path / "build", f"-DBOOT_CONF={conf}", "-DAPP=hello",
+                     DFU_BOARDS_DIR=str(tmp_path))
+    image = (firmware / "app.signed.bin").read_bytes()
+    with Board(tmp_path, firmware, flash_with(slot1=image)) as machine:
+        machine.wait_for(f"Hello World! {BOARD}")
+        assert machine.guest_errors() == []
 
 
 def test_without_the_bootloader_the_application_takes_its_place(tmp_path):

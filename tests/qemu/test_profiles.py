@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from parts import (BANNER, BOARD, STORAGE, Board, Device, built, flash_with, run, signed)
+from parts import BANNER, BOARD, FIRMWARE, STORAGE, Board, Device, built, flash_with, signed
 from test_options import configure, words
 
 FIVE_FRAMES = 5 * (498 - 3)
@@ -43,7 +43,7 @@ def test_the_serial_profile_erases_storage(device):
 
 def test_without_the_profile_there_is_no_such_command(tmp_path):
     image = signed(tmp_path, "1.0.0").read_bytes()
-    with Board(tmp_path, built(tmp_path / "plain"), flash_with(image)) as machine:
+    with Board(tmp_path, FIRMWARE, flash_with(image)) as machine:
         machine.wait_for(BANNER)
         before = machine.flash()
         Device(machine).dfu("storage", "erase", exit_code=1)

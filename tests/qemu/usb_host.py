@@ -100,7 +100,7 @@ class UsbHost:
                 self.is_configured = False
                 self.line.sendall(b"R")
             self.line.sendall(b"S" + setup + data)
-            answer = self.answers.get(timeout=60)
+            answer = self.answers.get(timeout=600)
         if answer is None:
             raise Gone
         self.is_configured |= answer[0] == 0 and tuple(setup[:2]) == SET_CONFIGURATION
@@ -138,7 +138,7 @@ class UsbHost:
         address = ":".join(str(part) for part in self.usbip.getsockname())
         result = subprocess.run(
             ["dfu-util", "-E", "1", *(str(word) for word in words)], capture_output=True, text=True,
-            timeout=120, check=False,
+            timeout=600, check=False,
             env={**os.environ, "LD_LIBRARY_PATH": str(BINARY / "tests/stand_in"),
                  "ASAN_OPTIONS": "", "STAND_IN_USBIP": address})
         output = result.stdout + result.stderr

@@ -189,14 +189,21 @@ static void print_header(const struct dfu_board *board)
            "uint32_t board_address(const struct dfu_area *area);\n\n#endif\n");
 }
 
+/* The one that applications are linked for has a second name. */
 static void print_cmake(const struct dfu_board *board)
 {
+    const struct dfu_area *code = board->code ? board->code : board->map.images[0].primary;
+
     for (uint8_t i = 0; i < board->area_count; i++) {
         const struct dfu_area *area = &board->areas[i].area;
         uint32_t address = board->flashes[board->areas[i].flash].address;
 
-        printf("set(%s_base 0x%x)\nset(%s_size 0x%x)\n", area->label,
-               (unsigned)(address + area->base), area->label, (unsigned)area->size);
+        for (int second = 0; second < (area == code ? 2 : 1); second++) {
+            const char *name = second ? "code_partition" : area->label;
+
+            printf("set(%s_base 0x%x)\nset(%s_size 0x%x)\n", name, (unsigned)(address + area->base),
+                   name, (unsigned)area->size);
+        }
     }
 }
 
