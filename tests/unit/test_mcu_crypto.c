@@ -590,16 +590,16 @@ static int sign_raw(struct pair *pair, const uint8_t *em)
 
 static void another_encoding_than_that_of_images_is_refused(void **state)
 {
-    static const struct encoding right = { 32, 0, 1, 0xbc, -1, "SHA256" };
+    static const struct encoding right = { 32, 0, 1, 0xbc, -1, "SHA256", 0 };
     static const struct encoding wrong[] = {
-        { 0, 0, 1, 0xbc, -1, "SHA256" },      { 20, 0, 1, 0xbc, -1, "SHA256" },
-        { 31, 0, 1, 0xbc, -1, "SHA256" },     { 33, 0, 1, 0xbc, -1, "SHA256" },
-        { 64, 0, 1, 0xbc, -1, "SHA256" },     { 222, 0, 1, 0xbc, -1, "SHA256" },
-        { 32, 0, 0, 0xbc, -1, "SHA256" },     { 32, 0, 2, 0xbc, -1, "SHA256" },
-        { 32, 0, 1, 0xbd, -1, "SHA256" },     { 32, 0, 1, 0xcc, -1, "SHA256" },
-        { 32, 0, 1, 0xbc, 0, "SHA256" },      { 32, 0, 1, 0xbc, 1, "SHA256" },
-        { 32, 0, 1, 0xbc, 100, "SHA256" },    { 32, 0, 1, 0xbc, 189, "SHA256" },
-        { 32, 0, 1, 0xbc, -1, "SHA1" },       { 32, 0, 1, 0xbc, -1, "SHA256", 1 },
+        { 0, 0, 1, 0xbc, -1, "SHA256", 0 },   { 20, 0, 1, 0xbc, -1, "SHA256", 0 },
+        { 31, 0, 1, 0xbc, -1, "SHA256", 0 },  { 33, 0, 1, 0xbc, -1, "SHA256", 0 },
+        { 64, 0, 1, 0xbc, -1, "SHA256", 0 },  { 222, 0, 1, 0xbc, -1, "SHA256", 0 },
+        { 32, 0, 0, 0xbc, -1, "SHA256", 0 },  { 32, 0, 2, 0xbc, -1, "SHA256", 0 },
+        { 32, 0, 1, 0xbd, -1, "SHA256", 0 },  { 32, 0, 1, 0xcc, -1, "SHA256", 0 },
+        { 32, 0, 1, 0xbc, 0, "SHA256", 0 },   { 32, 0, 1, 0xbc, 1, "SHA256", 0 },
+        { 32, 0, 1, 0xbc, 100, "SHA256", 0 }, { 32, 0, 1, 0xbc, 189, "SHA256", 0 },
+        { 32, 0, 1, 0xbc, -1, "SHA1", 0 },    { 32, 0, 1, 0xbc, -1, "SHA256", 1 },
         { 32, 0, 1, 0xbc, -1, "SHA256", 31 },
     };
 
@@ -624,7 +624,7 @@ static void another_encoding_than_that_of_images_is_refused(void **state)
 /* The unused bit: such an encoding may be above the modulus, then there is no signature of it. */
 static void the_bit_that_an_encoding_leaves_unused_is_zero(void **state)
 {
-    static const struct encoding wrong = { 32, 0x80, 1, 0xbc, -1, "SHA256" };
+    static const struct encoding wrong = { 32, 0x80, 1, 0xbc, -1, "SHA256", 0 };
     int made = 0;
 
     (void)state;
