@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 # shellcheck shell=dash
-# BlueZ in the guest, with two virtual controllers: hci0 is the client's, hci1 the device's.
+# BlueZ in the guest, with virtual controllers: hci0 is the client's, hci1 the device's.
 # shellcheck disable=SC2016,SC2034 # wait_for evaluates its condition again and again
 CLIENT=00:AA:01:00:00:00 ADDRESS=00:AA:01:01:00:01 # of hci0, of hci1
 
@@ -22,9 +22,9 @@ start_bluetoothd() {
     /usr/libexec/bluetooth/bluetoothd -n >>/mnt/bluetoothd.log 2>&1 &
     renice -n -20 -p $! >/dev/null
 }
-start_controllers() {
-    btvirt -L -l2 >/tmp/btvirt.log 2>&1 &
-    wait_for 'bluetoothctl list | grep -q 00:AA:01:01'
+start_controllers() { # [COUNT]
+    btvirt -L "-l${1:-2}" >/tmp/btvirt.log 2>&1 &
+    wait_for "[ \$(bluetoothctl list | grep -c 00:AA:01:0) = ${1:-2} ]"
 }
 sim() { # [OPTION...]
     rm -f /tmp/ready

@@ -177,15 +177,14 @@ def prepare():
     return next((root / "boot").glob("vmlinuz*")), ramdisk
 
 
-def share_program(share, program, script=None):
+def share_program(share, program, script):
     """Make the folder that the guest will mount, with a program, what it needs, and what to do."""
     (share / "lib").mkdir(parents=True)
     shutil.copy(program, share)
     for path, library in libraries_of(program, Path("/")):
         shutil.copy(library, share / "lib" / Path(path).name)
     shutil.copy(HERE / "prelude.sh", share)
-    if script:
-        shutil.copy(HERE / script, share / "run.sh")
+    shutil.copy(HERE / script, share / "run.sh")
 
 
 def start(share, console, more=None):

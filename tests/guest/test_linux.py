@@ -20,13 +20,7 @@ LIMIT_S = 560  # of a machine that does much else; alone it takes a tenth
 
 
 def fill_share(share, images):
-    share.mkdir()
-    (share / "lib").mkdir()
-    here = Path(__file__).parent
-    shutil.copy(here / "usb.sh", share / "run.sh")
-    shutil.copy(DFU, share / "dfu")
-    for path, library in machine.libraries_of(DFU, Path("/")):
-        shutil.copy(library, share / "lib" / Path(path).name)
+    machine.share_program(share, DFU, "usb.sh")
     image = images["v2"].read_bytes()
     (share / "v2.bin").write_bytes(image)
     (share / "damaged.bin").write_bytes(image[:9000] + b"?" + image[9001:])

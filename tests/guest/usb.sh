@@ -6,23 +6,9 @@
 # shellcheck disable=SC2016,SC2034 # wait_for evaluates its condition again and again
 BOTH=2fe3:0100,2fe3:ffff
 MOUNTED=/sys/devices/platform/vhci_hcd.0/status
-export ASAN_OPTIONS=detect_leaks=0
+# shellcheck source=/dev/null
+. /mnt/prelude.sh
 
-say() { echo "@@ $(cut -d' ' -f1 /proc/uptime) $*"; }
-ok() { # EXIT_CODE WHAT
-    if [ "$1" = 0 ]; then say "PASS $2"; else
-        say "FAIL $2"
-        tail -n 30 /tmp/log
-        dmesg | tail -n 30
-    fi
-}
-wait_for() { # CONDITION [TENTHS]
-    for _ in $(seq "${2:-300}"); do
-        eval "$1" && return 0
-        sleep 0.1
-    done
-    return 1
-}
 # A cable: attach again whenever the device has left the bus.
 is_plugged() { grep -q '^hs  0000 006' "$MOUNTED"; }
 plug() { # PORT
@@ -37,7 +23,6 @@ unplug() {
     wait_for 'usbip detach -p 0 >/dev/null 2>&1; ! is_plugged'
 }
 util() { dfu-util "$@" >/tmp/log 2>&1; }
-dfu() { LD_LIBRARY_PATH=/mnt/lib /mnt/dfu "$@" >/tmp/log 2>&1; }
 # Its number changes where somebody still has the old port open when the device is back.
 port() {
     for one in /dev/ttyACM*; do
