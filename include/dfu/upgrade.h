@@ -76,7 +76,8 @@ struct dfu_upgrade_config {
     uint32_t erase_ms;    /* the same for the first chunk; 0: 60000 */
     uint32_t boot_ms;     /* from the reset until it answers again; 0: 300000 */
     uint32_t latency_ms;  /* how long a device that sleeps may take to hear a request */
-    bool sends_meanwhile; /* as in struct dfu_upload_config */
+    uint32_t bytes_per_s; /* as in struct dfu_upload_config, this one and the next */
+    bool sends_meanwhile;
 };
 
 struct dfu_upgrade {

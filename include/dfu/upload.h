@@ -32,16 +32,18 @@ struct dfu_upload_config {
     uint8_t sha[32];                   /* SHA-256 of all its bytes: the transfer's identity */
     const struct dfu_hash_alg *sha256; /* to leave out pages the device has; NULL: all is sent */
     uint32_t image_number;
-    bool upgrade_only;   /* ask the device to refuse a version that is not newer */
-    uint8_t version;     /* header bits, as in struct dfu_call */
-    uint8_t seq;         /* of the first request */
-    uint32_t frame_max;  /* largest request: the device's buf_size and the link's limit */
-    uint32_t window_max; /* most requests in flight: the device's buf_count - 1; 0 is 1 */
-    uint32_t answer_ms;  /* first guess of an answer's time; 0: 1000 */
-    uint32_t first_ms;   /* how long the first chunk may take, erase included; 0: 60000 */
-    uint32_t silence_ms; /* how long nothing may advance; 0: 20000, or 16 times a measured answer's
+    bool upgrade_only;    /* ask the device to refuse a version that is not newer */
+    uint8_t version;      /* header bits, as in struct dfu_call */
+    uint8_t seq;          /* of the first request */
+    uint32_t frame_max;   /* largest request: the device's buf_size and the link's limit */
+    uint32_t window_max;  /* most requests in flight: the device's buf_count - 1; 0 is 1 */
+    uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
+    uint32_t first_ms;    /* how long the first chunk may take, erase included; 0: 60000 */
+    uint32_t silence_ms;  /* how long nothing may advance; 0: 20000, or 16 times a measured answer's
                           * limit where that is longer */
-    uint32_t latency_ms; /* how long a device that sleeps may take to hear a request */
+    uint32_t latency_ms;  /* how long a device that sleeps may take to hear a request */
+    uint32_t bytes_per_s; /* of requests, on a serial line; 0: not known, or what is sent does not
+                           * wait for what was sent before */
     /* Send on while the device is asked for hashes: right where the way is long, and wrong where
      * what is sent in vain takes longer than an answer, as on a serial line. */
     bool sends_meanwhile;
@@ -72,8 +74,9 @@ struct dfu_upload_plan {
     bool is_ahead;  /* the question is about the next part */
     bool has_ahead; /* and was answered */
     uint8_t seq, tries;
-    uint32_t wait_ms; /* how long an answer may take: what one took; 0: none came yet */
-    uint32_t unasked; /* parts after the last one that had no page on the device */
+    uint32_t wait_ms;     /* how long an answer may take: what one took; 0: none came yet */
+    uint32_t unasked;     /* parts after the last one that had no page on the device */
+    uint32_t asked_after; /* the chunks sent before the question */
     uint64_t asked_ms, due_ms;
     struct dfu_upload_part now, ahead;
 };

@@ -36,10 +36,11 @@ struct dfu_link_kind {
 struct dfu_link {
     const struct dfu_link_kind *kind; /* NULL: closed */
     int fd;
-    uint32_t mtu;       /* the largest packet it carries */
-    uint32_t answer_ms; /* a first guess of how long an answer takes */
-    bool is_refused;    /* the host says that nothing listens there; cleared by any packet */
-    bool is_line;       /* what is sent takes its time: serial, also by TCP, and Bluetooth LE */
+    uint32_t mtu;         /* the largest packet it carries */
+    uint32_t answer_ms;   /* a first guess of how long an answer takes */
+    uint32_t bytes_per_s; /* of packets, on a line whose speed is known; else 0 */
+    bool is_refused;      /* the host says that nothing listens there; cleared by any packet */
+    bool is_line;         /* what is sent takes its time: serial, also by TCP, and Bluetooth LE */
 
     bool is_opening;         /* see dfu_link_begin */
     uint64_t opening_due_ms; /* when to go on, if nothing comes in before */

@@ -23,7 +23,8 @@
 
 #define DEFAULT_BAUD  115200
 #define ANSWER_MS     1000u
-#define TYPICAL_CHARS 2800u /* a 2048-byte packet on the line */
+#define TYPICAL       2048u /* bytes of a packet */
+#define TYPICAL_CHARS 2800u /* as many on the line, framed for a console */
 
 struct settings {
     char name[PATH_MAX]; /* of the port, or what it is: serial_match.h */
@@ -213,6 +214,10 @@ static int serial_open(struct dfu_link *link, const char *address, char why[DFU_
     }
     dfu_link_stream_init(link, settings.is_raw);
     link->answer_ms = ANSWER_MS + TYPICAL_CHARS * 10u * 1000u / (uint32_t)settings.baud;
+    link->bytes_per_s = (uint32_t)settings.baud / 10u;
+    if (!settings.is_raw) {
+        link->bytes_per_s = (uint32_t)((uint64_t)link->bytes_per_s * TYPICAL / TYPICAL_CHARS);
+    }
     return 0;
 }
 

@@ -326,6 +326,7 @@ int dfu_remote_upload(struct dfu_remote *remote, const struct dfu_remote_image *
         .silence_ms = s->timeout_ms,
         .latency_ms = s->latency_ms,
         .first_ms = s->timeout_ms,
+        .bytes_per_s = s->link.bytes_per_s,
         .sends_meanwhile = !s->link.is_line,
     };
     struct dfu_job job = dfu_job_of_upload(u);
@@ -389,6 +390,7 @@ int dfu_remote_upgrade(struct dfu_remote *remote, const struct dfu_remote_image 
         .silence_ms = s->timeout_ms,
         .erase_ms = s->timeout_ms,
         .latency_ms = s->latency_ms,
+        .bytes_per_s = s->link.bytes_per_s,
         .sends_meanwhile = !s->link.is_line,
     };
     struct dfu_job job = dfu_job_of_upgrade(g);

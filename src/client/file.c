@@ -242,7 +242,7 @@ static void take_off(struct dfu_file *f)
     f->is_flying = true;
     f->next = f->done;
     flight_start(&f->flight, f->config.version == DFU_SMP_V1 ? 1 : f->config.window_max,
-                 f->config.answer_ms, f->config.latency_ms);
+                 f->config.answer_ms, f->config.latency_ms, 0);
 }
 
 static size_t send_next(struct dfu_file *f, uint64_t now_ms)
@@ -259,8 +259,9 @@ static size_t send_next(struct dfu_file *f, uint64_t now_ms)
         finish(f, len);
         return 0;
     }
-    (void)flight_add(&f->flight, now_ms, f->config.seq++, f->next, min_u32(f->chunk, left));
-    f->next += min_u32(f->chunk, left);
+    left = min_u32(f->chunk, left);
+    flight_add(&f->flight, now_ms, (size_t)len, f->next, left)->seq = f->config.seq++;
+    f->next += left;
     return (size_t)len;
 }
 
@@ -333,7 +334,7 @@ static void take_flying(struct dfu_file *f, uint64_t now_ms, const uint8_t *fram
     }
     was = *p;
     p->state = FLIGHT_FREE;
-    flight_measure(&f->flight, now_ms - was.sent_ms);
+    flight_measure(&f->flight, now_ms, was.sent_ms, was.left_ms);
     if (err == DFU_ERR_PERM) {
         if (read_refusal(f, &answer, &off)) {
             take_offset(f, &was, off);
@@ -423,7 +424,7 @@ static void answer_alone(struct dfu_file *f, uint64_t now_ms, const uint8_t *fra
     if (f->result == DFU_CLIENT_RUNNING && f->done > before) {
         f->advanced_ms = now_ms;
         take_off(f);
-        flight_measure(&f->flight, now_ms - f->asked_ms);
+        flight_measure(&f->flight, now_ms, f->asked_ms, f->asked_ms);
     } else if (f->result == DFU_CLIENT_RUNNING) {
         ask(f);
     }

@@ -11,6 +11,7 @@
 #define DOUBLINGS   3u   /* of the wait for a chunk */
 #define LOSS_APART  16u  /* advances between two losses that say nothing about the way */
 #define LOST_KEPT   128u /* requests sent since; half of what tells them apart */
+#define WINDOW      4u   /* to begin with */
 
 #define PARTS (sizeof(((struct dfu_flight *)0)->parts) / sizeof(struct dfu_flight_part))
 
@@ -25,13 +26,14 @@ static uint32_t most_ms(const struct dfu_flight *f)
 }
 
 void flight_start(struct dfu_flight *f, uint32_t window_max, uint32_t answer_ms,
-                  uint32_t latency_ms)
+                  uint32_t latency_ms, uint32_t bytes_per_s)
 {
     *f = (struct dfu_flight){ .window_max = max_u32(min_u32(window_max, DFU_FLIGHT_MAX), 1),
                               .answer_ms = answer_ms,
                               .least_ms = RTO_MIN_MS + latency_ms,
+                              .bytes_per_s = bytes_per_s,
                               .rto_ms = answer_ms };
-    f->window = min_u32(2, f->window_max);
+    f->window = min_u32(WINDOW, f->window_max);
 }
 
 uint32_t flight_count(const struct dfu_flight *f)
@@ -62,18 +64,29 @@ static struct dfu_flight_part *place(struct dfu_flight *f)
     return oldest;
 }
 
-struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, uint8_t seq, uint32_t off,
-                                   uint32_t len)
+/* What is sent now waits on the line for what was sent before. */
+static uint64_t leave_ms(struct dfu_flight *f, uint64_t now_ms, size_t frame_len)
+{
+    if (f->bytes_per_s == 0) {
+        return now_ms;
+    }
+    f->line_free_ms = f->line_free_ms > now_ms ? f->line_free_ms : now_ms;
+    f->line_free_ms += (uint64_t)frame_len * 1000u / f->bytes_per_s;
+    return f->line_free_ms;
+}
+
+struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, size_t frame_len,
+                                   uint32_t off, uint32_t len)
 {
     struct dfu_flight_part *p = place(f);
 
     f->sent++;
     *p = (struct dfu_flight_part){ .state = FLIGHT_FLYING,
-                                   .seq = seq,
                                    .order = f->sent,
                                    .off = off,
                                    .len = len,
-                                   .sent_ms = now_ms };
+                                   .sent_ms = now_ms,
+                                   .left_ms = leave_ms(f, now_ms, frame_len) };
     f->window_peak = max_u32(f->window_peak, flight_count(f));
     return p;
 }
@@ -98,11 +111,29 @@ struct dfu_flight_part *flight_find(struct dfu_flight *f, const struct dfu_call 
     return NULL;
 }
 
-void flight_measure(struct dfu_flight *f, uint64_t rtt_ms)
+/* An answer came before its request can have left: the line is faster than was said, as USB is
+ * than any baud rate. How much, the next answers tell; nothing is known to wait. */
+static void hasten(struct dfu_flight *f, uint64_t now_ms)
 {
+    f->bytes_per_s *= 2;
+    f->line_free_ms = now_ms;
+    for (size_t i = 0; i < PARTS; i++) {
+        uint64_t *left_ms = &f->parts[i].left_ms;
+
+        *left_ms = *left_ms < now_ms ? *left_ms : now_ms;
+    }
+}
+
+void flight_measure(struct dfu_flight *f, uint64_t now_ms, uint64_t sent_ms, uint64_t left_ms)
+{
+    uint64_t rtt_ms = now_ms - (left_ms > now_ms ? sent_ms : left_ms);
     int32_t rtt = (int32_t)(rtt_ms < most_ms(f) ? rtt_ms : most_ms(f));
     int32_t srtt = (int32_t)f->srtt_8, var = (int32_t)f->rttvar_4, delta;
 
+    f->heard_ms = now_ms;
+    if (left_ms > now_ms) {
+        hasten(f, now_ms);
+    }
     if (!f->has_rtt) {
         srtt = rtt * 8;
         var = rtt * 2;
@@ -140,6 +171,12 @@ void flight_back_off(struct dfu_flight *f)
     f->backoff = f->backoff < BACKOFF_MAX ? (uint8_t)(f->backoff + 1) : f->backoff;
 }
 
+/* Since when an answer to it has been waited for. */
+static uint64_t awaited_ms(const struct dfu_flight *f, const struct dfu_flight_part *p)
+{
+    return p->left_ms > f->heard_ms ? p->left_ms : f->heard_ms;
+}
+
 bool flight_expire(struct dfu_flight *f, uint64_t now_ms, uint64_t wait_ms)
 {
     bool is_lost = false;
@@ -147,7 +184,7 @@ bool flight_expire(struct dfu_flight *f, uint64_t now_ms, uint64_t wait_ms)
     for (size_t i = 0; i < PARTS; i++) {
         struct dfu_flight_part *p = &f->parts[i];
 
-        if (is_under_way(p) && now_ms >= p->sent_ms + wait_ms) {
+        if (is_under_way(p) && now_ms >= awaited_ms(f, p) + wait_ms) {
             is_lost = is_lost || p->state == FLIGHT_FLYING;
             p->state = FLIGHT_LOST;
         }
@@ -170,8 +207,8 @@ uint64_t flight_due_ms(const struct dfu_flight *f, uint64_t wait_ms)
     for (size_t i = 0; i < PARTS; i++) {
         const struct dfu_flight_part *p = &f->parts[i];
 
-        if (is_under_way(p) && p->sent_ms + wait_ms < due_ms) {
-            due_ms = p->sent_ms + wait_ms;
+        if (is_under_way(p) && awaited_ms(f, p) + wait_ms < due_ms) {
+            due_ms = awaited_ms(f, p) + wait_ms;
         }
     }
     return due_ms;

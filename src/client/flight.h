@@ -11,15 +11,16 @@
 
 enum flight_state { FLIGHT_FREE, FLIGHT_FLYING, FLIGHT_VOID, FLIGHT_LOST };
 
-/* answer_ms: a first guess, a sleeping device's latency_ms included. */
+/* answer_ms: a first guess, a sleeping device's latency_ms included. bytes_per_s: 0 where what is
+ * sent does not queue, or nobody knows how fast. */
 void flight_start(struct dfu_flight *f, uint32_t window_max, uint32_t answer_ms,
-                  uint32_t latency_ms);
+                  uint32_t latency_ms, uint32_t bytes_per_s);
 
 /* How many are on their way. */
 uint32_t flight_count(const struct dfu_flight *f);
-/* What to write a new transmission into; it counts from now on. */
-struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, uint8_t seq, uint32_t off,
-                                   uint32_t len);
+/* A new transmission of a frame that carries len bytes from off; it counts from now on. */
+struct dfu_flight_part *flight_add(struct dfu_flight *f, uint64_t now_ms, size_t frame_len,
+                                   uint32_t off, uint32_t len);
 
 /* The transmission that a frame answers, NULL if it is none; calls: version and names of the
  * requests of each deed. err and answer as dfu_client_answer. */
@@ -27,16 +28,18 @@ struct dfu_flight_part *flight_find(struct dfu_flight *f, const struct dfu_call 
                                     const uint8_t *frame, size_t len, struct dfu_answer *answer,
                                     int *err);
 
-/* An answer took so long (RFC 6298 in integers; no sequence number is reused for a repeat, so every
- * sample counts); it told something new. */
-void flight_measure(struct dfu_flight *f, uint64_t rtt_ms);
+/* The answer to what was sent and had left then has come: how long it took (RFC 6298 in integers; no
+ * sequence number is reused for a repeat, so every sample counts). Servers answer in order, so the
+ * wait for those behind it begins now (5.3 there). */
+void flight_measure(struct dfu_flight *f, uint64_t now_ms, uint64_t sent_ms, uint64_t left_ms);
+/* It told something new. */
 void flight_grow(struct dfu_flight *f);
 
 /* How long to wait for an answer now; longer, the next time. */
 uint64_t flight_patience(const struct dfu_flight *f);
 void flight_back_off(struct dfu_flight *f);
-/* Give up what was sent wait_ms ago; true if that was in flight: all is then lost, the window
- * smaller and the next wait longer. */
+/* Give up what has left, and had no answer before it, for wait_ms; true if that was in flight: all
+ * is then lost, the window smaller and the next wait longer. */
 bool flight_expire(struct dfu_flight *f, uint64_t now_ms, uint64_t wait_ms);
 /* When that is to be asked again. */
 uint64_t flight_due_ms(const struct dfu_flight *f, uint64_t wait_ms);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "client/flight.h"
 #include "client/request.h"
 #include "dfu/err.h"
 
@@ -85,11 +86,19 @@ static int encode_question(struct dfu_upload *u, uint8_t *frame, size_t cap)
     return request_end(&enc, &call, frame);
 }
 
-static uint32_t patience(const struct dfu_upload *u)
+uint32_t plan_patience(const struct dfu_upload *u)
 {
     uint32_t most_ms = max_u32(WAIT_MS, u->config.answer_ms);
 
     return u->plan.wait_ms ? min_u32(max_u32(u->plan.wait_ms, WAIT_LEAST), most_ms) : most_ms;
+}
+
+/* When the answer to a question can be begun to be waited for: behind those to the chunks. */
+static uint64_t waits_from(const struct dfu_upload *u, uint64_t now_ms)
+{
+    uint64_t due_ms = flight_due_ms(&u->flight, flight_patience(&u->flight));
+
+    return due_ms != UINT64_MAX && due_ms > now_ms ? due_ms : now_ms;
 }
 
 /* The device is asked for something that it may have said already, and nothing goes on meanwhile:
@@ -143,10 +152,21 @@ size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t ca
         return 0;
     }
     plan->asked_ms = plan->is_asking ? plan->asked_ms : now_ms;
+    plan->asked_after = u->flight.sent;
     plan->is_asking = true;
-    plan->due_ms = now_ms + ((uint64_t)patience(u) << plan->tries);
+    plan->due_ms = waits_from(u, now_ms) + ((uint64_t)plan_patience(u) << plan->tries);
     plan->tries++;
     return (size_t)len;
+}
+
+void plan_heard(struct dfu_upload *u, uint64_t now_ms, uint32_t order)
+{
+    struct dfu_upload_plan *plan = &u->plan;
+    uint64_t due_ms = waits_from(u, now_ms) + plan_patience(u);
+
+    if (plan->is_asking && order <= plan->asked_after && due_ms > plan->due_ms) {
+        plan->due_ms = due_ms;
+    }
 }
 
 /* ---- Answers ---- */

@@ -21,8 +21,14 @@ void plan_stop(struct dfu_upload_plan *plan);
 /* Whether what is to become of the bytes at u->next is not known yet. */
 bool plan_is_due(const struct dfu_upload *u);
 
+/* How long the answer to a question may take. */
+uint32_t plan_patience(const struct dfu_upload *u);
+
 /* A question, or 0: none is open, or there is time until one is repeated, or it is given up. */
 size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap);
+
+/* A chunk was answered, by its order: if it was sent before the question, that is not due yet. */
+void plan_heard(struct dfu_upload *u, uint64_t now_ms, uint32_t order);
 
 /* True if the frame answers it, for better or worse. */
 bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len);

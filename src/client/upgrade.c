@@ -137,6 +137,7 @@ static void start_upload(struct dfu_upgrade *g)
         .first_ms = config->erase_ms,
         .silence_ms = g->silence_given_ms,
         .latency_ms = config->latency_ms,
+        .bytes_per_s = config->bytes_per_s,
         .sends_meanwhile = config->sends_meanwhile,
     };
 

@@ -42,8 +42,10 @@ static uint64_t patience(const struct dfu_upload *u)
 {
     uint64_t wait_ms = max_u32(FIRST_REPEAT_MS, u->config.answer_ms);
 
-    if (!u->is_first) {
-        return flight_patience(&u->flight);
+    if (!u->is_first) { /* on a line, an answer may wait for that to a question, which is long */
+        bool waits = u->plan.is_asking && !u->config.sends_meanwhile;
+
+        return flight_patience(&u->flight) + (waits ? plan_patience(u) : 0);
     }
     wait_ms <<= u->flight.backoff;
     return wait_ms < u->config.first_ms ? wait_ms : u->config.first_ms;
@@ -124,6 +126,7 @@ static size_t send_chunk(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, 
     uint32_t off = u->is_first ? 0 : u->next, len = u->config.image.size - off;
     uint8_t deed = u->is_first ? DFU_UPLOAD_SEND : plan_deed(u, off, &len);
     struct dfu_call call = calls[deed];
+    struct dfu_flight_part *part;
     int frame_len;
 
     call.version = u->config.version;
@@ -137,7 +140,9 @@ static size_t send_chunk(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, 
     u->is_partial = u->is_partial || deed;
     u->data_bytes += deed ? 0 : len;
     u->repeated += off < u->sent_to;
-    flight_add(&u->flight, now_ms, u->seq, off, len)->deed = deed;
+    part = flight_add(&u->flight, now_ms, (size_t)frame_len, off, len);
+    part->seq = u->seq;
+    part->deed = deed;
     u->sent = u->flight.sent;
     u->seq++;
     u->next = off + len;
@@ -252,7 +257,8 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
     u->has_silence = config->silence_ms != 0;
     u->config.silence_ms = config->silence_ms ? config->silence_ms : SILENCE_MS;
     u->seq = config->seq;
-    flight_start(&u->flight, config->window_max, u->config.answer_ms, config->latency_ms);
+    flight_start(&u->flight, config->window_max, u->config.answer_ms, config->latency_ms,
+                 config->bytes_per_s);
     u->acked_at_loss = UINT32_MAX;
     u->plan.is_off = config->sha256 == NULL;
     return 0;
@@ -325,6 +331,7 @@ static bool take_hashes(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fr
         return false;
     }
     u->advanced_ms = now_ms; /* each question leads to a chunk */
+    u->flight.heard_ms = now_ms;
     return true;
 }
 
@@ -347,7 +354,8 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
     was = *chunk;
     chunk->state = FLIGHT_FREE;
     if (!u->is_first) { /* the first one's time is the erase's */
-        flight_measure(&u->flight, now_ms - was.sent_ms);
+        flight_measure(&u->flight, now_ms, was.sent_ms, was.left_ms);
+        plan_heard(u, now_ms, was.order);
     }
     if (err == DFU_ERR_PERM) {
         take_refusal(u, now_ms, &was, &answer.refusal);
@@ -399,6 +407,7 @@ void dfu_upload_link_back(struct dfu_upload *u, uint64_t now_ms)
     plan_forget(&u->plan);
     u->next = u->acked;
     u->flight.backoff = 0;
+    u->flight.line_free_ms = 0;
     u->hold_until_ms = 0;
     if (u->acked != u->acked_at_loss) { /* a link that only comes and goes does not count */
         u->acked_at_loss = u->acked;

@@ -127,6 +127,9 @@ static void deliver(struct rig *rig, const struct dfu_job *job)
             restart_device(rig); /* and the packet is lost with it */
             continue;
         }
+        if (rig->to_device == rig->lose_at) {
+            continue;
+        }
         dfu_sim_device_receive(&rig->device, LINK_ID, packet, len, rig->now_ms);
     }
     while ((len = sim_link_receive(&rig->link, rig->now_ms, SIM_LINK_CLIENT, packet,

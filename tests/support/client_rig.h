@@ -34,6 +34,7 @@ struct rig {
     uint32_t down_ms;       /* how long it stays down after a cut */
     uint32_t restart_at;    /* power-cycle the device at this packet to it, from 1; 0: never */
     uint32_t restart_every; /* and again after so many; 0: not */
+    uint32_t lose_at;       /* this packet to it is lost, counted as above */
     uint32_t to_device;     /* packets it received */
     uint32_t lose_resets;   /* so many reset requests are lost */
     uint32_t resets_sent;

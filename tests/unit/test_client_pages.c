@@ -91,6 +91,36 @@ static void only_what_differs_goes_over_the_line(void **state)
     }
 }
 
+static uint32_t questions_at(uint32_t bytes_per_s)
+{
+    struct rig *rig = rig_with_older(2048);
+    struct dfu_upload_config config = config_of(rig);
+    struct dfu_upload u;
+    uint32_t questions;
+
+    rig->link.bytes_per_s = bytes_per_s;
+    config.bytes_per_s = bytes_per_s;
+    assert_int_equal(dfu_upload_start(&u, &config), 0);
+    rig_run_upload(rig, &u);
+    assert_arrived(rig, &u);
+    assert_int_equal(u.repeated, 0);
+    questions = rig->to_device - u.sent;
+    rig_free(rig);
+    return questions;
+}
+
+/* It waits behind the chunks that were sent before it. */
+static void a_question_is_not_repeated_because_it_waits_on_the_line(void **state)
+{
+    uint32_t questions = questions_at(0);
+
+    (void)state;
+    assert_in_range(questions, 2, 20);
+    assert_int_equal(questions_at(11520), questions);
+    assert_int_equal(questions_at(8411), questions);
+    assert_int_equal(questions_at(700), questions);
+}
+
 static void trouble(struct rig *rig, uint32_t seed)
 {
     rig->link.seed = seed;
@@ -487,6 +517,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_differs_goes_over_the_line),
+        cmocka_unit_test(a_question_is_not_repeated_because_it_waits_on_the_line),
         cmocka_unit_test(any_mix_of_trouble_ends_with_the_image_in_the_slot),
         cmocka_unit_test(a_device_that_restarts_at_any_packet_gets_the_rest),
         cmocka_unit_test(a_client_killed_at_any_packet_is_taken_up_by_the_next),

@@ -363,6 +363,143 @@ static void a_slow_line_is_measured_not_flooded(void **state)
     rig_free(rig);
 }
 
+/* Bytes of 2048-byte requests that a serial line carries in a second. */
+static const struct {
+    const char *name;
+    uint32_t bytes_per_s;
+} serial_lines[] = {
+    { "raw 921600", 92160 },   { "console 115200", 8411 }, { "raw 115200", 11520 },
+    { "console 57600", 4205 }, { "raw 38400", 3840 },      { "console 9600", 700 },
+};
+
+#define SERIAL_LINES (sizeof(serial_lines) / sizeof(serial_lines[0]))
+
+/* An upload in frames of 2048 bytes to a device with five buffers. */
+struct serial_run {
+    uint32_t size, window; /* 0: 40000, 4 */
+    uint32_t line_bytes_per_s, told_bytes_per_s, lose_at;
+    uint32_t packets, repeated; /* what came of it */
+    uint64_t took_ms;
+};
+
+static void run_serial(struct serial_run *run)
+{
+    struct rig *rig = rig_new(app, run->size ? run->size : 40000, 2048, 5);
+    struct dfu_upload_config config = rig_upload_config(rig, run->window ? run->window : 4);
+    struct dfu_upload u;
+    uint64_t start_ms = rig->now_ms;
+
+    rig->link.bytes_per_s = run->line_bytes_per_s;
+    rig->lose_at = run->lose_at;
+    config.bytes_per_s = run->told_bytes_per_s;
+    config.answer_ms = 1000 + 2048 * 1000 / run->line_bytes_per_s;
+    assert_int_equal(dfu_upload_start(&u, &config), 0);
+    rig_run_upload(rig, &u);
+    assert_int_equal(u.result, 0);
+    assert_true(rig_holds(rig, 1, &rig->new_image));
+    run->packets = rig->to_device;
+    run->repeated = u.repeated;
+    run->took_ms = rig->now_ms - start_ms;
+    rig_free(rig);
+}
+
+/* The fourth of the first four requests is answered when all four have left the line, whether the
+ * engine knows how long that takes or not. */
+static void nothing_is_sent_twice_because_it_waits_on_the_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SERIAL_LINES; i++) {
+        uint32_t speed = serial_lines[i].bytes_per_s;
+        uint32_t told[] = { 0, speed, speed / 2, speed * 2 }; /* USB has no use for a baud rate */
+
+        for (size_t k = 0; k < sizeof(told) / sizeof(told[0]); k++) {
+            struct serial_run run = { .line_bytes_per_s = speed, .told_bytes_per_s = told[k] };
+            uint64_t line_ms;
+
+            run_serial(&run);
+            line_ms = 40072ull * 1000 * 2048 / 2021 / speed;
+            if (run.repeated > 0 || run.packets != 20 || run.took_ms > line_ms * 108 / 100 + 10) {
+                fail_msg("%s, told %u: %u repeated, %u packets, %u ms instead of %u",
+                         serial_lines[i].name, (unsigned)told[k], (unsigned)run.repeated,
+                         (unsigned)run.packets, (unsigned)run.took_ms, (unsigned)line_ms);
+            }
+        }
+    }
+}
+
+/* It costs what lies on the line already, itself, and where nothing follows that would tell, a wait
+ * as long as answers usually take. */
+static void what_a_slow_line_loses_is_sent_again_soon(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SERIAL_LINES; i++) {
+        struct serial_run whole = { .line_bytes_per_s = serial_lines[i].bytes_per_s };
+        uint64_t frame_ms = 2048ull * 1000 / whole.line_bytes_per_s, most_ms = 0;
+
+        whole.told_bytes_per_s = whole.line_bytes_per_s;
+        run_serial(&whole);
+        for (uint32_t at = 2; at <= whole.packets; at++) {
+            struct serial_run run = whole;
+
+            run.lose_at = at;
+            run_serial(&run);
+            if (run.repeated > 4 || run.took_ms > whole.took_ms + 5 * frame_ms + 450) {
+                fail_msg("%s, packet %u of %u: %u repeated, %u ms more", serial_lines[i].name,
+                         (unsigned)at, (unsigned)whole.packets, (unsigned)run.repeated,
+                         (unsigned)(run.took_ms - whole.took_ms));
+            }
+            most_ms = run.took_ms - whole.took_ms > most_ms ? run.took_ms - whole.took_ms : most_ms;
+        }
+        print_message("%s: a lost request costs %u ms at most, a frame takes %u\n",
+                      serial_lines[i].name, (unsigned)most_ms, (unsigned)frame_ms);
+    }
+}
+
+/* Nothing tells that the very last one is lost: it is repeated as long after the answer before it
+ * as answers take, not after its own turn in a queue that is gone. */
+static void the_last_request_is_repeated_soon_on_a_line_of_unknown_speed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SERIAL_LINES; i++) {
+        struct serial_run whole = { .line_bytes_per_s = serial_lines[i].bytes_per_s };
+        uint64_t frame_ms = 2048ull * 1000 / whole.line_bytes_per_s;
+        struct serial_run run = whole;
+
+        run_serial(&whole);
+        run.lose_at = whole.packets;
+        run_serial(&run);
+        assert_int_equal(run.repeated, 1);
+        assert_in_range(run.took_ms - whole.took_ms, 1, 7 * frame_ms + 450);
+    }
+}
+
+/* A baud rate means nothing to USB: after one answer half the time that a frame should take is
+ * waited for, after ten nothing. */
+static void a_line_far_faster_than_its_rate_is_not_waited_for(void **state)
+{
+    static const uint32_t windows[] = { 1, 4 }, most_ms[] = { 250, 2048 * 1000 / 1400 + 250 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        for (uint32_t size = i == 0 ? 20000 : 8000; size <= 40000; size += 1000) {
+            struct serial_run whole = { .size = size,
+                                        .window = windows[i],
+                                        .line_bytes_per_s = 1000000,
+                                        .told_bytes_per_s = 700 };
+            struct serial_run run = whole;
+
+            run_serial(&whole);
+            run.lose_at = whole.packets; /* the last one */
+            run_serial(&run);
+            if (run.repeated != 1 || run.took_ms - whole.took_ms > most_ms[i]) {
+                fail_msg("window %u, %u bytes: %u repeated, %u ms more", (unsigned)windows[i],
+                         (unsigned)size, (unsigned)run.repeated,
+                         (unsigned)(run.took_ms - whole.took_ms));
+            }
+        }
+    }
+}
+
 static uint64_t time_of_upload(uint32_t trip_ms, uint64_t seed, uint32_t loss_permille,
                                uint32_t *lost)
 {
@@ -424,6 +561,10 @@ int main(void)
         cmocka_unit_test(a_refusal_ends_the_upload_and_is_kept),
         cmocka_unit_test(a_request_lost_long_ago_confuses_nobody),
         cmocka_unit_test(a_slow_line_is_measured_not_flooded),
+        cmocka_unit_test(nothing_is_sent_twice_because_it_waits_on_the_line),
+        cmocka_unit_test(what_a_slow_line_loses_is_sent_again_soon),
+        cmocka_unit_test(the_last_request_is_repeated_soon_on_a_line_of_unknown_speed),
+        cmocka_unit_test(a_line_far_faster_than_its_rate_is_not_waited_for),
         cmocka_unit_test(a_packet_lost_here_and_there_costs_hardly_more_than_a_round_trip),
     };
 

@@ -130,6 +130,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
         .silence_ms = dev->cli->timeout_ms,
         .latency_ms = dev->cli->latency_ms,
         .first_ms = dev->cli->timeout_ms,
+        .bytes_per_s = dev->session.link.bytes_per_s,
         .sends_meanwhile = !dev->session.link.is_line,
     };
     struct dfu_client_params params;

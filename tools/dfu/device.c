@@ -339,5 +339,6 @@ void device_upgrade_link(const struct device *dev, struct dfu_upgrade_config *co
 {
     config->link_max = dev->session.link.mtu;
     config->answer_ms = dev->session.link.answer_ms;
+    config->bytes_per_s = dev->session.link.bytes_per_s;
     config->sends_meanwhile = !dev->session.link.is_line;
 }
