@@ -3,7 +3,7 @@
 
 /* upgrade.h - a whole firmware upgrade as resumable steps that do no I/O.
  *
- * parameters -> bootloader and slots -> what runs -> upload -> test -> reset -> wait for the
+ * parameters -> slots -> what runs -> upload -> test -> reset -> wait for the
  * device -> compare what runs -> confirm. The device is the truth: a client that starts again
  * reads its state and goes on where the last one stopped. What cannot work is refused before the
  * first byte is sent. A device that comes back with its old image is reported as reverted. */
@@ -36,7 +36,6 @@ int dfu_firmware_inspect(const struct dfu_reader *file, const struct dfu_hash_al
 
 enum dfu_upgrade_step {
     DFU_UPGRADE_PARAMS,
-    DFU_UPGRADE_BOOTINFO,
     DFU_UPGRADE_SLOTS,
     DFU_UPGRADE_STATE,
     DFU_UPGRADE_UPLOAD,
@@ -78,6 +77,9 @@ struct dfu_upgrade_config {
     uint32_t latency_ms;  /* how long a device that sleeps may take to hear a request */
     uint32_t bytes_per_s; /* as in struct dfu_upload_config, this one and the next */
     bool sends_meanwhile;
+    /* Ask for parameters, slots and what runs at once: right where the way is long, and wrong on a
+     * line, where they would only queue, and where an answer may ask for a login. */
+    bool asks_at_once;
 };
 
 struct dfu_upgrade {
@@ -91,7 +93,6 @@ struct dfu_upgrade {
     uint32_t limit;             /* of DFU_UPGRADE_TOO_LARGE: the largest image */
     bool has_params;            /* else params are cautious guesses */
     struct dfu_client_params params;
-    int32_t mode;                         /* enum dfu_boot_mode, -1 unknown */
     struct dfu_client_slot before, after; /* what ran and what runs; hash_len 0: not told */
     bool was_resumed;                     /* an earlier client had got further than the upload */
     struct dfu_upload upload;
@@ -100,6 +101,8 @@ struct dfu_upgrade {
     struct dfu_exchange exchange;
     uint8_t frame[256];
     uint8_t version, seq, resets;
+    uint8_t ahead, ahead_seq[2]; /* questions that were sent before it was their turn */
+    bool is_ahead_lost;          /* they are sent again when it is */
     bool is_asking, is_marked, is_reset_answered, has_heard_old;
     uint32_t silence_given_ms; /* 0: it was not */
     uint64_t quiet_until_ms, boot_limit_ms, reset_ms;

@@ -121,7 +121,6 @@ const char *dfu_reason_deed(enum dfu_upgrade_step step)
 {
     switch (step) {
     case DFU_UPGRADE_PARAMS:
-    case DFU_UPGRADE_BOOTINFO:
     case DFU_UPGRADE_SLOTS: return "describe itself";
     case DFU_UPGRADE_STATE: return "list its images";
     case DFU_UPGRADE_TEST: return "test the image";

@@ -71,16 +71,14 @@ static bool is_ours_pending(const struct dfu_upgrade *g, const struct dfu_client
 
 /* ---- Questions ---- */
 
-static int encode(struct dfu_upgrade *g, struct dfu_call *call)
+static int encode(const struct dfu_upgrade *g, enum dfu_upgrade_step step, struct dfu_call *call,
+                  uint8_t *frame, size_t cap)
 {
     const struct dfu_upgrade_config *config = &g->config;
-    uint8_t *frame = g->frame;
-    size_t cap = sizeof(g->frame);
     bool names_hash = config->image_number != 0;
 
-    switch (g->step) {
+    switch (step) {
     case DFU_UPGRADE_PARAMS: return dfu_client_params(call, frame, cap);
-    case DFU_UPGRADE_BOOTINFO: return dfu_client_bootinfo(call, "mode", frame, cap);
     case DFU_UPGRADE_SLOTS: return dfu_client_slot_info(call, frame, cap);
     case DFU_UPGRADE_TEST:
         return dfu_client_image_set(call, config->firmware.hash, config->firmware.hash_len,
@@ -95,11 +93,40 @@ static int encode(struct dfu_upgrade *g, struct dfu_call *call)
     }
 }
 
+/* The questions that follow the parameters need no answer before them. One too long for cap is left
+ * to its turn. */
+static size_t ask_ahead(struct dfu_upgrade *g, uint8_t *frame, size_t cap)
+{
+    static const enum dfu_upgrade_step steps[] = { DFU_UPGRADE_SLOTS, DFU_UPGRADE_STATE };
+    struct dfu_call call = { .version = g->version, .seq = g->seq };
+    int len;
+
+    if (!g->config.asks_at_once || g->step != DFU_UPGRADE_PARAMS || g->is_ahead_lost ||
+        g->ahead == sizeof(steps) / sizeof(steps[0])) {
+        return 0;
+    }
+    len = encode(g, steps[g->ahead], &call, frame, cap);
+    if (len < 0) {
+        return 0;
+    }
+    g->ahead_seq[g->ahead++] = g->seq++;
+    return (size_t)len;
+}
+
+/* Whether the question of this step is on its way already. */
+static bool is_ahead(const struct dfu_upgrade *g)
+{
+    return !g->is_ahead_lost && ((g->step == DFU_UPGRADE_SLOTS && g->ahead > 0) ||
+                                 (g->step == DFU_UPGRADE_STATE && g->ahead > 1));
+}
+
 static void ask(struct dfu_upgrade *g, uint64_t now_ms)
 {
-    struct dfu_call call = { .version = g->version, .seq = g->seq++ };
+    bool is_sent = is_ahead(g);
+    uint8_t seq = is_sent ? g->ahead_seq[g->step - DFU_UPGRADE_SLOTS] : g->seq++;
+    struct dfu_call call = { .version = g->version, .seq = seq };
     uint32_t wait_ms = g->config.answer_ms, limit_ms = g->config.silence_ms;
-    int len = encode(g, &call);
+    int len = encode(g, g->step, &call, g->frame, sizeof(g->frame));
 
     switch (g->step) {
     case DFU_UPGRADE_PARAMS: limit_ms /= 2; break; /* half for a server that ignores it */
@@ -117,6 +144,9 @@ static void ask(struct dfu_upgrade *g, uint64_t now_ms)
     }
     dfu_exchange_start(&g->exchange, &call, g->frame, len, wait_ms, limit_ms);
     g->is_asking = true;
+    if (is_sent) {
+        (void)dfu_exchange_next(&g->exchange, now_ms);
+    }
 }
 
 /* ---- Answers ---- */
@@ -165,21 +195,7 @@ static void take_params(struct dfu_upgrade *g)
         g->params = params;
     }
     g->has_params = g->exchange.result != DFU_ERR_TIMEOUT;
-    g->step = g->has_params ? DFU_UPGRADE_BOOTINFO : DFU_UPGRADE_STATE;
-}
-
-static void take_bootinfo(struct dfu_upgrade *g)
-{
-    struct dfu_client_bootinfo info;
-
-    if (g->exchange.result == DFU_ERR_TIMEOUT) {
-        fail(g, DFU_ERR_TIMEOUT);
-        return;
-    }
-    if (g->exchange.result == 0 && dfu_client_bootinfo_read(&g->exchange.answer, &info) == 0) {
-        g->mode = info.mode;
-    }
-    g->step = DFU_UPGRADE_SLOTS;
+    g->step = g->has_params ? DFU_UPGRADE_SLOTS : DFU_UPGRADE_STATE;
 }
 
 /* The bootloader's own limit where it is offered, else the smallest slot. */
@@ -365,12 +381,13 @@ static void take_confirm(struct dfu_upgrade *g, uint64_t now_ms)
 static void settle(struct dfu_upgrade *g, uint64_t now_ms)
 {
     g->is_asking = false;
+    /* What was answered before its turn was not listened to. */
+    g->is_ahead_lost = g->is_ahead_lost || g->exchange.tries > 1;
     if (g->exchange.result != DFU_ERR_TIMEOUT) {
         g->version = g->exchange.call.version;
     }
     switch (g->step) {
     case DFU_UPGRADE_PARAMS: take_params(g); break;
-    case DFU_UPGRADE_BOOTINFO: take_bootinfo(g); break;
     case DFU_UPGRADE_SLOTS: take_slots(g); break;
     case DFU_UPGRADE_STATE: take_state(g, now_ms); break;
     case DFU_UPGRADE_TEST: take_test(g); break;
@@ -389,7 +406,6 @@ void dfu_upgrade_start(struct dfu_upgrade *g, const struct dfu_upgrade_config *c
     *g = (struct dfu_upgrade){
         .config = *config,
         .params = { .buf_size = CAUTIOUS_SIZE, .buf_count = CAUTIOUS_COUNT },
-        .mode = -1,
         .version = DFU_SMP_V2,
     };
     g->config.answer_ms = config->answer_ms ? config->answer_ms : ANSWER_MS;
@@ -431,7 +447,7 @@ size_t dfu_upgrade_next(struct dfu_upgrade *g, uint64_t now_ms, uint8_t *frame, 
             return g->exchange.len;
         }
         if (g->exchange.result == DFU_CLIENT_RUNNING) {
-            return 0;
+            return ask_ahead(g, frame, cap);
         }
         settle(g, now_ms);
     }
@@ -448,6 +464,9 @@ void dfu_upgrade_answer(struct dfu_upgrade *g, uint64_t now_ms, const uint8_t *f
     }
     if (g->is_asking && dfu_exchange_answer(&g->exchange, frame, len) != DFU_CLIENT_RUNNING) {
         settle(g, now_ms);
+        if (is_ahead(g)) {
+            ask(g, now_ms); /* its answer may be the next frame */
+        }
     }
 }
 
@@ -477,11 +496,11 @@ void dfu_upgrade_link_back(struct dfu_upgrade *g, uint64_t now_ms)
 const char *dfu_upgrade_step_text(enum dfu_upgrade_step step)
 {
     static const char *const words[] = {
-        [DFU_UPGRADE_PARAMS] = "parameters", [DFU_UPGRADE_BOOTINFO] = "bootloader",
-        [DFU_UPGRADE_SLOTS] = "slots",       [DFU_UPGRADE_STATE] = "state",
-        [DFU_UPGRADE_UPLOAD] = "upload",     [DFU_UPGRADE_TEST] = "test",
-        [DFU_UPGRADE_RESET] = "reset",       [DFU_UPGRADE_WAIT] = "wait",
-        [DFU_UPGRADE_CONFIRM] = "confirm",   [DFU_UPGRADE_OVER] = "over",
+        [DFU_UPGRADE_PARAMS] = "parameters", [DFU_UPGRADE_SLOTS] = "slots",
+        [DFU_UPGRADE_STATE] = "state",       [DFU_UPGRADE_UPLOAD] = "upload",
+        [DFU_UPGRADE_TEST] = "test",         [DFU_UPGRADE_RESET] = "reset",
+        [DFU_UPGRADE_WAIT] = "wait",         [DFU_UPGRADE_CONFIRM] = "confirm",
+        [DFU_UPGRADE_OVER] = "over",
     };
 
     return words[step];

@@ -248,12 +248,13 @@ static void try_upload(struct script script, const struct dfu_reader *reader, bo
     }
 }
 
-static void try_upgrade(struct script script, const struct dfu_reader *reader)
+static void try_upgrade(struct script script, const struct dfu_reader *reader, bool asks_at_once)
 {
     struct dfu_upgrade_config config = {
         .file = *reader,
         .firmware = { .size = IMAGE_SIZE, .hash_len = 32 },
         .link_max = FRAME_MAX,
+        .asks_at_once = asks_at_once,
     };
     uint8_t frame[FRAME_MAX], answer[DFU_SMP_HEADER_SIZE + 256];
     uint64_t now_ms = 1;
@@ -295,7 +296,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             try_upload(script, &reader, false);
             try_upload(script, &reader, true);
         } else {
-            try_upgrade(script, &reader);
+            try_upgrade(script, &reader, data[0] & 4u);
         }
     }
     return 0;

@@ -65,15 +65,19 @@ def assert_sentence(done, code, *words):
         assert word in errors[0], errors[0]
 
 
-@pytest.mark.parametrize("link, directions", [("udp", ">><<"), ("serial", "><><")])
+@pytest.mark.parametrize("link, command, directions", [
+    ("udp", ["image", "upload"], ">><<>"), ("serial", ["image", "upload"], "><><>"),
+    ("udp", ["upgrade", "--no-reset"], ">>><<<>"), ("serial", ["upgrade", "--no-reset"], "><><><>")])
 def test_questions_before_an_upload_wait_for_each_other_on_a_line_only(device, images, link,
-                                                                       directions):
-    """On a long way each wait is a round trip; on a line the requests would only queue."""
+                                                                       command, directions):
+    """On a long way each wait is a round trip; on a line the requests would only queue. Then comes
+    the first chunk."""
     device.start("--init", images["v1"])
-    done = dfu(device, link, "-vv", "image", "upload", "--no-diff", images["v2"])
+    done = dfu(device, link, "-vv", *command, "--no-diff", images["v2"])
     assert done.returncode == 0, done.stderr
-    said = [line[0] for line in done.stderr.splitlines() if re.match("[<>] [0-9a-f]{16}", line)]
-    assert "".join(said[:4]) == directions
+    said = [line for line in done.stderr.splitlines() if re.match("[<>] [0-9a-f]{16}", line)]
+    assert "".join(line[0] for line in said[:len(directions)]) == directions
+    assert len(said[len(directions) - 1]) > 4000
 
 
 # ---- Questions ----

@@ -318,13 +318,18 @@ static int ask_together(struct device *dev, struct questions *q)
                                                     : CLI_DONE;
 }
 
+bool device_asks_at_once(const struct device *dev)
+{
+    return !dev->session.link.is_line && !dev->login; /* a login repeats one request */
+}
+
 int device_params_and_slots(struct device *dev, struct dfu_client_params *params,
                             struct dfu_client_slot_sizes *sizes)
 {
     struct questions q = { .params = cautious };
     int code;
 
-    if (dev->session.link.is_line || dev->login) { /* a login repeats one request */
+    if (!device_asks_at_once(dev)) {
         code = device_params(dev, params);
         code = code ? code : device_slot_sizes(dev, sizes);
         return code == CLI_REFUSED ? CLI_DONE : code;
@@ -341,4 +346,5 @@ void device_upgrade_link(const struct device *dev, struct dfu_upgrade_config *co
     config->answer_ms = dev->session.link.answer_ms;
     config->bytes_per_s = dev->session.link.bytes_per_s;
     config->sends_meanwhile = !dev->session.link.is_line;
+    config->asks_at_once = device_asks_at_once(dev);
 }

@@ -74,6 +74,8 @@ int device_fail_no_image(struct device *dev, uint32_t image);
 int device_images(struct device *dev, struct dfu_client_images *images);
 int device_params(struct device *dev, struct dfu_client_params *params);
 int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes);
+/* Whether several questions may be on their way together. */
+bool device_asks_at_once(const struct device *dev);
 /* Both, in one round trip where the way is long. What a device refuses to tell, or does not tell in
  * a way to be understood, is cautious or none. */
 int device_params_and_slots(struct device *dev, struct dfu_client_params *params,
