@@ -28,6 +28,8 @@ enum cli_exit {
     CLI_BUDGET = 8,      /* more of them than allowed */
     CLI_STOPPED = 9,     /* by a signal, before all were done */
     CLI_EXIT_COUNT,
+    CLI_INTERRUPTED = 130, /* as shells say it: 128 and SIGINT */
+    CLI_TERMINATED = 143,  /* SIGTERM */
     CLI_INPUT /* as CLI_USAGE; but where imgtool ends in a traceback, status 1 as imgtool */
 };
 
@@ -173,7 +175,8 @@ struct cli_exit_meaning {
     enum cli_exit code;
     const char *meaning;
 };
-extern const struct cli_exit_meaning cli_exits[CLI_EXIT_COUNT];
+#define CLI_EXITS (CLI_EXIT_COUNT + 2u)
+extern const struct cli_exit_meaning cli_exits[CLI_EXITS];
 
 /* How an option may be written where it stands. A command's own names and letters win over those
  * of global options. */

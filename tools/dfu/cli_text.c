@@ -25,7 +25,7 @@ const char *const cli_first_steps[] = {
     NULL,
 };
 
-const struct cli_exit_meaning cli_exits[CLI_EXIT_COUNT] = {
+const struct cli_exit_meaning cli_exits[CLI_EXITS] = {
     { CLI_DONE, "done" },
     { CLI_REFUSED, "refused by the device, or not valid" },
     { CLI_USAGE, "wrong usage, or a file that cannot be read or written" },
@@ -36,6 +36,8 @@ const struct cli_exit_meaning cli_exits[CLI_EXIT_COUNT] = {
     { CLI_SOME_FAILED, "of several devices, some failed" },
     { CLI_BUDGET, "of several devices, more failed than allowed; no more were started" },
     { CLI_STOPPED, "of several devices, not all were done when it was stopped" },
+    { CLI_INTERRUPTED, "interrupted by Ctrl-C" },
+    { CLI_TERMINATED, "ended by SIGTERM" },
 };
 
 static void print_option(const struct cli_spelling *word)
@@ -111,7 +113,7 @@ void cli_help(const struct cli *cli)
     printf("\noptions:\n");
     print_options(NULL);
     printf("\nexit codes:\n");
-    for (size_t i = 0; i < (cli->is_imgtool ? CLI_NO_DEVICE : CLI_EXIT_COUNT); i++) {
+    for (size_t i = 0; i < (cli->is_imgtool ? CLI_NO_DEVICE : CLI_EXITS); i++) {
         printf("  %d %s\n", cli_exits[i].code, cli_exits[i].meaning);
     }
     printf("\n%s COMMAND --help explains a command.\n", cli_program(cli));

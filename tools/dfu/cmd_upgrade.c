@@ -155,7 +155,7 @@ static int carry_out(struct device *dev, const struct device_file *file,
     device_upgrade_link(dev, config);
     show_next(&u, dev, &engine, file->firmware.size);
     dfu_upgrade_start(&engine, config);
-    device_run(dev, &job, upgrade_show, &u);
+    device_run_long(dev, &job, upgrade_show, &u);
     progress_end(&u.progress);
     sentence = upgrade_done_sentence(engine.outcome);
     return sentence ? show_done(&u, sentence) : upgrade_fail(dev, &engine);
@@ -244,7 +244,7 @@ static int carry_out_package(struct package_job *job, struct dfu_upgrade_config 
     if (dfu_upgrade_set_start(&job->set, &all)) {
         return cli_fail(job->dev->cli, CLI_INTERNAL, "a package of so many images");
     }
-    device_run(job->dev, &steps, package_show, job);
+    device_run_long(job->dev, &steps, package_show, job);
     progress_end(&job->shown.progress);
     return upgrade_set_done_sentence(job->set.outcome) ? show_package(job)
                                                        : upgrade_set_fail(job->dev, &job->set);

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
+#include "interrupt.h"
 #include "progress.h"
 #include "reason.h"
 
@@ -106,6 +107,20 @@ static int show_result(struct device *dev, const struct upload *u, double took_s
     return CLI_DONE;
 }
 
+int device_fail_interrupted(struct device *dev, const struct dfu_upload *u)
+{
+    unsigned size = (unsigned)u->config.image.size;
+
+    if (u->acked == 0) {
+        return cli_fail(dev->cli, 128 + interrupt_came(),
+                        "interrupted before the device took anything; give the same command again");
+    }
+    return cli_fail(dev->cli, 128 + interrupt_came(),
+                    "interrupted: the device has %u of %u bytes, %u %%; the same command goes on "
+                    "from there",
+                    (unsigned)u->acked, size, (unsigned)((uint64_t)u->acked * 100 / size));
+}
+
 int device_fail_upload(struct device *dev, const struct dfu_upload *u)
 {
     int silent = dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE;
@@ -151,8 +166,11 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     config.version = dev->session.version;
     if (dfu_upload_start(&u.engine, &config) == 0) {
         progress_start(&u.progress, dev->cli, "upload", file->firmware.size);
-        device_run(dev, &job, upload_show, &u);
+        device_run_long(dev, &job, upload_show, &u);
         progress_end(&u.progress);
+    }
+    if (u.engine.result == DFU_CLIENT_RUNNING) {
+        return device_fail_interrupted(dev, &u.engine);
     }
     if (u.engine.result) {
         return device_fail_upload(dev, &u.engine);

@@ -9,6 +9,7 @@
 
 #include "dfu/client_auth.h"
 #include "dfu/err.h"
+#include "interrupt.h"
 #include "reason.h"
 #include "record.h"
 
@@ -146,7 +147,7 @@ static bool show_it(void *ctx, uint64_t now_ms)
     if (shown->show) {
         shown->show(shown->ctx, now_ms);
     }
-    return true;
+    return interrupt_came() == 0;
 }
 
 void device_run(struct device *dev, const struct dfu_job *job,
@@ -155,6 +156,14 @@ void device_run(struct device *dev, const struct dfu_job *job,
     struct shown shown = { show, show_ctx };
 
     (void)dfu_session_run(&dev->session, job, show_it, &shown);
+}
+
+void device_run_long(struct device *dev, const struct dfu_job *job,
+                     void (*show)(void *ctx, uint64_t now_ms), void *show_ctx)
+{
+    interrupt_catch();
+    device_run(dev, job, show, show_ctx);
+    interrupt_release();
 }
 
 bool device_send_again(struct device *dev, const uint8_t *frame, size_t len)

@@ -60,6 +60,10 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
 void device_run(struct device *dev, const struct dfu_job *job,
                 void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
+/* The same; Ctrl-C or SIGTERM ends it with the job not over: see interrupt.h. */
+void device_run_long(struct device *dev, const struct dfu_job *job,
+                     void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
+
 /* For logins: send a request once more. False: the link is gone. */
 bool device_send_again(struct device *dev, const uint8_t *frame, size_t len);
 
@@ -68,6 +72,7 @@ int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, c
 int device_fail_silent(struct device *dev, const char *what);
 int device_fail_broken(struct device *dev, const char *what);
 int device_fail_upload(struct device *dev, const struct dfu_upload *upload);
+int device_fail_interrupted(struct device *dev, const struct dfu_upload *upload);
 int device_fail_no_image(struct device *dev, uint32_t image);
 
 /* Read the image list, the parameters (defaults where the device has none). Exit codes. */

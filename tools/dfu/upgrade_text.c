@@ -3,6 +3,7 @@
 #include "upgrade_text.h"
 
 #include "dfu/err.h"
+#include "interrupt.h"
 #include "reason.h"
 
 const char *upgrade_outcome_word(enum dfu_upgrade_outcome outcome)
@@ -56,6 +57,24 @@ static int fail_step(struct device *dev, const struct dfu_upgrade *g)
     return fail_why(dev, g, CLI_REFUSED);
 }
 
+static int fail_interrupted(struct device *dev, const struct dfu_upgrade *g)
+{
+    const char *where =
+        "while the device restarts with the new image, which goes back at a further "
+        "reset unless it is confirmed; the same command sees to that";
+
+    if (g->step == DFU_UPGRADE_UPLOAD) {
+        return device_fail_interrupted(dev, &g->upload);
+    }
+    if (g->step < DFU_UPGRADE_UPLOAD) {
+        where = "before anything was sent; give the same command again";
+    } else if (g->step <= DFU_UPGRADE_RESET) {
+        where = "with the image on the device, before its restart; the same command goes on from "
+                "there";
+    }
+    return cli_fail(dev->cli, 128 + interrupt_came(), "interrupted %s", where);
+}
+
 int upgrade_fail(struct device *dev, const struct dfu_upgrade *g)
 {
     switch (g->outcome) {
@@ -63,6 +82,7 @@ int upgrade_fail(struct device *dev, const struct dfu_upgrade *g)
     case DFU_UPGRADE_TOO_LARGE: return fail_why(dev, g, CLI_REFUSED);
     case DFU_UPGRADE_NO_SUCH_IMAGE: return device_fail_no_image(dev, g->config.image_number);
     case DFU_UPGRADE_NOT_RESTARTED: return fail_why(dev, g, CLI_NO_ANSWER);
+    case DFU_UPGRADE_UNFINISHED: return fail_interrupted(dev, g);
     case DFU_UPGRADE_GONE:
         return cli_fail(dev->cli, CLI_NO_ANSWER,
                         "the device did not come back in time after the reset; look at its "
@@ -82,10 +102,27 @@ const char *upgrade_set_done_sentence(enum dfu_upgrade_outcome outcome)
     }
 }
 
+static int fail_set_interrupted(struct device *dev, const struct dfu_upgrade_set *set)
+{
+    bool is_first =
+        set->step == DFU_UPGRADE_SET_SLOTS || (set->step == DFU_UPGRADE_SET_STAGE && set->at == 0);
+
+    if (set->is_engine_on && (is_first || set->engine.step >= DFU_UPGRADE_UPLOAD)) {
+        return fail_interrupted(dev, &set->engine);
+    }
+    return cli_fail(dev->cli, 128 + interrupt_came(), "interrupted %s",
+                    is_first ? "before anything was sent; give the same command again"
+                             : "between two steps of the package; the same command goes on from "
+                               "there");
+}
+
 int upgrade_set_fail(struct device *dev, const struct dfu_upgrade_set *set)
 {
     char why[DFU_REASON_LEN];
 
+    if (set->outcome == DFU_UPGRADE_UNFINISHED) {
+        return fail_set_interrupted(dev, set);
+    }
     if (set->failed_in == DFU_UPGRADE_SET_STAGE || set->failed_in == DFU_UPGRADE_SET_RESTART) {
         return upgrade_fail(dev, &set->engine);
     }

@@ -113,7 +113,7 @@ static void examples(FILE *out, const char *const *list)
 static void exit_status(FILE *out)
 {
     fputs(".SH EXIT STATUS\n", out);
-    for (size_t i = 0; i < CLI_EXIT_COUNT; i++) {
+    for (size_t i = 0; i < CLI_EXITS; i++) {
         fprintf(out, ".TP\n.B %d\n", cli_exits[i].code);
         line(out, cli_exits[i].meaning);
     }

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the dfukit authors
+"""Ctrl-C and SIGTERM in the middle of an upload and of an upgrade: words, an exit code, and the same
+command goes on."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+
+from virtual_device import DFU, SLOT_SIZE, make_image, run
+
+COMMANDS = [["image", "upload"], ["upgrade"]]
+LINE = ("--baud", 115200)  # an upload takes 7 s
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    return [make_image(folder / "v1.bin", "1.0.0", "name=blinky\n"),
+            make_image(folder / "v2.bin", "2.0.0", "name=blinky\n", size=60000)]
+
+
+def hear_signals():
+    """Whoever runs these tests in the background may ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class Terminal:
+    """The client as a user has it: its own session, whose terminal sends what is typed."""
+
+    def __init__(self, *command):
+        self.keys, side = pty.openpty()
+        self.shown = ""
+        self.process = subprocess.Popen(
+            [str(word) for word in (DFU, *command)], stdin=side, stdout=side, stderr=side,
+            start_new_session=True, preexec_fn=self.take_terminal)
+        os.close(side)
+
+    @staticmethod
+    def take_terminal():
+        hear_signals()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def read(self, timeout):
+        """False at the end."""
+        if select.select([self.keys], [], [], timeout)[0]:
+            try:
+                self.shown += os.read(self.keys, 4096).decode()
+            except OSError:
+                return False
+        return True
+
+    def wait_for(self, pattern, timeout=60):
+        deadline = time.monotonic() + timeout
+        while not re.search(pattern, self.shown):
+            assert self.read(1) and time.monotonic() < deadline, self.shown
+
+    def ended(self):
+        """The exit code, and all that was shown since; the bar before it."""
+        while self.read(60):
+            pass
+        os.close(self.keys)
+        return self.process.wait(timeout=60)
+
+
+def dfu(device, *words):
+    done = run(DFU, "--json", "-d", f"serial:{device.link}", *words, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def told(words):
+    """Bytes that the device is said to have."""
+    found = re.search(r"interrupted: the device has (\d+) of (\d+) bytes, (\d+) %; the same command "
+                      r"goes on from there", words)
+    assert found, words
+    have, size, percent = (int(part) for part in found.groups())
+    assert 0 < have < size and percent == have * 100 // size
+    return have
+
+
+def assert_goes_on(device, command, image, have):
+    """The same command sends the rest only."""
+    after = dfu(device, *command, image)
+    assert after["resumed_at"] >= have
+    assert after["sent"] <= image.stat().st_size - have
+    slot = 1 if command[0] == "image" else 0
+    flash = device.flash.read_bytes()[0xc000 + slot * SLOT_SIZE:]
+    assert flash.startswith(image.read_bytes())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_ctrl_c_says_how_far_it_got_and_the_same_command_goes_on(device, images, command):
+    device.start("--init", images[0], *LINE)
+    user = Terminal("-d", f"serial:{device.link}", *command, images[1])
+    user.wait_for(r"\[#+\.+\] +[3-9]\d%")
+    os.write(user.keys, b"\x03")
+    assert user.ended() == 130, user.shown
+    last = user.shown.splitlines()[-1]
+    assert last.startswith("dfu: interrupted"), user.shown  # on a line of its own, below the bar
+    assert_goes_on(device, command, images[1], told(last))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_scripts_read_it_as_json(device, images, command, number, code):
+    device.start("--init", images[0], *LINE)
+    client = subprocess.Popen([DFU, "--json", "-d", f"serial:{device.link}", *command,
+                               str(images[1])], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, preexec_fn=hear_signals)
+    for line in client.stderr:
+        if re.match(r"upload [3-9]\d%", line):
+            break
+    client.send_signal(number)
+    out, _ = client.communicate(timeout=60)
+    error = json.loads(out)["error"]
+    assert client.returncode == error["code"] == code
+    assert_goes_on(device, command, images[1], told(error["message"]))
+
+
+def test_an_upgrade_interrupted_at_the_restart_is_confirmed_by_the_same_command(device, images):
+    device.start("--init", images[0], "--real-time")
+    user = Terminal("-d", f"serial:{device.link}", "upgrade", images[1])
+    user.wait_for("waiting for the device to come back")
+    os.write(user.keys, b"\x03")
+    assert user.ended() == 130, user.shown
+    assert "interrupted while the device restarts" in user.shown.splitlines()[-1]
+    device.wait_for("running from slot 0 (not confirmed)")
+    after = dfu(device, "upgrade", images[1])
+    assert after["outcome"] == "confirmed" and after["sent"] == 0
+
+
+def test_an_upgrade_that_nobody_answers_ends_at_once(tmp_path):
+    master, side = pty.openpty()
+    image = make_image(tmp_path / "image.bin", "1.0.0")
+    user = Terminal("-v", "-v", "-d", f"serial:{os.ttyname(side)}", "upgrade", image)
+    user.wait_for("> 0800")
+    os.write(user.keys, b"\x03")
+    started = time.monotonic()
+    assert user.ended() == 130, user.shown
+    assert time.monotonic() - started < 5
+    assert "interrupted before anything was sent" in user.shown.splitlines()[-1]
+    os.close(master)
+    os.close(side)
+
+
+def test_who_ignores_ctrl_c_is_not_interrupted(device, images):
+    """As nohup and scripts have it that run a command in the background."""
+    device.start("--init", images[0], *LINE)
+    client = subprocess.Popen([DFU, "-d", f"serial:{device.link}", "image", "upload",
+                               str(images[1])], stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    assert client.stderr.readline().startswith("upload ")
+    client.send_signal(signal.SIGINT)
+    out, _ = client.communicate(timeout=60)
+    assert client.returncode == 0 and out.startswith("uploaded ")
