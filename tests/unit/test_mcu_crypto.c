@@ -504,6 +504,10 @@ static void a_pure_signature_is_of_all_bytes_of_the_image(void **state)
     (void)state;
     assert_null(dfu_ed25519_monocypher.verify_message); /* each of the two takes its own */
     assert_int_equal(dfu_ed25519_pure_monocypher.hash_types[0], 0);
+    assert_int_equal(dfu_ed25519_pure_monocypher.tlv_type, dfu_ed25519_openssl.tlv_type);
+    assert_int_equal(dfu_ed25519_pure_monocypher.min_len, 64);
+    assert_int_equal(dfu_ed25519_pure_monocypher.max_len, 64);
+    assert_non_null(dfu_ed25519_pure_monocypher.verify);
     assert_int_equal(dfu_openssl_signer(pkey, der, key.der_len, &signer), 0);
     for (size_t i = 0; i < sizeof(message.bytes); i++) {
         message.bytes[i] = (uint8_t)(i * 31 + i / 256);
@@ -707,6 +711,8 @@ static void hashes_are_openssls_however_the_bytes_come(void **state)
                 assert_int_equal(alg->update(&h, bytes + first, second), 0);
                 assert_int_equal(alg->update(&h, bytes + first + second, len - first - second), 0);
                 assert_int_equal(alg->finish(&h, out[j]), 0);
+                assert_int_equal(alg->start(&h), 0);
+                assert_int_equal(alg->finish(&h, NULL), 0); /* given up */
             }
             assert_memory_equal(out[0], out[1], DFU_HASH_MAX);
         }
