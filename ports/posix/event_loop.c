@@ -64,6 +64,15 @@ void dfu_loop_init(struct dfu_loop *loop)
     sigaction(SIGPIPE, &action, NULL);
 }
 
+/* A wait that finds a file ready lets no signal in: one that is pending counts as well. */
+bool dfu_loop_is_stop_asked(void)
+{
+    sigset_t pending;
+
+    return is_stop_asked || (sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) == 1 ||
+                                                           sigismember(&pending, SIGTERM) == 1));
+}
+
 bool dfu_loop_add(struct dfu_loop *loop, struct dfu_loop_file *file)
 {
     if (loop->count == DFU_LOOP_FILES_MAX) {
@@ -94,9 +103,10 @@ enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms)
     sigset_t none;
 
     for (unsigned i = 0; i < loop->count; i++) {
-        fds[i].fd = loop->files[i]->fd;
         fds[i].events = (short)((loop->files[i]->ignores_input ? 0 : POLLIN) |
                                 (loop->files[i]->wants_write ? POLLOUT : 0));
+        /* Else the end of what nobody reads now would be told again and again. */
+        fds[i].fd = fds[i].events ? loop->files[i]->fd : -1;
     }
     sigemptyset(&none);
     if (ppoll(fds, loop->count, time_until(due_ms, &left), &none) > 0) {
@@ -106,5 +116,5 @@ enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms)
             }
         }
     }
-    return is_stop_asked ? DFU_LOOP_STOP : DFU_LOOP_GO_ON;
+    return dfu_loop_is_stop_asked() ? DFU_LOOP_STOP : DFU_LOOP_GO_ON;
 }

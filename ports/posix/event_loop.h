@@ -38,6 +38,9 @@ enum dfu_loop_event { DFU_LOOP_GO_ON, DFU_LOOP_STOP };
  * DFU_LOOP_STOP once a signal asked for it. */
 enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms);
 
+/* Whether a signal asked for it, be it delivered or not. */
+bool dfu_loop_is_stop_asked(void);
+
 /* A monotonic clock, unless it is held: then it stands still but for dfu_loop_set_clock(), which
  * never turns it back. */
 void dfu_loop_hold_clock(void);

@@ -132,20 +132,12 @@ static void take_events(struct fleet *fleet, const struct epoll_event *events, i
     }
 }
 
-static bool is_stop_asked(void)
-{
-    sigset_t pending;
-
-    return sigpending(&pending) == 0 &&
-           (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
-}
-
 static void live(struct fleet *fleet)
 {
     sigset_t none;
 
     sigemptyset(&none);
-    while (fleet->alive > 0 && !is_stop_asked()) {
+    while (fleet->alive > 0 && !dfu_loop_is_stop_asked()) {
         struct epoll_event events[EVENTS_MAX];
         uint64_t due = next_due_ms(fleet);
         uint64_t now = dfu_loop_now_ms();
