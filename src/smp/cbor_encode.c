@@ -9,6 +9,7 @@
 
 #include "dfu/cbor.h"
 #include "dfu/err.h"
+#include "smp/fixed.h"
 
 #define HEAD_MAX   9u
 #define MAP_HEAD   0xa0u /* major type 5 */
@@ -110,7 +111,7 @@ void dfu_cbor_end(struct dfu_cbor_encoder *enc)
         return;
     }
     enc->depth--;
-    if (enc->definite_lengths) {
+    if (fixed_definite_lengths(enc)) {
         count_up(enc, enc->open[enc->depth].start, enc->open[enc->depth].items);
         return;
     }

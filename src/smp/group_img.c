@@ -8,7 +8,7 @@
 int img_erase(struct dfu_smp_call *call)
 {
     struct dfu_smp_img *img = call->ctx;
-    struct img_slot at = img_other(img_active(img, img->running_image));
+    struct img_slot at = img_other(img_active(img, fixed_img(img)->running_image));
     uint32_t slot = at.image * IMG_SLOTS + at.slot; /* counted across images */
     struct dfu_cbor_key keys[] = { { .name = "slot", .type = DFU_CBOR_UINT, .out = &slot } };
     const struct dfu_area *area;
@@ -69,9 +69,9 @@ int img_slot_info(struct dfu_smp_call *call)
 
     dfu_cbor_put_text(enc, "images");
     dfu_cbor_begin_array(enc);
-    for (uint8_t image = 0; image < img->map->image_count; image++) {
+    for (uint8_t image = 0; image < fixed_img(img)->map->image_count; image++) {
         struct dfu_smp_slot_info_event event = { .image = image, .enc = enc };
-        uint32_t max = dfu_slot_max_image(img->map, image);
+        uint32_t max = dfu_slot_max_image(fixed_img(img)->map, image);
 
         dfu_cbor_begin_map(enc);
         dfu_cbor_pair_uint(enc, "image", image);

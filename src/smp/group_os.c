@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dfu/err.h"
 #include "smp/datetime.h"
+#include "smp/fixed.h"
 
 #define INFO_MAX         256u /* the field's default: longer output is rc 7 */
 #define BOOT_MODE_MAX    255u
@@ -47,7 +48,7 @@ static int clock_refusal(struct dfu_smp_call *call, int err)
 
 static int datetime_get(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     char buf[DATETIME_TEXT_SIZE];
     struct dfu_smp_time time;
     int err;
@@ -69,7 +70,7 @@ static int datetime_get(struct dfu_smp_call *call)
 
 static int datetime_set(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     struct dfu_cbor_span text = { 0 };
     struct dfu_cbor_key keys[] = { { .name = "datetime", .type = DFU_CBOR_TEXT, .out = &text } };
     struct dfu_smp_time time;
@@ -95,7 +96,7 @@ static int datetime_set(struct dfu_smp_call *call)
 /* Arguments that can't be decoded are no reason not to restart. */
 static int reset(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     struct dfu_smp_reset_event event = { 0 };
     uint32_t boot_mode = 0;
     struct dfu_cbor_key keys[] = {
@@ -225,7 +226,7 @@ static int info(struct dfu_smp_call *call)
     if (format.len == 0) {
         format = (struct dfu_cbor_span){ default_format, sizeof(default_format) };
     }
-    info_fields(call->ctx, fields);
+    info_fields(fixed_os(call->ctx), fields);
     err = info_wanted(call, fields, format, &wanted);
     if (err) {
         return err;
@@ -251,7 +252,7 @@ static int info(struct dfu_smp_call *call)
 
 static int bootinfo(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     struct dfu_cbor_span query = { 0 };
     struct dfu_cbor_key keys[] = { { .name = "query", .type = DFU_CBOR_TEXT, .out = &query } };
     bool is_answered = false;
@@ -304,7 +305,7 @@ static void put_task(struct dfu_cbor_encoder *enc, const struct dfu_smp_task *ta
 
 static int task_stat(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     struct dfu_smp_task task = { 0 };
 
     if (!os->task) {
@@ -323,7 +324,7 @@ static int task_stat(struct dfu_smp_call *call)
 /* The pools are the keys of the answer itself, as the newest servers have it. */
 static int pool_stat(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     struct dfu_smp_pool pool = { 0 };
 
     if (!os->pool) {
@@ -343,7 +344,7 @@ static int pool_stat(struct dfu_smp_call *call)
 
 static int echo_control(struct dfu_smp_call *call)
 {
-    const struct dfu_smp_os *os = call->ctx;
+    const struct dfu_smp_os *os = fixed_os(call->ctx);
     bool is_on = false;
     struct dfu_cbor_key keys[] = { { .name = "echo", .type = DFU_CBOR_FLAG, .out = &is_on } };
 

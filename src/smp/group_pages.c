@@ -82,7 +82,7 @@ static bool running_slot(const struct dfu_smp_img *img, struct source *out)
     if (!out->area) {
         return false;
     }
-    out->off = dfu_boot_get_image_start_offset(img->map, out->area);
+    out->off = dfu_boot_get_image_start_offset(fixed_img(img)->map, out->area);
     return !dfu_area_read(out->area, out->off, raw, sizeof(raw)) &&
            dfu_image_header_parse(raw, &header) == DFU_IMAGE_FINE &&
            (header.flags & (DFU_IMAGE_F_ENCRYPTED_AES128 | DFU_IMAGE_F_ENCRYPTED_AES256)) == 0;
@@ -117,7 +117,7 @@ static int decode(struct dfu_smp_call *call, bool has_len, struct request *out)
 static int hash_page(const struct dfu_smp_img *img, struct source from, uint32_t len,
                      uint8_t out[DFU_SMP_PAGE_HASH])
 {
-    struct dfu_hash hash = { .alg = img->sha256 };
+    struct dfu_hash hash = { .alg = fixed_img(img)->sha256 };
     uint8_t digest[DFU_HASH_MAX] = { 0 }, piece[PIECE];
     int err = hash.alg->start(&hash), finish_err;
 
@@ -198,7 +198,7 @@ static int check_upload(struct dfu_smp_call *call)
     if (!img->upload.is_active) {
         return dfu_smp_fail(call, DFU_SMP_PAGES_NO_UPLOAD);
     }
-    if (!img->sha256 || img->upload.sha_len != img->sha256->size) {
+    if (!fixed_img(img)->sha256 || img->upload.sha_len != fixed_img(img)->sha256->size) {
         return dfu_smp_fail(call, DFU_SMP_PAGES_NO_DIGEST);
     }
     return 0;

@@ -24,10 +24,10 @@ int img_core_list(struct dfu_smp_call *call)
     uint32_t size;
     int rc;
 
-    if (!img->core) {
+    if (!fixed_img(img)->core) {
         return DFU_SMP_ENOTSUP;
     }
-    rc = refusal(img->core->size(img->core_ctx, &size));
+    rc = refusal(fixed_img(img)->core->size(fixed_img(img)->core_ctx, &size));
     if (!rc) {
         put_rc_of_v1(call);
     }
@@ -54,7 +54,8 @@ static int put_chunk(struct dfu_smp_call *call, uint32_t off, uint32_t size)
     if (off == 0) {
         dfu_cbor_pair_uint(enc, "len", size);
     }
-    return data ? refusal(img->core->read(img->core_ctx, off, data, len)) : DFU_SMP_EMSGSIZE;
+    return data ? refusal(fixed_img(img)->core->read(fixed_img(img)->core_ctx, off, data, len))
+                : DFU_SMP_EMSGSIZE;
 }
 
 int img_core_load(struct dfu_smp_call *call)
@@ -64,13 +65,13 @@ int img_core_load(struct dfu_smp_call *call)
     struct dfu_cbor_key keys[] = { { .name = "off", .type = DFU_CBOR_UINT, .out = &off } };
     int rc;
 
-    if (!img->core) {
+    if (!fixed_img(img)->core) {
         return DFU_SMP_ENOTSUP;
     }
     if (dfu_cbor_decode_map(call->request, keys, 1) || !keys[0].found) {
         return DFU_SMP_EINVAL;
     }
-    rc = refusal(img->core->size(img->core_ctx, &size));
+    rc = refusal(fixed_img(img)->core->size(fixed_img(img)->core_ctx, &size));
     if (!rc && off > size) {
         rc = DFU_SMP_EINVAL;
     }
@@ -82,10 +83,10 @@ int img_core_erase(struct dfu_smp_call *call)
     const struct dfu_smp_img *img = call->ctx;
     int rc;
 
-    if (!img->core) {
+    if (!fixed_img(img)->core) {
         return DFU_SMP_ENOTSUP;
     }
-    rc = refusal(img->core->erase(img->core_ctx));
+    rc = refusal(fixed_img(img)->core->erase(fixed_img(img)->core_ctx));
     if (!rc) {
         put_rc_of_v1(call);
     }

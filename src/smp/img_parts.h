@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dfu/smp_img.h"
+#include "smp/fixed.h"
 
 #define IMG_SLOTS 2u /* of one image */
 

@@ -18,9 +18,9 @@ struct flags {
 /* Where slots are chosen, each one's own trailer tells, whatever the next start does. */
 static bool is_on_trial(const struct dfu_smp_img *img, struct img_slot at, int type)
 {
-    if (img->map->mode == DFU_MODE_DIRECT_XIP_REVERT ||
-        img->map->mode == DFU_MODE_RAM_LOAD_REVERT) {
-        return !dfu_boot_is_slot_confirmed(img->map, img_area(img, at));
+    if (fixed_img(img)->map->mode == DFU_MODE_DIRECT_XIP_REVERT ||
+        fixed_img(img)->map->mode == DFU_MODE_RAM_LOAD_REVERT) {
+        return !dfu_boot_is_slot_confirmed(fixed_img(img)->map, img_area(img, at));
     }
     return type == DFU_SWAP_REVERT;
 }
@@ -32,7 +32,7 @@ static struct flags slot_flags(const struct dfu_smp_img *img, struct img_slot at
     if (img_is_active(img, at)) {
         return (struct flags){ .active = true, .confirmed = !is_on_trial(img, at, type) };
     }
-    if (img->map->mode == DFU_MODE_FIRMWARE_LOADER && at.slot == 0) {
+    if (fixed_img(img)->map->mode == DFU_MODE_FIRMWARE_LOADER && at.slot == 0) {
         return (struct flags){ .confirmed = true }; /* seen from the loader */
     }
     switch (type) {
@@ -46,7 +46,7 @@ static struct flags slot_flags(const struct dfu_smp_img *img, struct img_slot at
 static void put_flag(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc, const char *key,
                      bool value)
 {
-    if (value || !img->frugal_list) {
+    if (value || !fixed_img(img)->frugal_list) {
         dfu_cbor_pair_bool(enc, key, value);
     }
 }
@@ -69,7 +69,7 @@ static void put_entry(struct dfu_smp_call *call, struct img_slot at, const struc
                                               .enc = enc };
 
     dfu_cbor_begin_map(enc);
-    if (img->map->image_count > 1) {
+    if (fixed_img(img)->map->image_count > 1) {
         dfu_cbor_pair_uint(enc, "image", at.image);
     }
     dfu_cbor_pair_uint(enc, "slot", at.slot);
@@ -92,7 +92,7 @@ static int put_list(struct dfu_smp_call *call)
 
     dfu_cbor_put_text(enc, "images");
     dfu_cbor_begin_array(enc);
-    for (uint8_t image = 0; image < img->map->image_count; image++) {
+    for (uint8_t image = 0; image < fixed_img(img)->map->image_count; image++) {
         for (uint8_t slot = 0; slot < IMG_SLOTS; slot++) {
             struct img_slot at = { image, slot };
 
@@ -102,7 +102,7 @@ static int put_list(struct dfu_smp_call *call)
         }
     }
     dfu_cbor_end(enc);
-    if (!img->frugal_list) {
+    if (!fixed_img(img)->frugal_list) {
         dfu_cbor_pair_int(enc, "splitStatus", 0);
     }
     return 0;
@@ -117,8 +117,8 @@ int img_state_read(struct dfu_smp_call *call)
 
 static bool is_hash_length(const struct dfu_smp_img *img, size_t len)
 {
-    if (img->hash_size != 0) {
-        return len == img->hash_size;
+    if (fixed_img(img)->hash_size != 0) {
+        return len == fixed_img(img)->hash_size;
     }
     return len == 32 || len == 48 || len == 64;
 }
@@ -129,7 +129,7 @@ static bool find_hash(const struct dfu_smp_img *img, struct dfu_cbor_span hash,
 {
     struct img_info info;
 
-    for (uint8_t image = 0; image < img->map->image_count; image++) {
+    for (uint8_t image = 0; image < fixed_img(img)->map->image_count; image++) {
         for (uint8_t slot = 0; slot < IMG_SLOTS; slot++) {
             *out = (struct img_slot){ image, slot };
             if (img_read(img, *out, &info) == 0 && info.hash_len == hash.len &&
@@ -146,7 +146,7 @@ static int find_target(const struct dfu_smp_img *img, const struct dfu_cbor_span
                        bool confirm, struct img_slot *out)
 {
     if (!hash) {
-        *out = img_active(img, img->running_image);
+        *out = img_active(img, fixed_img(img)->running_image);
         return confirm ? 0 : DFU_SMP_IMG_INVALID_HASH;
     }
     if (!is_hash_length(img, hash->len)) {
@@ -160,8 +160,9 @@ static int check_target(const struct dfu_smp_img *img, struct img_slot target, b
 {
     bool is_active = img_is_active(img, target);
 
-    if (confirm && target.image != img->running_image &&
-        (img->refuse_other_images || (is_active && !img->confirm_other_images))) {
+    if (confirm && target.image != fixed_img(img)->running_image &&
+        (fixed_img(img)->refuse_other_images ||
+         (is_active && !fixed_img(img)->confirm_other_images))) {
         return DFU_SMP_IMG_CONFIRMATION_DENIED;
     }
     if (!confirm && is_active) {
@@ -194,7 +195,7 @@ static enum act decide_for(const struct dfu_smp_img *img, struct img_slot target
     bool is_active = img_is_active(img, target);
 
     /* What is chosen next says nothing about whether this one still has to be confirmed. */
-    if (confirm && is_active && dfu_mode_chooses_slot(img->map->mode) &&
+    if (confirm && is_active && dfu_mode_chooses_slot(fixed_img(img)->map->mode) &&
         is_on_trial(img, target, type)) {
         return WRITE_MARK;
     }
@@ -207,7 +208,7 @@ static int write_mark(struct dfu_smp_call *call, struct img_slot target, bool co
     bool is_active = img_is_active(img, target);
     uint32_t image = target.image;
 
-    switch (dfu_boot_set_next(img->map, img_area(img, target), is_active, confirm)) {
+    switch (dfu_boot_set_next(fixed_img(img)->map, img_area(img, target), is_active, confirm)) {
     case 0: break;
     case DFU_ERR_IO:
     case DFU_ERR_POWER: return dfu_smp_fail(call, DFU_SMP_IMG_FLASH_WRITE_FAILED);
@@ -224,7 +225,7 @@ static int write_mark(struct dfu_smp_call *call, struct img_slot target, bool co
 
 static bool can_write_state(const struct dfu_smp_img *img)
 {
-    switch (img->map->mode) {
+    switch (fixed_img(img)->map->mode) {
     case DFU_MODE_SWAP_SCRATCH:
     case DFU_MODE_OVERWRITE:
     case DFU_MODE_SWAP_MOVE:

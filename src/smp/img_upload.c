@@ -53,7 +53,7 @@ static void forget(struct dfu_smp_img *img)
 /* Only a whole digest says for sure that the file is the same after a reset. */
 static bool is_stored(const struct dfu_smp_img *img)
 {
-    return img->store && img->upload.sha_len == DFU_SMP_IMG_SHA_MAX;
+    return fixed_img(img)->store && img->upload.sha_len == DFU_SMP_IMG_SHA_MAX;
 }
 
 static struct dfu_stream_identity identity(const struct dfu_smp_img *img)
@@ -66,8 +66,8 @@ static struct dfu_stream_identity identity(const struct dfu_smp_img *img)
 
 static void forget_stored(const struct dfu_smp_img *img)
 {
-    if (img->store) {
-        (void)dfu_stream_progress_clear(img->store);
+    if (fixed_img(img)->store) {
+        (void)dfu_stream_progress_clear(fixed_img(img)->store);
     }
 }
 
@@ -145,8 +145,8 @@ static bool choose_slot(const struct dfu_smp_img *img, const struct request *rq,
                         struct img_slot *out)
 {
     *out = (struct img_slot){ 0, 0 };
-    if (img->map->image_count > 1) {
-        if (rq->image >= img->map->image_count) {
+    if (fixed_img(img)->map->image_count > 1) {
+        if (rq->image >= fixed_img(img)->map->image_count) {
             return false;
         }
         *out = img_other(img_active(img, (uint8_t)rq->image));
@@ -166,7 +166,7 @@ static bool is_resumed(const struct dfu_smp_img *img, const struct request *rq)
 
     return up->is_active && rq->sha.len > 0 && rq->sha.len == up->sha_len &&
            memcmp(rq->sha.data, up->sha, up->sha_len) == 0 &&
-           (img->map->image_count == 1 || rq->image == up->image);
+           (fixed_img(img)->map->image_count == 1 || rq->image == up->image);
 }
 
 static int check_fields(const struct request *rq, const char **reason)
@@ -190,7 +190,7 @@ static int check_size(const struct dfu_smp_img *img, struct img_slot at, const s
                       const char **reason)
 {
     *reason = "img too large";
-    if (rq->len > dfu_slot_max_image(img->map, at.image)) {
+    if (rq->len > dfu_slot_max_image(fixed_img(img)->map, at.image)) {
         return DFU_SMP_IMG_TOO_LARGE;
     }
     *reason = "data overrun";
@@ -205,7 +205,7 @@ static int check_address(const struct dfu_smp_img *img, struct img_slot at,
 
     *reason = "img address mismatch";
     return dfu_image_header_parse(rq->data.data, &header) != DFU_IMAGE_FINE ||
-                   dfu_boot_fits_slot(img->map, img_area(img, at), &header)
+                   dfu_boot_fits_slot(fixed_img(img)->map, img_area(img, at), &header)
                ? 0
                : DFU_SMP_IMG_INVALID_FLASH_ADDRESS;
 }
@@ -223,8 +223,8 @@ static int check_version(const struct dfu_smp_img *img, struct img_slot at,
         dfu_image_header_parse(rq->data.data, &header) != DFU_IMAGE_FINE) {
         return DFU_SMP_IMG_VERSION_GET_FAILED;
     }
-    if (dfu_image_version_compare(&running.version, &header.version, img->compare_build_number) >=
-        0) {
+    if (dfu_image_version_compare(&running.version, &header.version,
+                                  fixed_img(img)->compare_build_number) >= 0) {
         return DFU_SMP_IMG_CURRENT_IS_NEWER;
     }
     return 0;
@@ -235,8 +235,8 @@ static int check_version(const struct dfu_smp_img *img, struct img_slot at,
 /* Trailer first and from its end: a cut leaves no request beside half an image. */
 static int erase_for(const struct dfu_smp_img *img, const struct dfu_area *area, uint32_t size)
 {
-    uint32_t begin = area == img->map->images[img->upload.image].secondary
-                         ? dfu_slot_upload_offset(img->map, img->upload.image)
+    uint32_t begin = area == fixed_img(img)->map->images[img->upload.image].secondary
+                         ? dfu_slot_upload_offset(fixed_img(img)->map, img->upload.image)
                          : 0;
     struct dfu_trailer trailer;
     uint32_t end = area->size;
@@ -245,7 +245,7 @@ static int erase_for(const struct dfu_smp_img *img, const struct dfu_area *area,
     if (err) {
         return err > 0 ? 0 : err;
     }
-    err = dfu_slot_trailer(img->map, area, &trailer);
+    err = dfu_slot_trailer(fixed_img(img)->map, area, &trailer);
     while (!err && end > begin) {
         struct dfu_sector sector = { 0 };
 
@@ -264,7 +264,7 @@ static bool can_be_marked(const struct dfu_smp_img *img, const struct dfu_area *
 {
     struct dfu_slot_state state;
 
-    if (dfu_slot_state_read(img->map, area, &state)) {
+    if (dfu_slot_state_read(fixed_img(img)->map, area, &state)) {
         return false;
     }
     return state.magic == DFU_MAGIC_GOOD ||
@@ -286,11 +286,11 @@ static bool holds_file(struct dfu_smp_img *img, const struct request *rq)
 {
     struct dfu_smp_upload *up = &img->upload;
 
-    if (!img->sha256 || up->sha_len != img->sha256->size || !holds_header(img, rq) ||
-        !can_be_marked(img, up->writer.area)) {
+    if (!fixed_img(img)->sha256 || up->sha_len != fixed_img(img)->sha256->size ||
+        !holds_header(img, rq) || !can_be_marked(img, up->writer.area)) {
         return false;
     }
-    return dfu_flash_img_check(&up->writer, img->sha256, up->size, up->sha) == 0;
+    return dfu_flash_img_check(&up->writer, fixed_img(img)->sha256, up->size, up->sha) == 0;
 }
 
 /* How many bytes are worth a save. Erasing ahead, a resume goes back to the start of the sector
@@ -300,10 +300,10 @@ static uint32_t save_interval(const struct dfu_smp_img *img)
     const struct dfu_smp_upload *up = &img->upload;
     struct dfu_sector sector;
 
-    if (img->store_interval != 0) {
-        return img->store_interval;
+    if (fixed_img(img)->store_interval != 0) {
+        return fixed_img(img)->store_interval;
     }
-    if (img->erase_progressively &&
+    if (fixed_img(img)->erase_progressively &&
         !dfu_area_sector_at(up->writer.area, up->writer.stream.config.off + up->saved, &sector)) {
         return sector.size;
     }
@@ -320,7 +320,7 @@ static void save_progress(struct dfu_smp_img *img)
         return;
     }
     /* A save that fails costs the resume, not the upload. */
-    (void)dfu_stream_progress_save(&up->writer.stream, img->store, &id);
+    (void)dfu_stream_progress_save(&up->writer.stream, fixed_img(img)->store, &id);
     up->saved = written;
 }
 
@@ -376,8 +376,8 @@ static int complete(struct dfu_smp_call *call, const struct request *rq)
     uint32_t size = up->size;
 
     (void)answer(call, size);
-    if (img->sha256 && up->sha_len == img->sha256->size) {
-        bool match = dfu_flash_img_check(&up->writer, img->sha256, size, up->sha) == 0;
+    if (fixed_img(img)->sha256 && up->sha_len == fixed_img(img)->sha256->size) {
+        bool match = dfu_flash_img_check(&up->writer, fixed_img(img)->sha256, size, up->sha) == 0;
 
         dfu_cbor_pair_bool(call->enc, "match", match);
         if (!match) {
@@ -442,7 +442,8 @@ static int open_upload(struct dfu_smp_img *img, struct img_slot at, const struct
     struct dfu_smp_upload *up = &img->upload;
     const struct dfu_flash_img_config config = { .buf = up->block,
                                                  .buf_len = sizeof(up->block),
-                                                 .erase_progressively = img->erase_progressively };
+                                                 .erase_progressively =
+                                                     fixed_img(img)->erase_progressively };
 
     forget(img);
     up->image = at.image;
@@ -452,7 +453,8 @@ static int open_upload(struct dfu_smp_img *img, struct img_slot at, const struct
     if (rq->sha.len > 0) {
         memcpy(up->sha, rq->sha.data, rq->sha.len);
     }
-    return dfu_flash_img_init(&up->writer, img->map, img_area(img, at), rq->len, &config);
+    return dfu_flash_img_init(&up->writer, fixed_img(img)->map, img_area(img, at), rq->len,
+                              &config);
 }
 
 /* Where flash left off with this file before a reset; 0: nowhere. The record does not know of
@@ -462,7 +464,7 @@ static uint32_t stored_off(struct dfu_smp_img *img, const struct request *rq)
     struct dfu_stream_identity id = identity(img);
 
     if (!is_stored(img) || !holds_header(img, rq) ||
-        dfu_stream_progress_load(&img->upload.writer.stream, img->store, &id)) {
+        dfu_stream_progress_load(&img->upload.writer.stream, fixed_img(img)->store, &id)) {
         return 0;
     }
     return dfu_flash_img_bytes_written(&img->upload.writer);
@@ -490,7 +492,7 @@ static int begin_upload(struct dfu_smp_call *call, const struct request *rq)
     }
     /* Before flash changes: a record of another upload must not outlive its bytes. */
     forget_stored(img);
-    if (img->erase_progressively
+    if (fixed_img(img)->erase_progressively
             ? dfu_flash_img_buffered_write(&up->writer, NULL, 0, false) || break_old_image(img, rq)
             : erase_for(img, up->writer.area, up->size)) {
         return give_up(call, DFU_SMP_IMG_FLASH_ERASE_FAILED, "fa erase fail");

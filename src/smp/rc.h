@@ -6,11 +6,11 @@
 #ifndef DFU_SMP_RC_H
 #define DFU_SMP_RC_H
 
-#include "dfu/smp.h"
+#include "smp/fixed.h"
 
 static inline void put_rc_of_v1(struct dfu_smp_call *call)
 {
-    if (call->header.version == DFU_SMP_V1 && !call->server->legacy_rc) {
+    if (call->header.version == DFU_SMP_V1 && !fixed_server(call->server)->legacy_rc) {
         dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);
     }
 }

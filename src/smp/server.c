@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "smp/fixed.h"
 
 #define GROUP_REFUSAL INT_MIN /* a handler's result when err_group and err_rc say why */
 #define OP_RSP_BIT    1u
@@ -34,7 +35,7 @@ static bool listens(uint32_t wanted, uint32_t event)
 
 int dfu_smp_notify(struct dfu_smp_call *call, uint32_t event, const void *data, size_t size)
 {
-    const struct dfu_smp_server *server = call->server;
+    const struct dfu_smp_server *server = fixed_server(call->server);
     enum dfu_smp_hook_result refusal = DFU_SMP_HOOK_OK;
     uint16_t group = 0, rc = 0;
 
@@ -124,7 +125,7 @@ static void begin_response(struct dfu_smp_call *call)
     }
     cap = cap < UINT16_MAX ? cap : UINT16_MAX; /* the header's length field */
     dfu_cbor_encoder_init(call->enc, server->response + DFU_SMP_HEADER_SIZE, cap,
-                          server->definite_lengths);
+                          fixed_server(server)->definite_lengths);
     dfu_cbor_begin_map(call->enc);
 }
 
@@ -147,7 +148,7 @@ static void encode_refusal(struct dfu_smp_call *call, int result)
         }
     } else {
         dfu_cbor_pair_uint(call->enc, "rc", (uint32_t)result);
-        if (call->server->verbose_errors && call->reason) {
+        if (fixed_server(call->server)->verbose_errors && call->reason) {
             dfu_cbor_pair_text(call->enc, "rsn", call->reason);
         }
     }
@@ -180,7 +181,7 @@ static int run_handler(struct dfu_smp_call *call, dfu_smp_handler handler)
     int result;
 
     begin_response(call);
-    if (call->server->legacy_rc) {
+    if (fixed_server(call->server)->legacy_rc) {
         dfu_cbor_pair_uint(call->enc, "rc", DFU_SMP_EOK);
     }
     result = dfu_smp_notify(call, DFU_SMP_EV_CMD_RECV, &event, sizeof(event));
@@ -210,7 +211,7 @@ static void notify_done(struct dfu_smp_call *call, int result)
 static int check_header(const struct dfu_smp_server *server, const struct dfu_smp_header *header,
                         size_t payload_room)
 {
-    if (header->version == DFU_SMP_V1 && server->refuse_v1) {
+    if (header->version == DFU_SMP_V1 && fixed_server(server)->refuse_v1) {
         return DFU_SMP_TOO_OLD;
     }
     if (header->version > DFU_SMP_V2) {

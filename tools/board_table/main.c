@@ -185,6 +185,8 @@ static void print_header(const struct dfu_board *board)
         printf("extern const struct dfu_area board_%s;\n", board->areas[i].area.label);
     }
     print_map(&board->map);
+    printf("#define BOARD_BOOT_MODE %u /* as dfu_mode_number() */\n",
+           dfu_mode_number(board->map.mode));
     printf("\n/* Where the processor sees the area's first byte. */\n"
            "uint32_t board_address(const struct dfu_area *area);\n\n#endif\n");
 }

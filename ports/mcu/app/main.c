@@ -2,16 +2,12 @@
 /* Copyright the dfukit authors */
 /* An application that can be updated: an SMP server on the console with the OS and image groups, and
  * what else its options name. */
-#include "autoconf.h"
-#include "board_table.h"
+#include "app_config.h"
 #include "console.h"
 #include "dfu/err.h"
 #include "dfu/smp_basic.h"
-#include "dfu/smp_img.h"
 #include "dfu/smp_lock.h"
-#include "dfu/smp_os.h"
 #include "dfu/update.h"
-#include "mcu_crypto.h"
 #ifdef CONFIG_MCUMGR_TRANSPORT_BT
 #include "ble.h"
 #endif
@@ -32,14 +28,14 @@ static uint8_t response[CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE];
 static uint64_t reset_ms = UINT64_MAX;
 
 /* The one thread there is; its run time in ticks shows that exceptions arrive. */
-static int only_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
+int app_task(void *ctx, uint32_t index, struct dfu_smp_task *task)
 {
     (void)ctx;
     *task = (struct dfu_smp_task){ .name = "main", .has_runtime = true, .runtime = start_ticks };
     return index == 0 ? DFU_OK : DFU_ERR_NOENT;
 }
 
-static int reset_soon(void *ctx, bool force, uint8_t boot_mode)
+int app_reset(void *ctx, bool force, uint8_t boot_mode)
 {
     (void)ctx;
     (void)force;
@@ -49,26 +45,8 @@ static int reset_soon(void *ctx, bool force, uint8_t boot_mode)
     return DFU_OK;
 }
 
-static struct dfu_smp_os os = {
-    .kernel = "dfukit",
-    .version = CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION,
-    .board = BOARD,
-    .bootloader = "MCUboot",
-    .takes_boot_mode = true,
-    .reset = reset_soon,
-    .task = only_task,
-};
-
-/* Filled in when the program starts: nearly all of it is zeros, which would lie in flash, too. */
+/* Of what is not constant. */
 static struct dfu_smp_img img;
-
-static void start_img(void)
-{
-    img.map = &board_map;
-    img.sha256 = &dfu_sha256_mbedtls;
-    img.hash_size = 32;
-    img.erase_progressively = true;
-}
 
 #ifdef CONFIG_MCUMGR_GRP_ZBASIC_STORAGE_ERASE
 static const struct dfu_area *const storage[] = { &board_storage_partition };
@@ -77,7 +55,7 @@ static struct dfu_smp_basic basic = { .areas = storage, .area_count = 1 };
 
 static const struct dfu_smp_binding bindings[] = {
 #ifdef CONFIG_MCUMGR_GRP_OS
-    { &dfu_smp_group_os, &os },
+    { &dfu_smp_group_os, NULL },
 #endif
 #ifdef CONFIG_MCUMGR_GRP_IMG
     { &dfu_smp_group_img, &img },
@@ -106,20 +84,7 @@ static enum dfu_smp_hook_result make_permanent(void *ctx, struct dfu_smp_event *
 
 /* ---- Hooks ---- */
 
-enum {
-#ifdef CONFIG_USB_DFU_CLASS
-    HOOK_LOCK,
-#endif
-#ifdef CONFIG_MCUMGR_TRANSPORT_BT
-    HOOK_CHUNK,
-#endif
-#ifdef CONFIG_APP_PERMANENT_DOWNLOAD
-    HOOK_PERMANENT,
-#endif
-    HOOK_COUNT
-};
-
-static struct dfu_smp_hook hooks[HOOK_COUNT]; /* there may be none */
+struct dfu_smp_hook app_hooks[HOOK_COUNT]; /* there may be none */
 
 #ifdef CONFIG_USB_DFU_CLASS
 static struct dfu_smp_lock smp_lock;
@@ -129,13 +94,14 @@ static void set_hooks(void)
 {
 #ifdef CONFIG_USB_DFU_CLASS
     dfu_smp_lock_init(&smp_lock, &usb_lock, &img);
-    hooks[HOOK_LOCK] = dfu_smp_lock_hook(&smp_lock);
+    app_hooks[HOOK_LOCK] = dfu_smp_lock_hook(&smp_lock);
 #endif
 #ifdef CONFIG_MCUMGR_TRANSPORT_BT
-    hooks[HOOK_CHUNK] = ble_hook();
+    app_hooks[HOOK_CHUNK] = ble_hook();
 #endif
 #ifdef CONFIG_APP_PERMANENT_DOWNLOAD
-    hooks[HOOK_PERMANENT] = (struct dfu_smp_hook){ DFU_SMP_EV_DFU_PENDING, make_permanent, NULL };
+    app_hooks[HOOK_PERMANENT] =
+        (struct dfu_smp_hook){ DFU_SMP_EV_DFU_PENDING, make_permanent, NULL };
 #endif
 }
 
@@ -144,8 +110,6 @@ static void set_hooks(void)
 static struct dfu_smp_server server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
-    .hooks = hooks,
-    .hook_count = HOOK_COUNT,
     .response = response,
     .response_cap = sizeof response,
     .buf_size = CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE,
@@ -157,8 +121,6 @@ static uint8_t ble_response[BLE_PACKET_MAX];
 static struct dfu_smp_server ble_server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
-    .hooks = hooks,
-    .hook_count = HOOK_COUNT,
     .response = ble_response,
     .response_cap = sizeof ble_response,
     .buf_size = BLE_PACKET_MAX,
@@ -171,8 +133,6 @@ static uint8_t udp_response[NET_DATAGRAM_MAX];
 static struct dfu_smp_server udp_server = {
     .bindings = bindings,
     .binding_count = sizeof bindings / sizeof bindings[0],
-    .hooks = hooks,
-    .hook_count = HOOK_COUNT,
     .response = udp_response,
     .response_cap = sizeof udp_response,
     .buf_size = NET_DATAGRAM_MAX,
@@ -229,9 +189,7 @@ int main(void)
     port_start();
     port_enable_interrupts();
     console_init(&console, request, sizeof request);
-    start_img();
     set_hooks();
-    os.boot_mode = (int8_t)dfu_mode_number(board_map.mode);
     console_print_line("*** dfukit application " CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION " on " BOARD
                        " ***");
 #ifdef CONFIG_APP_CONFIRM_SELF

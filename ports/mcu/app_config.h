@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the dfukit authors */
+
+/* app_config.h - the application's one configuration, from its options: constants that every file
+ * sees, as the bootloader's in boot_config.h. */
+#ifndef DFU_MCU_APP_CONFIG_H
+#define DFU_MCU_APP_CONFIG_H
+
+#include "autoconf.h"
+#include "board_table.h"
+#include "dfu/smp.h"
+#include "dfu/smp_img.h"
+#include "dfu/smp_os.h"
+#include "mcu_crypto.h"
+
+int app_task(void *ctx, uint32_t index, struct dfu_smp_task *task);
+int app_reset(void *ctx, bool force, uint8_t boot_mode);
+
+static const struct dfu_smp_os app_os = {
+    .kernel = "dfukit",
+    .version = CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION,
+    .board = BOARD,
+    .bootloader = "MCUboot",
+    .boot_mode = BOARD_BOOT_MODE,
+    .takes_boot_mode = true,
+    .reset = app_reset,
+    .task = app_task,
+};
+
+/* Its upload is main.c's, in RAM. */
+static const struct dfu_smp_img app_img = {
+    .map = &board_map,
+    .sha256 = &dfu_sha256_mbedtls,
+    .hash_size = 32,
+    .erase_progressively = true,
+};
+
+/* main.c fills the table in when it starts. */
+enum {
+#ifdef CONFIG_USB_DFU_CLASS
+    HOOK_LOCK,
+#endif
+#ifdef CONFIG_MCUMGR_TRANSPORT_BT
+    HOOK_CHUNK,
+#endif
+#ifdef CONFIG_APP_PERMANENT_DOWNLOAD
+    HOOK_PERMANENT,
+#endif
+    HOOK_COUNT
+};
+
+extern struct dfu_smp_hook app_hooks[];
+
+/* What the servers of all links have in common. */
+static const struct dfu_smp_server app_server = {
+    .hooks = app_hooks,
+    .hook_count = HOOK_COUNT,
+};
+
+#endif
