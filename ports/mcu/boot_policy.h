@@ -34,7 +34,11 @@ static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha256_mbedtls, N
 #define BOOT_PUBLIC_KEY     ed25519_pub_key
 #define BOOT_PUBLIC_KEY_LEN 44u
 #elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ECDSA_P256)
-#define BOOT_SIGNATURE      dfu_ecdsa_p256_uecc
+#ifdef CONFIG_BOOT_ECDSA_P256M
+#define BOOT_SIGNATURE dfu_ecdsa_p256_p256m
+#else
+#define BOOT_SIGNATURE dfu_ecdsa_p256_uecc
+#endif
 #define BOOT_PUBLIC_KEY     ecdsa_pub_key
 #define BOOT_PUBLIC_KEY_LEN 91u
 #endif

@@ -30,13 +30,20 @@ static const struct scheme {
     size_t digest_len;
 } schemes[] = {
     { &dfu_ecdsa_p256_uecc, &dfu_ecdsa_p256_openssl, "", 32 },
+    { &dfu_ecdsa_p256_p256m, &dfu_ecdsa_p256_openssl, "", 32 },
     { &dfu_ed25519_monocypher, &dfu_ed25519_openssl, "-ed25519", 32 },
     { &dfu_ed25519_monocypher, &dfu_ed25519_openssl, "-ed25519", 64 },
     { &dfu_rsa2048_bearssl, &dfu_rsa2048_openssl, "-rsa-2048", 32 },
     { &dfu_rsa3072_bearssl, &dfu_rsa3072_openssl, "-rsa-3072", 32 },
 };
 
-enum { SCHEMES = sizeof(schemes) / sizeof(schemes[0]), P256 = 0, ED25519 = 1, RSA2048 = 3 };
+enum {
+    SCHEMES = sizeof(schemes) / sizeof(schemes[0]),
+    P256 = 0,
+    P256M = 1,
+    ED25519 = 2,
+    RSA2048 = 4
+};
 
 struct pair {
     EVP_PKEY *pkey;
@@ -277,13 +284,14 @@ static void get_numbers(const struct pair *pair, BIGNUM **r, BIGNUM **s)
 
 static void numbers_outside_of_the_order_are_no_signature(void **state)
 {
-    (void)state;
+    size_t scheme = *(const size_t *)*state;
+
     for (int which = 0; which < 2; which++) {
         for (int wrong = 0; wrong < 4; wrong++) {
             BIGNUM *number[2], *n = p256_order();
             struct pair pair;
 
-            make_pair(&pair, P256, 11);
+            make_pair(&pair, scheme, 11);
             get_numbers(&pair, &number[0], &number[1]);
             switch (wrong) {
             case 0: BN_zero(number[which]); break;
@@ -304,11 +312,11 @@ static void numbers_outside_of_the_order_are_no_signature(void **state)
 /* ECDSA has two for each; neither is forbidden in images. */
 static void the_other_s_is_right_too(void **state)
 {
+    size_t scheme = *(const size_t *)*state;
     BIGNUM *r, *s, *n = p256_order();
     struct pair pair;
 
-    (void)state;
-    make_pair(&pair, P256, 12);
+    make_pair(&pair, scheme, 12);
     get_numbers(&pair, &r, &s);
     BN_sub(s, n, s);
     set_numbers(&pair, r, s);
@@ -319,10 +327,10 @@ static void the_other_s_is_right_too(void **state)
 
 static void zeros_may_follow_a_signature(void **state)
 {
+    size_t scheme = *(const size_t *)*state;
     struct pair pair;
 
-    (void)state;
-    make_pair(&pair, P256, 13);
+    make_pair(&pair, scheme, 13);
     for (size_t len = pair.sig_len; pair.sig_len <= 128; pair.sig_len++) {
         assert_int_equal(verify_both(&pair), 0);
         if (pair.sig_len > len) {
@@ -360,15 +368,15 @@ static void number_with_another_zero(struct pair *pair, int which, bool is_more)
 /* Its highest bit is the sign: a zero stands in front where it is set, and only there. */
 static void numbers_have_one_encoding(void **state)
 {
+    size_t scheme = *(const size_t *)*state;
     int made[2][2] = { { 0 } };
 
-    (void)state;
     for (unsigned seed = 13; seed < 40; seed++) {
         for (int which = 0; which < 2; which++) {
             struct pair pair;
             bool has_zero;
 
-            make_pair(&pair, P256, seed);
+            make_pair(&pair, scheme, seed);
             has_zero = pair.sig[number_at(&pair, which) + 1] == 0;
             number_with_another_zero(&pair, which, !has_zero);
             assert_int_equal(verify_both(&pair), DFU_ERR_VERIFY);
@@ -386,13 +394,13 @@ static void numbers_have_one_encoding(void **state)
 /* One in 128 has fewer bytes; those in front are zeros, whatever lay there before. */
 static void short_numbers_are_right(void **state)
 {
+    size_t scheme = *(const size_t *)*state;
     bool are_seen[2] = { false };
 
-    (void)state;
     for (unsigned seed = 13; !are_seen[0] || !are_seen[1]; seed++) {
         struct pair pair;
 
-        make_pair(&pair, P256, seed);
+        make_pair(&pair, scheme, seed);
         for (int which = 0; which < 2; which++) {
             if (pair.sig[number_at(&pair, which)] < 32) {
                 are_seen[which] = true;
@@ -405,11 +413,12 @@ static void short_numbers_are_right(void **state)
 
 static void tags_and_lengths_have_one_value(void **state)
 {
-    (void)state;
+    size_t scheme = *(const size_t *)*state;
+
     for (unsigned seed = 13; seed < 15; seed++) {
         struct pair pair;
 
-        make_pair(&pair, P256, seed);
+        make_pair(&pair, scheme, seed);
         for (size_t i = 0; i < 6; i++) {
             size_t at = i < 4 ? i : number_at(&pair, 1) + i - 5;
             uint8_t right = pair.sig[at];
@@ -431,6 +440,7 @@ static void tags_and_lengths_have_one_value(void **state)
 
 static void what_is_hardly_a_signature_is_refused(void **state)
 {
+    size_t scheme = *(const size_t *)*state;
     static const char *const encodings[] = {
         "30",     "3000",         "300102",           "30020200",         "3003020100",
         "300102", "300402000200", "3006020100020100", "3006020101020100", "3006020100020101",
@@ -438,8 +448,7 @@ static void what_is_hardly_a_signature_is_refused(void **state)
     };
     struct pair pair;
 
-    (void)state;
-    make_pair(&pair, P256, 14);
+    make_pair(&pair, scheme, 14);
     for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
         size_t len = strlen(encodings[i]) / 2;
 
@@ -719,6 +728,14 @@ static void hashes_are_openssls_however_the_bytes_come(void **state)
     }
 }
 
+static size_t with_uecc = P256, with_p256m = P256M; /* the state of their tests */
+
+#define WITH_EACH_P256(test)                                 \
+    { #test "_by_micro_ecc", test, NULL, NULL, &with_uecc }, \
+    {                                                        \
+#test "_by_p256_m", test, NULL, NULL, &with_p256m    \
+    }
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -728,13 +745,13 @@ int main(void)
         cmocka_unit_test(what_is_too_short_or_too_long_is_refused),
         cmocka_unit_test(keys_and_signatures_of_zeros_or_ones_are_refused),
         cmocka_unit_test(a_modulus_that_is_shorter_is_no_key),
-        cmocka_unit_test(numbers_outside_of_the_order_are_no_signature),
-        cmocka_unit_test(the_other_s_is_right_too),
-        cmocka_unit_test(zeros_may_follow_a_signature),
-        cmocka_unit_test(numbers_have_one_encoding),
-        cmocka_unit_test(short_numbers_are_right),
-        cmocka_unit_test(tags_and_lengths_have_one_value),
-        cmocka_unit_test(what_is_hardly_a_signature_is_refused),
+        WITH_EACH_P256(numbers_outside_of_the_order_are_no_signature),
+        WITH_EACH_P256(the_other_s_is_right_too),
+        WITH_EACH_P256(zeros_may_follow_a_signature),
+        WITH_EACH_P256(numbers_have_one_encoding),
+        WITH_EACH_P256(short_numbers_are_right),
+        WITH_EACH_P256(tags_and_lengths_have_one_value),
+        WITH_EACH_P256(what_is_hardly_a_signature_is_refused),
         cmocka_unit_test(an_s_of_the_order_or_above_is_refused),
         cmocka_unit_test(a_pure_signature_is_of_all_bytes_of_the_image),
         cmocka_unit_test(another_encoding_than_that_of_images_is_refused),

@@ -21,6 +21,7 @@ MODES = {"move": "BOOT_SWAP_USING_MOVE", "offset": "BOOT_SWAP_USING_OFFSET",
 SCHEMES = {
     "hash": (("BOOT_SIGNATURE_TYPE_NONE=y",), None, ()),
     "p256": (("BOOT_SIGNATURE_TYPE_ECDSA_P256=y",), "ecdsa-p256", ()),
+    "p256m": (("BOOT_SIGNATURE_TYPE_ECDSA_P256=y", "BOOT_ECDSA_P256M=y"), "ecdsa-p256", ()),
     "ed25519": (("BOOT_SIGNATURE_TYPE_ED25519=y",), "ed25519", ()),
     "ed25519+sha512": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_IMG_HASH_ALG_SHA512=y"), "ed25519",
                        ("--sha", "512")),

@@ -8,13 +8,15 @@ function(mcu_crypto_libraries crates)
     set(bearssl ${crates}/bearssl-sys-0.0.4/lib/BearSSL)
     set(monocypher ${crates}/monocypher-sys-4.0.2/Monocypher/src)
     set(mbedtls ${crates}/psa-crypto-sys-0.13.0/vendor)
+    set(p256_m ${mbedtls}/3rdparty/p256-m/p256-m)
     set(micro_ecc ${crates}/micro-ecc-sys-0.3.2/micro-ecc)
     file(GLOB bearssl_files ${bearssl}/src/codec/ccopy.c ${bearssl}/src/int/i15_*.c)
     add_library(mcu_libraries STATIC ${bearssl_files} ${bearssl}/src/rsa/rsa_i15_pub.c
-        ${micro_ecc}/uECC.c ${mbedtls}/library/sha256.c ${monocypher}/monocypher.c
+        ${micro_ecc}/uECC.c ${mbedtls}/library/sha256.c ${p256_m}/p256-m.c
+        ${monocypher}/monocypher.c
         ${monocypher}/optional/monocypher-ed25519.c)
     target_include_directories(mcu_libraries
-        SYSTEM PUBLIC ${here}/shims ${bearssl}/inc ${micro_ecc} ${mbedtls}/include ${monocypher}
+        SYSTEM PUBLIC ${here}/shims ${bearssl}/inc ${micro_ecc} ${p256_m} ${mbedtls}/include ${monocypher}
             ${monocypher}/optional
         PRIVATE ${bearssl}/src ${mbedtls}/library)
     # micro-ecc's level 2 takes a 40th of the instructions of level 0, and 500 bytes more.
@@ -22,6 +24,8 @@ function(mcu_crypto_libraries crates)
         uECC_OPTIMIZATION_LEVEL=2 uECC_SUPPORTS_secp160r1=0 uECC_SUPPORTS_secp192r1=0
         uECC_SUPPORTS_secp224r1=0 uECC_SUPPORTS_secp256k1=0 uECC_SUPPORT_COMPRESSED_POINT=0)
     target_compile_options(mcu_libraries PRIVATE -w)
+    set_source_files_properties(${p256_m}/p256-m.c PROPERTIES
+        COMPILE_DEFINITIONS MBEDTLS_PSA_P256M_DRIVER_ENABLED)
     # Its inline functions have no other definition here.
     set_source_files_properties(${mbedtls}/library/sha256.c PROPERTIES
         COMPILE_OPTIONS -fgnu89-inline)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* ECDSA on P-256 by micro-ecc: keys and signatures are DER outside and two numbers inside. */
+/* ECDSA on P-256 by micro-ecc, or by p256-m, which is smaller and slower: keys and signatures are DER
+ * outside and two numbers inside. */
 #include <string.h>
 
+#include <p256-m.h>
 #include <uECC.h>
 
 #include "dfu/err.h"
@@ -66,22 +68,42 @@ static bool take_signature(const uint8_t *sig, size_t len, uint8_t numbers[2 * N
     return at == 2u + sig[1] && end == len;
 }
 
-static int verify(const struct dfu_key *key, const uint8_t *digest, size_t digest_len,
-                  const uint8_t *sig, size_t sig_len)
+/* 0, and the numbers of the signature; or what is wrong with key, digest or signature. */
+static int take(const struct dfu_key *key, size_t digest_len, const uint8_t *sig, size_t sig_len,
+                uint8_t numbers[2 * NUMBER_SIZE])
 {
-    uint8_t numbers[2 * NUMBER_SIZE];
-
     if (key->der_len != sizeof key_head + 2 * NUMBER_SIZE ||
         memcmp(key->der, key_head, sizeof key_head) != 0) {
         return DFU_ERR_INVAL;
     }
-    if (digest_len != SHA256_SIZE || !take_signature(sig, sig_len, numbers)) {
-        return DFU_ERR_VERIFY;
+    return digest_len == SHA256_SIZE && take_signature(sig, sig_len, numbers) ? DFU_OK
+                                                                              : DFU_ERR_VERIFY;
+}
+
+static int verify_uecc(const struct dfu_key *key, const uint8_t *digest, size_t digest_len,
+                       const uint8_t *sig, size_t sig_len)
+{
+    uint8_t numbers[2 * NUMBER_SIZE];
+    int err = take(key, digest_len, sig, sig_len, numbers);
+
+    if (!err && uECC_verify(key->der + sizeof key_head, digest, SHA256_SIZE, numbers,
+                            uECC_secp256r1()) != 1) {
+        err = DFU_ERR_VERIFY;
     }
-    return uECC_verify(key->der + sizeof key_head, digest, SHA256_SIZE, numbers,
-                       uECC_secp256r1()) == 1
-               ? DFU_OK
-               : DFU_ERR_VERIFY;
+    return err;
+}
+
+static int verify_p256m(const struct dfu_key *key, const uint8_t *digest, size_t digest_len,
+                        const uint8_t *sig, size_t sig_len)
+{
+    uint8_t numbers[2 * NUMBER_SIZE];
+    int err = take(key, digest_len, sig, sig_len, numbers);
+
+    if (!err && p256_ecdsa_verify(numbers, key->der + sizeof key_head, digest, SHA256_SIZE) !=
+                    P256_SUCCESS) {
+        err = DFU_ERR_VERIFY;
+    }
+    return err;
 }
 
 const struct dfu_sig_alg dfu_ecdsa_p256_uecc = {
@@ -90,5 +112,14 @@ const struct dfu_sig_alg dfu_ecdsa_p256_uecc = {
     .min_len = 8,
     .max_len = 128,
     .hash_types = { DFU_TLV_SHA256 },
-    .verify = verify,
+    .verify = verify_uecc,
+};
+
+const struct dfu_sig_alg dfu_ecdsa_p256_p256m = {
+    .name = "ECDSA-P256",
+    .tlv_type = DFU_TLV_ECDSA,
+    .min_len = 8,
+    .max_len = 128,
+    .hash_types = { DFU_TLV_SHA256 },
+    .verify = verify_p256m,
 };
