@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* zcbor reads one head at a time; what lies between heads is walked here with an explicit stack,
- * because zcbor's own skip recurses as deep as the message says. */
+/* zcbor reads numbers, and so lengths and counts; what lies between is walked here with an explicit
+ * stack, because zcbor's own skip recurses as deep as the message says. */
 #include <string.h>
 
 #include <zcbor_decode.h>
@@ -9,8 +9,10 @@
 #include "dfu/cbor.h"
 #include "dfu/err.h"
 
-#define UNTIL_BREAK SIZE_MAX
-#define BREAK       0xffu
+#define UNTIL_BREAK     SIZE_MAX
+#define BREAK           0xffu
+#define HEAD_MAX        9u
+#define ADDITIONAL_MASK 0x1fu /* what of a head's first byte is not the major type */
 
 static struct dfu_cbor_span rest(const uint8_t *pos, const uint8_t *end)
 {
@@ -22,7 +24,45 @@ static zcbor_major_type_t major_of(struct dfu_cbor_span item)
     return ZCBOR_MAJOR_TYPE(item.data[0]);
 }
 
-/* Decode a scalar or string at the front of item; how many bytes it took, 0 if it is none such. */
+/* How many bytes the head at the front of item takes, which is all of a number or simple value; 0 if
+ * it is not whole. */
+static size_t head_size(struct dfu_cbor_span item)
+{
+    uint8_t additional = item.len > 0 ? ZCBOR_ADDITIONAL(item.data[0]) : 0;
+    size_t size = 1;
+
+    if (additional > ZCBOR_VALUE_IS_8_BYTES) {
+        return 0;
+    }
+    if (additional > ZCBOR_VALUE_IN_HEADER) {
+        size += 1u << (additional - ZCBOR_VALUE_IS_1_BYTE);
+    }
+    return size <= item.len ? size : 0;
+}
+
+/* A length, count or tag: it is encoded as an unsigned of another major type. The bytes it took; 0 if
+ * it is none, or too large for anything. */
+static size_t take_count(struct dfu_cbor_span item, uint32_t *count)
+{
+    size_t size = head_size(item);
+    uint8_t head[HEAD_MAX];
+    zcbor_state_t state;
+    uint64_t value;
+
+    if (size == 0) {
+        return 0;
+    }
+    memcpy(head, item.data, size);
+    head[0] &= ADDITIONAL_MASK;
+    zcbor_new_decode_state(&state, 1, head, size, 1, NULL, 0);
+    if (!zcbor_uint64_decode(&state, &value) || value > UINT32_MAX) {
+        return 0;
+    }
+    *count = (uint32_t)value;
+    return size;
+}
+
+/* Decode a number at the front of item; how many bytes it took, 0 if it is none such. */
 static size_t take(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
 {
     zcbor_state_t state;
@@ -35,66 +75,60 @@ static size_t take(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out
     case DFU_CBOR_INT: ok = zcbor_int32_decode(&state, out); break;
     case DFU_CBOR_INT64: ok = zcbor_int64_decode(&state, out); break;
     case DFU_CBOR_BOOL: ok = zcbor_bool_decode(&state, out); break;
-    case DFU_CBOR_BYTES: ok = zcbor_bstr_decode(&state, out); break;
-    case DFU_CBOR_TEXT: ok = zcbor_tstr_decode(&state, out); break;
     default: break;
     }
     return ok ? (size_t)(state.payload - item.data) : 0;
 }
 
-/* How many bytes a number or simple value takes, whatever it is; 0 if it is not whole. zcbor's way
- * to skip knows containers, too, which costs 300 bytes on a Cortex-M0. */
-static size_t scalar_size(struct dfu_cbor_span item)
+/* The same for a string, which is *out then. */
+static size_t take_string(struct dfu_cbor_span item, struct dfu_cbor_span *out)
 {
-    uint8_t additional = ZCBOR_ADDITIONAL(item.data[0]);
-    size_t size = 1;
+    uint32_t len;
+    size_t head = take_count(item, &len);
 
-    if (additional > ZCBOR_VALUE_IS_8_BYTES) {
+    if (head == 0 || len > item.len - head) {
         return 0;
     }
-    if (additional > ZCBOR_VALUE_IN_HEADER) {
-        size += 1u << (additional - ZCBOR_VALUE_IS_1_BYTE);
-    }
-    return size <= item.len ? size : 0;
-}
-
-static size_t take_tag(struct dfu_cbor_span item)
-{
-    zcbor_state_t state;
-    uint32_t tag;
-
-    zcbor_new_decode_state(&state, 1, item.data, item.len, 1, NULL, 0);
-    return zcbor_tag_decode(&state, &tag) ? (size_t)(state.payload - item.data) : 0;
+    *out = (struct dfu_cbor_span){ item.data + head, len };
+    return head + len;
 }
 
 /* Enter a map or array: *pos moves behind its head. A count that the rest of the message cannot
  * hold is refused here, so that no count reads as UNTIL_BREAK. */
 static int enter(const uint8_t **pos, const uint8_t *end, bool is_map, size_t *left)
 {
-    zcbor_state_t state[3]; /* zcbor wants room to remember the level outside */
+    struct dfu_cbor_span item = rest(*pos, end);
+    uint32_t count;
+    size_t head;
 
-    zcbor_new_decode_state(state, 3, *pos, (size_t)(end - *pos), 1, NULL, 0);
-    if (!(is_map ? zcbor_map_start_decode(state) : zcbor_list_start_decode(state))) {
+    if (item.len == 0 ||
+        major_of(item) != (is_map ? ZCBOR_MAJOR_TYPE_MAP : ZCBOR_MAJOR_TYPE_LIST)) {
         return DFU_ERR_FORMAT;
     }
-    *pos = state->payload;
-    if (state->decode_state.indefinite_length_array) {
+    if (ZCBOR_ADDITIONAL(item.data[0]) == ZCBOR_VALUE_IS_INDEFINITE_LENGTH) {
+        (*pos)++;
         *left = UNTIL_BREAK;
         return 0;
     }
-    *left = state->elem_count;
-    return *left > (size_t)(end - *pos) ? DFU_ERR_FORMAT : 0;
+    head = take_count(item, &count);
+    if (head == 0 || count > (item.len - head) / (is_map ? 2 : 1)) {
+        return DFU_ERR_FORMAT;
+    }
+    *pos += head;
+    *left = is_map ? 2 * (size_t)count : count;
+    return 0;
 }
 
 /* Take one head: a whole scalar or string (*is_container false), or the head of a map or array. */
 static int skip_head(const uint8_t **pos, const uint8_t *end, bool *is_container, size_t *left)
 {
-    struct dfu_cbor_span item = rest(*pos, end);
-    struct zcbor_string string;
+    struct dfu_cbor_span item = rest(*pos, end), string;
     size_t taken;
 
     while (item.len > 0 && major_of(item) == ZCBOR_MAJOR_TYPE_TAG) {
-        taken = take_tag(item);
+        uint32_t tag;
+
+        taken = take_count(item, &tag);
         if (taken == 0) {
             return DFU_ERR_FORMAT;
         }
@@ -110,9 +144,9 @@ static int skip_head(const uint8_t **pos, const uint8_t *end, bool *is_container
     case ZCBOR_MAJOR_TYPE_LIST:
         *is_container = true;
         return enter(pos, end, major_of(item) == ZCBOR_MAJOR_TYPE_MAP, left);
-    case ZCBOR_MAJOR_TYPE_BSTR: taken = take(item, DFU_CBOR_BYTES, &string); break;
-    case ZCBOR_MAJOR_TYPE_TSTR: taken = take(item, DFU_CBOR_TEXT, &string); break;
-    default: taken = scalar_size(item); break;
+    case ZCBOR_MAJOR_TYPE_BSTR:
+    case ZCBOR_MAJOR_TYPE_TSTR: taken = take_string(item, &string); break;
+    default: taken = head_size(item); break;
     }
     *pos += taken;
     return taken > 0 ? 0 : DFU_ERR_FORMAT;
@@ -195,16 +229,10 @@ static struct dfu_cbor_key *find_key(struct dfu_cbor_span name, struct dfu_cbor_
     return NULL;
 }
 
-static bool decode_string(struct dfu_cbor_span item, enum dfu_cbor_type type,
+static bool decode_string(struct dfu_cbor_span item, zcbor_major_type_t major,
                           struct dfu_cbor_span *out)
 {
-    struct zcbor_string string;
-
-    if (take(item, type, &string) == 0) {
-        return false;
-    }
-    *out = (struct dfu_cbor_span){ string.value, string.len };
-    return true;
+    return item.len > 0 && major_of(item) == major && take_string(item, out) > 0;
 }
 
 static bool decode_flag(struct dfu_cbor_span item, bool *out)
@@ -243,8 +271,8 @@ static bool decode_as(struct dfu_cbor_span item, enum dfu_cbor_type type, void *
     case DFU_CBOR_INT64:
     case DFU_CBOR_BOOL: return take(item, type, out) > 0;
     case DFU_CBOR_FLAG: return decode_flag(item, out);
-    case DFU_CBOR_BYTES:
-    case DFU_CBOR_TEXT: return decode_string(item, type, out);
+    case DFU_CBOR_BYTES: return decode_string(item, ZCBOR_MAJOR_TYPE_BSTR, out);
+    case DFU_CBOR_TEXT: return decode_string(item, ZCBOR_MAJOR_TYPE_TSTR, out);
     case DFU_CBOR_MAP: return decode_nested(item, ZCBOR_MAJOR_TYPE_MAP, out);
     case DFU_CBOR_ARRAY: return decode_nested(item, ZCBOR_MAJOR_TYPE_LIST, out);
     case DFU_CBOR_ANY: return decode_nested(item, -1, out);

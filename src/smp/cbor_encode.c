@@ -15,6 +15,7 @@
 #define MAP_HEAD   0xa0u /* major type 5 */
 #define ARRAY_HEAD 0x80u /* major type 4 */
 #define BYTES_HEAD 0x40u /* major type 2 */
+#define TEXT_HEAD  0x60u /* major type 3 */
 #define MAJOR_MASK 0xe0u
 
 static void count_item(struct dfu_cbor_encoder *enc)
@@ -143,14 +144,8 @@ void dfu_cbor_put_bool(struct dfu_cbor_encoder *enc, bool value)
     close_state(enc, &state, zcbor_bool_put(&state, value));
 }
 
-void dfu_cbor_put_bytes(struct dfu_cbor_encoder *enc, const void *data, size_t len)
-{
-    zcbor_state_t state = open_state(enc);
-
-    close_state(enc, &state, zcbor_bstr_encode_ptr(&state, data ? data : "", len));
-}
-
-uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len)
+/* Room for the bytes of a string, behind its head: an unsigned of another major type. NULL: none. */
+static uint8_t *reserve(struct dfu_cbor_encoder *enc, uint8_t kind, size_t len)
 {
     zcbor_state_t state = open_state(enc);
     uint8_t *head = enc->buf + enc->len;
@@ -161,10 +156,29 @@ uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len)
     if (enc->err) {
         return NULL;
     }
-    *head |= BYTES_HEAD; /* a length is an unsigned of another major type */
+    *head |= kind;
     room = enc->buf + enc->len;
     enc->len += len;
     return room;
+}
+
+static void put_string(struct dfu_cbor_encoder *enc, uint8_t kind, const void *data, size_t len)
+{
+    uint8_t *room = reserve(enc, kind, len);
+
+    if (room && len > 0) {
+        memcpy(room, data, len);
+    }
+}
+
+void dfu_cbor_put_bytes(struct dfu_cbor_encoder *enc, const void *data, size_t len)
+{
+    put_string(enc, BYTES_HEAD, data, len);
+}
+
+uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len)
+{
+    return reserve(enc, BYTES_HEAD, len);
 }
 
 void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text)
@@ -174,9 +188,7 @@ void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text)
 
 void dfu_cbor_put_text_n(struct dfu_cbor_encoder *enc, const char *text, size_t len)
 {
-    zcbor_state_t state = open_state(enc);
-
-    close_state(enc, &state, zcbor_tstr_encode_ptr(&state, text, len));
+    put_string(enc, TEXT_HEAD, text, len);
 }
 
 void dfu_cbor_pair_uint(struct dfu_cbor_encoder *enc, const char *key, uint64_t value)
