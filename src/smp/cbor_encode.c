@@ -167,7 +167,7 @@ static void put_string(struct dfu_cbor_encoder *enc, uint8_t kind, const void *d
     uint8_t *room = reserve(enc, kind, len);
 
     if (room && len > 0) {
-        memcpy(room, data, len);
+        memmove(room, data, len); /* which may lie in the same buffer, further on */
     }
 }
 
