@@ -119,6 +119,12 @@ def test_each_step_by_hand(device, images, link):
     assert list(slots(device, link)) == [0]
 
 
+def test_the_target_may_stand_behind_the_command(device, images):
+    device.start("--init", images["v1"])
+    done = run(DFU, "echo", "hello", "-d", target(device, "udp"))
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done
+
+
 def test_an_image_is_named_by_its_file_too(device, images):
     device.start("--init", images["v1"])
     ok(device, "udp", "-q", "image", "upload", images["v2"])

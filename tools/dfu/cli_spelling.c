@@ -63,7 +63,7 @@ size_t cli_spellings(const struct cli_command *command, struct cli_spelling *out
         if (!command) {
             add(&s, o, true);
         } else if (o->id != CLI_G_VERSION && (command->needs_target || !is_for_devices)) {
-            add(&s, o, o->id == CLI_G_HELP);
+            add(&s, o, o->id == CLI_G_HELP || o->id == CLI_G_DEVICE);
         }
     }
     return s.count;
