@@ -52,7 +52,8 @@ static void walk(const struct dfu_image *image, uint32_t size)
     }
     require(more == 0 && bytes == image->end - image->tlv_off);
     require(dfu_image_stored_hash(image, hash) <= (int)sizeof(hash));
-    for (uint32_t i = 0; dfu_image_dependency(image, i, &dependency) > 0; i++) {
+    cursor = 0;
+    for (uint32_t i = 0; dfu_image_next_dependency(image, &cursor, &dependency) > 0; i++) {
         require(i <= image->header.protect_tlv_size / 16u);
     }
 }
