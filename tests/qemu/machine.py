@@ -160,7 +160,7 @@ class Microbit(Machine):
     PAGE = 1024
     ERASE_REGISTER = 0x4001E508
     COMMANDS_BEHIND = 0  # stores behind the last that changes something
-    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 5000]  # of 5 300 for an image of 21 kB
+    EARLY_CUTS = [1, 2]
     STORES = [(0, FLASH_SIZE), (ERASE_REGISTER, ERASE_REGISTER + 4)]
 
     def __init__(self, folder, firmware, flash, *options):
@@ -187,7 +187,7 @@ class An385(Machine):
     PAGE = 4096
     ERASE_REGISTER = None
     COMMANDS_BEHIND = 0
-    UPLOAD_CUTS = [1, 2, 100, 1500, 4000, 5500]
+    EARLY_CUTS = [1, 2]
     STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
 
     def __init__(self, folder, firmware, flash, *options):
@@ -210,7 +210,7 @@ class An505(An385):
 
     MODEL = "mps2-an505"
     PAGE = 8192
-    UPLOAD_CUTS = [1, 100, 4000]
+    EARLY_CUTS = [1]
     STORES = [(0x80000000, 0x80000000 + An385.FLASH_SIZE)]
 
 
@@ -223,7 +223,7 @@ class RiscvVirt(Machine):
     PAGE = 256 * 1024
     ERASE_REGISTER = None
     COMMANDS_BEHIND = 1  # back to reading
-    UPLOAD_CUTS = [3, 100, 5500]  # the third store confirms the first erase
+    EARLY_CUTS = [3]  # the third store confirms the first erase
     STORES = [(0x22000000, 0x22000000 + FLASH_SIZE)]
 
     def __init__(self, folder, firmware, flash, *options):

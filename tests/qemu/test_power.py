@@ -17,6 +17,8 @@ from parts import (BANNER, BOARD, DFU, FLASH, HASH_ONLY, SLOT0, SLOT1, SLOT_SIZE
 
 PAGE, FLASH_SIZE = Board.PAGE, Board.FLASH_SIZE
 RANGES = ",".join(f"range={low:#x}-{high:#x}" for low, high in Board.STORES)
+WORD = 4
+UPLOAD_PERCENT = [2, 30, 70, 99]  # of the words that an upload has to store at least
 STORES_CUT = 33  # and the last one, each with three states of flash: 204 in two stories
 
 
@@ -196,9 +198,8 @@ def test_flash_is_the_simulators_after_a_swap_and_after_a_revert(bench, requeste
         state = after
 
 
-@pytest.mark.parametrize("nth", Board.UPLOAD_CUTS)
-def test_an_upload_that_is_cut_leaves_the_old_image(bench, images, tmp_path, nth):
-    file = tmp_path / "two.bin"
+def upload_is_cut(bench, images, nth):
+    file = bench.folder / "two.bin"
     file.write_bytes(images[1])
     flash = flash_with(images[0], b"\x55" * SLOT_SIZE)
     with bench.start(flash, [nth]) as machine:
@@ -211,3 +212,13 @@ def test_an_upload_that_is_cut_leaves_the_old_image(bench, images, tmp_path, nth
         client.wait()
     assert state != flash
     assert bench.image_that_runs(state, images) == 0
+
+
+@pytest.mark.parametrize("nth", Board.EARLY_CUTS)
+def test_an_upload_that_is_cut_as_it_begins_leaves_the_old_image(bench, images, nth):
+    upload_is_cut(bench, images, nth)
+
+
+@pytest.mark.parametrize("percent", UPLOAD_PERCENT)
+def test_an_upload_that_is_cut_on_its_way_leaves_the_old_image(bench, images, percent):
+    upload_is_cut(bench, images, len(images[1]) // WORD * percent // 100)
