@@ -260,6 +260,27 @@ void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, u
     must(device->last.err == DFU_ERR_POWER, "power did not fail");
 }
 
+void check_after_every_cut(struct device *device, unsigned which, uint64_t tears,
+                           void (*check)(struct device *device))
+{
+    uint8_t *before = malloc(device->world.state_size);
+    uint32_t count;
+
+    must(before != NULL, "out of memory");
+    boot_world_keep(&device->world, before);
+    must(start(device) == which, "another image runs without a cut");
+    count = device->last.ops;
+    for (uint32_t op = 1; op <= count; op++) {
+        for (uint64_t seed = 0; seed <= tears; seed++) {
+            boot_world_restore(&device->world, before);
+            start_cut(device, seed ? DFU_SIM_CUT_INSIDE : DFU_SIM_CUT_BEFORE, op, seed);
+            must(start(device) == which, "another image runs after a cut");
+            check(device);
+        }
+    }
+    free(before);
+}
+
 struct dfu_slot_state trailer(struct device *device, enum world_place place)
 {
     struct dfu_slot_state state;

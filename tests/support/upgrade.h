@@ -74,6 +74,11 @@ unsigned start(struct device *device);
 /* The same, with power failing at operation op. The start must not outlive it. */
 void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, uint64_t seed);
 
+/* Power fails before each operation of the next start, and inside it in so many ways; each time the
+ * start after runs which, and check has nothing to say against it. */
+void check_after_every_cut(struct device *device, unsigned which, uint64_t tears,
+                           void (*check)(struct device *device));
+
 /* The trailer of a slot. */
 struct dfu_slot_state trailer(struct device *device, enum world_place place);
 bool is_blank(struct device *device, enum world_place place, uint32_t off, uint32_t len);

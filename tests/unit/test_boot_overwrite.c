@@ -101,30 +101,21 @@ static void an_image_can_be_confirmed_after_a_whole_copy(void **state)
     device_free(d);
 }
 
-/* Torn or clean, at every operation: the copy is made again until it is complete. */
+static void is_at_rest(struct device *d)
+{
+    assert_int_equal(start(d), NEW);
+    assert_string_equal(ops_of(d), "");
+}
+
+/* The copy is made again until it is complete. */
 static void a_copy_that_is_cut_is_made_again(void **state)
 {
     (void)state;
     for (int fast = 0; fast < 2; fast++) {
         struct world_spec spec = fast ? spec_overwrite_fast() : spec_overwrite();
         struct device *d = pending(&spec, NEW_SIZE);
-        uint8_t *before = malloc(d->world.state_size);
-        uint32_t count;
 
-        assert_non_null(before);
-        boot_world_keep(&d->world, before);
-        assert_int_equal(start(d), NEW);
-        count = d->last.ops;
-        for (uint32_t op = 1; op <= count; op++) {
-            for (uint64_t seed = 0; seed < 20; seed++) {
-                boot_world_restore(&d->world, before);
-                start_cut(d, seed == 0 ? DFU_SIM_CUT_BEFORE : DFU_SIM_CUT_INSIDE, op, seed);
-                assert_int_equal(start(d), NEW);
-                assert_int_equal(start(d), NEW);
-                assert_string_equal(ops_of(d), "");
-            }
-        }
-        free(before);
+        check_after_every_cut(d, NEW, 19, is_at_rest);
         device_free(d);
     }
 }
