@@ -139,7 +139,7 @@ enum dfu_smp_img_err {
 enum dfu_smp_stat_err {
     DFU_SMP_STAT_UNKNOWN = 1,
     DFU_SMP_STAT_INVALID_GROUP = 2,
-    DFU_SMP_STAT_INVALID_NAME = 3,
+    DFU_SMP_STAT_INVALID_NAME = 3, /* what servers say to the name of no set, too */
     DFU_SMP_STAT_INVALID_SIZE = 4,
     DFU_SMP_STAT_WALK_ABORTED = 5,
 };

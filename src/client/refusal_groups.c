@@ -9,11 +9,12 @@ static const char unknown[] = "the device reports an unknown error";
 static const char own_log[] = "look at the device's own log";
 static const char device_flash[] = "try again; if it stays so, its file system or flash is broken";
 
+static const char no_statistics[] = "the device keeps no statistics of that name";
+
 static const struct refusal_words stat_group[] = {
     [DFU_SMP_STAT_UNKNOWN] = { unknown, own_log },
-    [DFU_SMP_STAT_INVALID_GROUP] = { "the device keeps no statistics of that name",
-                                     "see dfu stat list" },
-    [DFU_SMP_STAT_INVALID_NAME] = { "the device has no such counter", "see dfu stat list" },
+    [DFU_SMP_STAT_INVALID_GROUP] = { no_statistics, "see dfu stat list" },
+    [DFU_SMP_STAT_INVALID_NAME] = { no_statistics, "see dfu stat list" }, /* what Zephyr sends */
     [DFU_SMP_STAT_INVALID_SIZE] = { "the device's counter has a size it cannot tell",
                                     "its firmware must be corrected" },
     [DFU_SMP_STAT_WALK_ABORTED] = { "the device stopped in the middle of its statistics",

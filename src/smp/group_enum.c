@@ -87,6 +87,7 @@ static int decode_asked(struct dfu_smp_call *call, struct asked *asked)
         }
         more = dfu_cbor_decode(item, DFU_CBOR_UINT, &asked->ids[asked->count++]);
     }
+    asked->is_all = asked->count == 0; /* as Zephyr has it: nobody asks for nothing */
     return more ? DFU_SMP_EINVAL : 0;
 }
 

@@ -7,7 +7,8 @@
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Zephyr's servers name the basic group here, and clients have learnt it. */
+/* Zephyr's servers name the basic group here and the code of a wrong counter for a wrong name; clients
+ * have learnt both. */
 #define ERR_GROUP DFU_SMP_GROUP_BASIC
 
 static uint64_t value_of(const struct dfu_smp_stat_field *field)
@@ -60,7 +61,7 @@ static int show(struct dfu_smp_call *call)
     if (!set) {
         return call->header.version == DFU_SMP_V1
                    ? DFU_SMP_ENOENT
-                   : dfu_smp_fail_in(call, ERR_GROUP, DFU_SMP_STAT_INVALID_GROUP);
+                   : dfu_smp_fail_in(call, ERR_GROUP, DFU_SMP_STAT_INVALID_NAME);
     }
     dfu_cbor_pair_text(call->enc, "name", set->name);
     dfu_cbor_put_text(call->enc, "fields");

@@ -141,18 +141,19 @@ static bool find_hash(const struct dfu_smp_img *img, struct dfu_cbor_span hash,
     return false;
 }
 
-/* Which slot a request means: 0 or a group code. */
-static int find_target(const struct dfu_smp_img *img, const struct dfu_cbor_span *hash,
-                       bool confirm, struct img_slot *out)
+/* Which slot a request means: 0 or a group code. Clients that must name a hash send an empty one for
+ * what runs. */
+static int find_target(const struct dfu_smp_img *img, struct dfu_cbor_span hash, bool confirm,
+                       struct img_slot *out)
 {
-    if (!hash) {
+    if (hash.len == 0) {
         *out = img_active(img, fixed_img(img)->running_image);
         return confirm ? 0 : DFU_SMP_IMG_INVALID_HASH;
     }
-    if (!is_hash_length(img, hash->len)) {
+    if (!is_hash_length(img, hash.len)) {
         return DFU_SMP_IMG_INVALID_HASH;
     }
-    return find_hash(img, *hash, out) ? 0 : DFU_SMP_IMG_HASH_NOT_FOUND;
+    return find_hash(img, hash, out) ? 0 : DFU_SMP_IMG_HASH_NOT_FOUND;
 }
 
 /* What may not be asked of a slot, whatever is pending. */
@@ -252,7 +253,7 @@ int img_state_write(struct dfu_smp_call *call)
     if (dfu_cbor_decode_map(call->request, keys, 2)) {
         return DFU_SMP_EINVAL;
     }
-    rc = find_target(img, keys[0].found ? &hash : NULL, confirm, &target);
+    rc = find_target(img, hash, confirm, &target);
     if (!rc) {
         rc = check_target(img, target, confirm);
     }

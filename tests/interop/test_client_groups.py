@@ -227,7 +227,7 @@ def test_counters_are_listed_and_shown(device, link):
     assert "packets" in ok(device, "stat", "show", "device", link=link)
     sentence = refused(device, "stat", "show", "nothing", link=link)
     assert "no statistics of that name" in sentence and "dfu stat list" in sentence
-    assert "group 2 error 2 INVALID_GROUP" in sentence, "whatever group the device names"
+    assert "group 2 error 3 INVALID_STAT_NAME" in sentence, "whatever group the device names"
 
 
 def test_tasks_are_listed(device):

@@ -11,7 +11,7 @@ import cbor2
 import pytest
 import smp.message
 import smp.os_management as os_management_models
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from smpclient.requests import (enumeration_management, file_management, image_management,
                                 os_management, settings_management, shell_management,
                                 statistics_management, zephyr_management)
@@ -108,6 +108,16 @@ def test_requests_of_the_table_are_those_that_smpclient_makes():
         is_refused = "err" in body or body.get("rc")
         if not is_refused and (group, number) != SLOT_INFO:
             CLASSES[group, number, request_bytes[0] & 7].loads(request_bytes)
+
+
+def test_the_list_of_statistics_as_zephyr_sends_it_is_too_much_for_smpclient():
+    """Why ours leaves its "rc" out in version 2."""
+    body = cbor2.dumps({"rc": 0, "stat_list": ["smp_svr_stats"]})
+    answer = bytes([9, 0, 0, len(body), 0, 2, 0x61, 1]) + body
+    one = CLASSES[2, 1, READ]
+    for name in ("_Response", "_ErrorV1", "_ErrorV2"):
+        with pytest.raises(ValidationError):
+            part(one, name).loads(answer)
 
 
 def test_every_class_of_smpclient_has_a_packet():

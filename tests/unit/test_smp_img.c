@@ -224,7 +224,8 @@ static void images_made_by_imgtool_are_listed_by_their_hash(void **state)
 
 /* ---- Test and confirm, in the order the protocol decides ---- */
 
-enum target { NO_HASH, ACTIVE, OTHER, UNKNOWN, SHORT_HASH };
+/* The Go tool's "image confirm" sends an empty hash. */
+enum target { NO_HASH, EMPTY_HASH, ACTIVE, OTHER, UNKNOWN, SHORT_HASH };
 
 struct state_case {
     enum dfu_swap_type before;
@@ -237,6 +238,7 @@ struct state_case {
 static const struct state_case state_cases[] = {
     /* what a request means at all */
     { DFU_SWAP_NONE, NO_HASH, false, 24, DFU_SWAP_NONE },
+    { DFU_SWAP_NONE, EMPTY_HASH, false, 24, DFU_SWAP_NONE },
     { DFU_SWAP_NONE, SHORT_HASH, false, 24, DFU_SWAP_NONE },
     { DFU_SWAP_NONE, SHORT_HASH, true, 24, DFU_SWAP_NONE },
     { DFU_SWAP_NONE, UNKNOWN, false, 8, DFU_SWAP_NONE },
@@ -261,6 +263,7 @@ static const struct state_case state_cases[] = {
     { DFU_SWAP_PERM, NO_HASH, true, 28, DFU_SWAP_PERM },
     /* on test */
     { DFU_SWAP_REVERT, NO_HASH, true, 0, DFU_SWAP_NONE },
+    { DFU_SWAP_REVERT, EMPTY_HASH, true, 0, DFU_SWAP_NONE },
     { DFU_SWAP_REVERT, ACTIVE, true, 0, DFU_SWAP_NONE },
     { DFU_SWAP_REVERT, OTHER, true, 0, DFU_SWAP_REVERT },
     { DFU_SWAP_REVERT, OTHER, false, 28, DFU_SWAP_REVERT },
@@ -269,6 +272,7 @@ static const struct state_case state_cases[] = {
 static struct reply request_state(enum target target, bool confirm)
 {
     switch (target) {
+    case EMPTY_HASH: return world_set_state(&w, nobodys_hash, 0, confirm);
     case ACTIVE: return world_set_state(&w, old_image.hash, 32, confirm);
     case OTHER: return world_set_state(&w, new_image.hash, 32, confirm);
     case UNKNOWN: return world_set_state(&w, nobodys_hash, 32, confirm);

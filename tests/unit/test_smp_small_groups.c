@@ -79,9 +79,22 @@ static void details_name_the_groups_asked_for(void **state)
     smp_peer_read(&peer, 10, 3, "a1 66 67 72 6f 75 70 73 81 05",
                   "bf 66 67 72 6f 75 70 73 9f ff ff");
     smp_peer_read(&peer, 10, 3, "a1 66 67 72 6f 75 70 73 81 f5", "bf 62 72 63 03 ff");
-    smp_peer_receive_hex(&peer, "08 00 00 01 00 0a 78 03 a0");
-    assert_int_equal(peer.count, 1);
-    assert_true(peer.answers[0].len > 0x2b + 60); /* all four */
+}
+
+static void details_without_a_group_are_of_all(void **state)
+{
+    static const char *const requests[] = {
+        "08 00 00 01 00 0a 78 03 a0",
+        "08 00 00 09 00 0a 78 03 a1 66 67 72 6f 75 70 73 80",
+        "08 00 00 0a 00 0a 78 03 a1 66 67 72 6f 75 70 73 9f ff",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        smp_peer_receive_hex(&peer, requests[i]);
+        assert_int_equal(peer.count, 1);
+        assert_true(peer.answers[0].len > 0x2b + 60); /* all four */
+    }
 }
 
 static void details_of_more_groups_than_fit_the_list_are_refused(void **state)
@@ -168,7 +181,7 @@ static void unknown_statistics_are_refused_in_the_basic_groups_name(void **state
 {
     (void)state;
     smp_peer_read(&peer, 2, 0, "a1 64 6e 61 6d 65 61 78",
-                  "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 3f 62 72 63 02 ff ff");
+                  "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 3f 62 72 63 03 ff ff");
     smp_peer_expect(&peer, "00 00 00 08 00 02 60 00 a1 64 6e 61 6d 65 61 78",
                     "01 00 00 06 00 02 60 00 bf 62 72 63 05 ff");
 }
@@ -245,6 +258,7 @@ int main(void)
         test(groups_are_counted_and_listed_in_the_order_of_the_bindings),
         test(single_groups_are_told_by_index_and_the_last_says_so),
         test(details_name_the_groups_asked_for),
+        test(details_without_a_group_are_of_all),
         test(details_of_more_groups_than_fit_the_list_are_refused),
         test(details_that_do_not_fit_are_answered_as_corrupt),
         test(a_hook_adds_keys_to_the_details),

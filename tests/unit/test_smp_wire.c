@@ -227,7 +227,7 @@ static const struct row refusals[] = {
     { DFU_SMP_GROUP_IMG, DFU_SMP_IMG_ERASE, DFU_SMP_WRITE, "a1 64 73 6c 6f 74 02",
       "bf 62 72 63 03 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 01 62 72 63 0e ff ff" },
     { DFU_SMP_GROUP_STAT, DFU_SMP_STAT_SHOW, DFU_SMP_READ, "a1 64 6e 61 6d 65 61 78",
-      "bf 62 72 63 05 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 3f 62 72 63 02 ff ff" },
+      "bf 62 72 63 05 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 18 3f 62 72 63 03 ff ff" },
     { DFU_SMP_GROUP_SETTINGS, DFU_SMP_SETTINGS_VALUE, DFU_SMP_READ, "a1 64 6e 61 6d 65 61 78",
       "bf 62 72 63 05 ff", "bf 63 65 72 72 bf 65 67 72 6f 75 70 03 62 72 63 03 ff ff" },
     { DFU_SMP_GROUP_SETTINGS, DFU_SMP_SETTINGS_VALUE, DFU_SMP_READ,
