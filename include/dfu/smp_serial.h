@@ -22,6 +22,7 @@ extern "C" {
 #define DFU_SMP_SERIAL_LINE_MIN   7u     /* markers, one base64 group, newline */
 #define DFU_SMP_SERIAL_PACKET_MAX 65533u /* what the length field can say */
 #define DFU_SMP_SERIAL_CRC_SIZE   2u
+#define DFU_SMP_SERIAL_REST       4u /* a server keeps length and CRC in the packet's buffer */
 
 /* ---- Sending ---- */
 

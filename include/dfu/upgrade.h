@@ -70,6 +70,7 @@ struct dfu_upgrade_config {
     bool no_reset;        /* stop when it is marked */
     bool upgrade_only;    /* the device is to refuse a version that is not newer */
     uint32_t link_max;    /* largest frame the link carries */
+    uint32_t buffer_rest; /* what it takes of the device's buffer: DFU_SMP_SERIAL_REST, or 0 */
     uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
     uint32_t silence_ms;  /* how long the device may stay silent; 0: 20000, or longer as measured */
     uint32_t erase_ms;    /* the same for the first chunk; 0: 60000 */

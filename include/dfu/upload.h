@@ -35,7 +35,8 @@ struct dfu_upload_config {
     bool upgrade_only;    /* ask the device to refuse a version that is not newer */
     uint8_t version;      /* header bits, as in struct dfu_call */
     uint8_t seq;          /* of the first request */
-    uint32_t frame_max;   /* largest request: the device's buf_size and the link's limit */
+    uint32_t frame_max;   /* largest request: the device's buf_size, on a console less
+                             DFU_SMP_SERIAL_REST, and the link's limit */
     uint32_t window_max;  /* most requests in flight: the device's buf_count - 1; 0 is 1 */
     uint32_t answer_ms;   /* first guess of an answer's time; 0: 1000 */
     uint32_t first_ms;    /* how long the first chunk may take, erase included; 0: 60000 */

@@ -54,6 +54,13 @@ int dfu_link_begin(struct dfu_link *link, const char *target, char why[DFU_LINK_
     return DFU_ERR_INVAL;
 }
 
+uint32_t dfu_link_request_max(const struct dfu_link *link, uint32_t buf_size)
+{
+    uint32_t room = buf_size > link->rest ? buf_size - link->rest : 0;
+
+    return room < link->mtu ? room : link->mtu;
+}
+
 int dfu_link_go_on(struct dfu_link *link, char why[DFU_LINK_WHY_LEN])
 {
     int err = link->is_opening ? link->kind->go_on(link, why) : 0;

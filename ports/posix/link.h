@@ -37,6 +37,7 @@ struct dfu_link {
     const struct dfu_link_kind *kind; /* NULL: closed */
     int fd;
     uint32_t mtu;         /* the largest packet it carries */
+    uint32_t rest;        /* bytes of the device's buffer that are not for the packet */
     uint32_t answer_ms;   /* a first guess of how long an answer takes */
     uint32_t bytes_per_s; /* of packets, on a line whose speed is known; else 0 */
     bool is_refused;      /* the host says that nothing listens there; cleared by any packet */
@@ -78,6 +79,9 @@ int dfu_link_send(struct dfu_link *link, const uint8_t *packet, size_t len);
 
 /* A packet's length, 0 if none came in time, or DFU_ERR_IO: the link is gone. */
 int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_t timeout_ms);
+
+/* The longest request for a device whose parameters tell this size of its buffers. */
+uint32_t dfu_link_request_max(const struct dfu_link *link, uint32_t buf_size);
 
 /* A closed link may be closed again. */
 void dfu_link_close(struct dfu_link *link);

@@ -17,6 +17,7 @@ void dfu_link_stream_init(struct dfu_link *link, bool is_raw)
 {
     link->is_line = true;
     link->mtu = is_raw ? DFU_LINK_PACKET_MAX : DFU_SMP_SERIAL_PACKET_MAX;
+    link->rest = is_raw ? 0 : DFU_SMP_SERIAL_REST;
     link->rx_pos = 0;
     link->rx_len = 0;
     dfu_framing_init(&link->framing, is_raw, link->partial, sizeof(link->partial));

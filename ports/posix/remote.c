@@ -339,7 +339,7 @@ int dfu_remote_upload(struct dfu_remote *remote, const struct dfu_remote_image *
     }
     config.image.size = image->firmware.size;
     memcpy(config.sha, image->firmware.sha, sizeof(config.sha));
-    config.frame_max = params.buf_size < s->link.mtu ? params.buf_size : s->link.mtu;
+    config.frame_max = dfu_link_request_max(&s->link, params.buf_size);
     config.window_max = params.buf_count > 0 ? params.buf_count - 1 : 1;
     config.version = s->version;
     config.seq = s->seq;
@@ -386,6 +386,7 @@ int dfu_remote_upgrade(struct dfu_remote *remote, const struct dfu_remote_image 
         .no_reset = wishes && wishes->no_reset,
         .boot_ms = wishes ? wishes->boot_ms : 0,
         .link_max = s->link.mtu,
+        .buffer_rest = s->link.rest,
         .answer_ms = s->link.answer_ms,
         .silence_ms = s->timeout_ms,
         .erase_ms = s->timeout_ms,
@@ -424,7 +425,7 @@ static int transfer(struct dfu_remote *r, struct dfu_file_config *config, const 
     if (err) {
         return err;
     }
-    config->frame_cap = params.buf_size < s->link.mtu ? params.buf_size : s->link.mtu;
+    config->frame_cap = dfu_link_request_max(&s->link, params.buf_size);
     config->frame_cap = config->frame_cap < sizeof(s->out) ? config->frame_cap : sizeof(s->out);
     config->frame = malloc(config->frame_cap + 1);
     if (!config->frame) {

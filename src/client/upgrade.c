@@ -151,6 +151,14 @@ static void ask(struct dfu_upgrade *g, uint64_t now_ms)
 
 /* ---- Answers ---- */
 
+/* The longest request that the device has room for and the link carries. */
+static uint32_t frame_max(const struct dfu_upgrade *g)
+{
+    uint32_t rest = min_u32(g->config.buffer_rest, g->params.buf_size);
+
+    return min_u32(g->params.buf_size - rest, g->config.link_max);
+}
+
 static void start_upload(struct dfu_upgrade *g)
 {
     const struct dfu_upgrade_config *config = &g->config;
@@ -161,7 +169,7 @@ static void start_upload(struct dfu_upgrade *g)
         .upgrade_only = config->upgrade_only,
         .version = g->version,
         .seq = g->seq,
-        .frame_max = min_u32(g->params.buf_size, config->link_max),
+        .frame_max = frame_max(g),
         .window_max = g->params.buf_count > 0 ? g->params.buf_count - 1 : 1,
         .answer_ms = config->answer_ms - config->latency_ms,
         .first_ms = config->erase_ms,

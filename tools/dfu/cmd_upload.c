@@ -159,8 +159,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     }
     config.image.size = file->firmware.size;
     memcpy(config.sha, file->firmware.sha, sizeof(config.sha));
-    config.frame_max =
-        params.buf_size < dev->session.link.mtu ? params.buf_size : dev->session.link.mtu;
+    config.frame_max = dfu_link_request_max(&dev->session.link, params.buf_size);
     config.window_max = params.buf_count > 0 ? params.buf_count - 1 : 1;
     config.seq = dev->session.seq;
     config.version = dev->session.version;

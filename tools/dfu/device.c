@@ -352,6 +352,7 @@ int device_params_and_slots(struct device *dev, struct dfu_client_params *params
 void device_upgrade_link(const struct device *dev, struct dfu_upgrade_config *config)
 {
     config->link_max = dev->session.link.mtu;
+    config->buffer_rest = dev->session.link.rest;
     config->answer_ms = dev->session.link.answer_ms;
     config->bytes_per_s = dev->session.link.bytes_per_s;
     config->sends_meanwhile = !dev->session.link.is_line;

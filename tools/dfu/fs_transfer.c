@@ -100,8 +100,7 @@ static int run(struct transfer *t, struct dfu_file_config *config, const char *w
     if (code) {
         return code;
     }
-    config->frame_cap =
-        params.buf_size < dev->session.link.mtu ? params.buf_size : dev->session.link.mtu;
+    config->frame_cap = dfu_link_request_max(&dev->session.link, params.buf_size);
     config->frame_cap =
         config->frame_cap < DFU_LINK_PACKET_MAX ? config->frame_cap : DFU_LINK_PACKET_MAX;
     config->frame = malloc(config->frame_cap + 1);
