@@ -261,7 +261,8 @@ class Server:
         entries = []
         for slot, image in sorted(self.slots.items()):
             entry = {"slot": slot, "version": image.version, "hash": image.hash,
-                     "bootable": True, "pending": image.pending,
+                     "bootable": 1 if self.has("flags as numbers") else True,
+                     "pending": image.pending,
                      "confirmed": slot == 0 and self.is_confirmed,
                      "active": slot == 0 and not self.has("nothing is active"),
                      "permanent": False}
@@ -274,7 +275,7 @@ class Server:
     def write_1_0(self, payload):
         args = self.decode(payload, {"hash": bytes, "confirm": bool})
         confirm, digest = args.get("confirm", False), args.get("hash")
-        if digest is None:
+        if digest is None or (digest == b"" and not self.has("an empty hash names something")):
             self.need("tests nothing", confirm, err(1, 24, 3))
             self.is_confirmed = not self.has("never confirms")
             return self.read_1_0(b"a")
@@ -305,8 +306,9 @@ class Server:
     def read_1_6(self, _):
         if self.has("slots as numbers"):
             return {"images": [{"image": 0, "slots": [0, 1]}]}
-        return {"images": [{"image": 0, "slots": [{"slot": 0, "size": 100000},
-                                                  {"slot": 1, "size": 100000}]}]}
+        size = "100000" if self.has("sizes of slots as text") else 100000
+        return {"images": [{"image": 0, "slots": [{"slot": 0, "size": size},
+                                                  {"slot": 1, "size": size}]}]}
 
     # ---- Upload ----
 
@@ -332,7 +334,6 @@ class Server:
                 return {"off": len(self.upload["data"])}
         size = args.get("len", 400)
         self.need("any size", size <= 100000, err(1, 30, 1))
-        self.need("first overrun", len(data) <= size, err(1, 31, 1))
         if args.get("upgrade"):
             self.need("any version of an image", False, err(1, 27, 6))
         self.upload = {"data": b"", "sha": sha, "size": size}
@@ -380,7 +381,7 @@ class Server:
         name = self.decode(payload, {"name": str}).get("name", "")
         if not name:
             raise EINVAL
-        self.need("any statistics", name == STAT, err(63, 2, 5))
+        self.need("any statistics", name == STAT, err(63, 3, 5))
         return {"name": STAT, "fields": {}}
 
     def read_3_0(self, payload):
@@ -432,4 +433,5 @@ class Server:
 
     def read_10_3(self, payload):
         self.decode(payload, {"groups": list})
-        return {"groups": [{"group": 0, "name": "os mgmt", "handlers": 9}]}
+        handlers = "9" if self.has("handlers as text") else 9
+        return {"groups": [{"group": 0, "name": "os mgmt", "handlers": handlers}]}

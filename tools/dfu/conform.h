@@ -13,8 +13,8 @@
  *                                   answer is expected, tt another one
  *   expect  "{'r':'hi'}"            these keys with these values ('?uint', '?text', '?bytes', '?bool',
  *                                   '?map', '?array': any such; '^x': text that begins so; '!': the
- *                                   key is not there; [x]: each item is like x; ['~',x]: one of them
- *                                   is), and no refusal
+ *                                   key is not there; 'key?': so, if it is there; [x]: each item is
+ *                                   like x; ['~',x]: one of them is), and no refusal
  *           "rc 3"                  {"rc": 3}
  *           "err 1:22=3"            {"err": {"group": 1, "rc": 22}}; to version 1 {"rc": 3}
  *           "no answer"             whatever is asked next is answered, and this is not
@@ -30,6 +30,7 @@ enum conform_flag {
     CONFORM_OPTIONAL = 4, /* rc 8 to the first step: not offered */
     CONFORM_ONCE = 8,     /* only in version 2; its bytes say which */
     CONFORM_SLOW = 16,    /* erases: as long as a first chunk may take */
+    CONFORM_ECHO = 32,    /* asks by echo: not offered where there is none */
 };
 
 #define CONFORM_STEPS_MAX 10
@@ -73,7 +74,7 @@ struct conform_var {
 struct conform {
     struct device *dev;
     enum conform_kind kind;
-    bool is_destructive;
+    bool is_destructive, has_echo;
     uint32_t wait_ms, erase_ms, boot_ms;
     struct conform_var vars[CONFORM_VARS_MAX];
     size_t var_count;

@@ -12,6 +12,7 @@
 #include "dfu/err.h"
 #include "dfu/smp.h"
 
+#define ASK_ECHO     "W 0 0 {'d':'hi'}"
 #define WAIT_MS      2000u
 #define ERASE_MS     60000u
 #define PACKET_MAX   65535u
@@ -281,26 +282,27 @@ static enum conform_result run_in(struct conform *c, const struct conform_rule *
     return CONFORM_PASS;
 }
 
-static bool try_step(struct conform *c, const char *ask_text, const char *expect)
+/* The answer, whatever is wrong with it; NULL: none, or none that can be read. */
+static cJSON *answer_to(struct conform *c, const char *text)
 {
-    const struct conform_step step = { ask_text, expect };
-    bool is_unknown;
+    struct asked *a = malloc(sizeof(*a));
+    const char *wrong = NULL;
+    cJSON *answer = a ? ask(c, text, a, c->wait_ms, &wrong) : NULL;
 
-    return run_step(c, &step, c->wait_ms, &is_unknown);
+    c->is_silent = !answer && !wrong;
+    free(a);
+    return answer;
 }
 
+/* An echo that is not offered, or anything else that comes back, is a sign of life, too. */
 bool conform_is_alive(struct conform *c)
 {
-    char expect_before[CONFORM_TEXT], seen_before[CONFORM_TEXT];
     bool is_alive = false;
 
-    memcpy(expect_before, c->expected, sizeof(expect_before));
-    memcpy(seen_before, c->seen, sizeof(seen_before));
     for (int i = 0; i < ALIVE_TRIES && !is_alive; i++) {
-        is_alive = try_step(c, "W 0 0 {'d':'hi'}", "{'r':'hi'}");
+        cJSON_Delete(answer_to(c, ASK_ECHO));
+        is_alive = !c->is_silent && c->dev->session.link.kind;
     }
-    memcpy(c->expected, expect_before, sizeof(expect_before));
-    memcpy(c->seen, seen_before, sizeof(seen_before));
     return is_alive;
 }
 
@@ -329,6 +331,9 @@ enum conform_result conform_run(struct conform *c, const struct conform_rule *ru
     if ((rule->flags & (CONFORM_WRITES | CONFORM_RESETS)) && !c->is_destructive) {
         return CONFORM_LEFT_OUT;
     }
+    if ((rule->flags & CONFORM_ECHO) && !c->has_echo) {
+        return CONFORM_ABSENT;
+    }
     result = run_in(c, rule, DFU_SMP_V2);
     if (result == CONFORM_PASS && !(rule->flags & CONFORM_ONCE)) {
         result = run_in(c, rule, DFU_SMP_V1);
@@ -345,7 +350,7 @@ enum conform_result conform_run(struct conform *c, const struct conform_rule *ru
 /* Text that makes the largest request there may be. */
 static bool set_texts(struct conform *c, uint32_t buf_size)
 {
-    uint32_t size = min_u32(min_u32(buf_size, c->dev->session.link.mtu), FULL_MAX);
+    uint32_t size = min_u32(dfu_link_request_max(&c->dev->session.link, buf_size), FULL_MAX);
     char *text = malloc((size_t)size + 1);
     bool is_set;
 
@@ -360,31 +365,25 @@ static bool set_texts(struct conform *c, uint32_t buf_size)
     return is_set;
 }
 
-/* The answer, whatever is wrong with it; NULL: none. */
-static cJSON *answer_to(struct conform *c, const char *text)
-{
-    struct asked *a = malloc(sizeof(*a));
-    const char *wrong;
-    cJSON *answer = a ? ask(c, text, a, c->wait_ms, &wrong) : NULL;
-
-    free(a);
-    return answer;
-}
-
-/* The hash of the active image; empty where none is told. */
+/* The first active image's hash, empty where none is told, its slot, and the one beside it. */
 static bool set_running(struct conform *c)
 {
     cJSON *answer = answer_to(c, "R 1 0 {}");
-    const cJSON *slot, *hash = NULL;
+    const cJSON *entry, *active = NULL, *hash, *slot;
+    uint32_t number;
     bool is_set;
 
-    cJSON_ArrayForEach(slot, cJSON_GetObjectItemCaseSensitive(answer, "images"))
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(answer, "images"))
     {
-        if (!hash && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(slot, "active"))) {
-            hash = cJSON_GetObjectItemCaseSensitive(slot, "hash");
+        if (!active && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "active"))) {
+            active = entry;
         }
     }
-    is_set = conform_set_text(c, "running", hash && hash->valuestring ? hash->valuestring : "$x");
+    hash = cJSON_GetObjectItemCaseSensitive(active, "hash");
+    slot = cJSON_GetObjectItemCaseSensitive(active, "slot");
+    number = cJSON_IsNumber(slot) && slot->valuedouble == 1 ? 1 : 0;
+    is_set = conform_set_text(c, "running", hash && hash->valuestring ? hash->valuestring : "$x") &&
+             conform_set_number(c, "active", number) && conform_set_number(c, "other", 1 - number);
     cJSON_Delete(answer);
     return is_set;
 }
@@ -397,6 +396,16 @@ static uint32_t buf_size_of(struct conform *c)
 
     cJSON_Delete(answer);
     return bytes >= BUF_SIZE_MIN && bytes < PACKET_MAX ? (uint32_t)bytes : BUF_SIZE;
+}
+
+/* MCUboot is built without, unless it is told otherwise. */
+static bool offers_echo(struct conform *c)
+{
+    cJSON *answer = answer_to(c, ASK_ECHO);
+    bool is_offered = !conform_matches(c, "rc 8", answer);
+
+    cJSON_Delete(answer);
+    return is_offered;
 }
 
 /* An application names what is missing; a bootloader only says that something is. */
@@ -417,9 +426,10 @@ int conform_meet(struct conform *c)
     c->erase_ms = cli->timeout_ms ? cli->timeout_ms : ERASE_MS;
     c->seq = c->dev->session.seq;
     c->version = DFU_SMP_V2;
-    if (!conform_is_alive(c) && c->is_silent) {
+    if (!conform_is_alive(c)) {
         return device_fail_silent(c->dev, "echo");
     }
+    c->has_echo = offers_echo(c);
     if (c->kind == CONFORM_ANY) {
         c->kind = kind_of(c);
     }

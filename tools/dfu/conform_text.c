@@ -270,16 +270,28 @@ static bool is_text(const cJSON *json, const char *text)
 
 static bool is_like(const cJSON *wanted, const cJSON *seen);
 
+/* What stands under a key's name, less the "?" of one that need not be there. */
+static const cJSON *value_under(const cJSON *map, const char *key, bool *is_optional)
+{
+    char name[32];
+    size_t len = strlen(key);
+
+    *is_optional = len > 0 && key[len - 1] == '?';
+    snprintf(name, sizeof(name), "%.*s", (int)(len - *is_optional), key);
+    return cJSON_GetObjectItemCaseSensitive(map, name);
+}
+
 static bool has_all(const cJSON *wanted, const cJSON *seen)
 {
     const cJSON *item;
 
     cJSON_ArrayForEach(item, wanted)
     {
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(seen, item->string);
+        bool is_optional;
+        const cJSON *value = value_under(seen, item->string, &is_optional);
         bool is_absent = is_text(item, "!");
 
-        if (is_absent ? value != NULL : !is_like(item, value)) {
+        if (is_absent ? value != NULL : !(is_optional && !value) && !is_like(item, value)) {
             return false;
         }
     }

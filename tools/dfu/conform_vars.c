@@ -14,8 +14,8 @@
 #define PAYLOAD 400u
 #define TLVS    40u
 #define SIZE    (DFU_IMAGE_HEADER_SIZE + PAYLOAD + TLVS)
-#define FIRST   64u /* bytes of the first chunk */
-#define SECOND  200u
+#define FIRST   64u /* bytes of the first chunk; recovery takes whole write units only */
+#define SECOND  192u
 
 static bool add(struct conform *c, const char *name, char *text)
 {
