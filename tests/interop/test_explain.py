@@ -158,6 +158,58 @@ def test_a_live_device_is_explained_by_what_it_tells(device, images):
     assert told["source"] == "device" and told["fit"]["fits"] and told["board"] == BOARD
 
 
+MODES = [("pinetime", "swap-scratch"), *((BOARD, mode) for mode in (
+    "move", "swap-offset", "overwrite", "direct-xip", "direct-xip-revert", "ram-load", "single",
+    "single-ram-load", "firmware-loader"))]
+
+
+@pytest.mark.parametrize("board, mode", MODES)
+def test_a_live_device_does_in_every_mode_what_was_explained(device, tmp_path, board, mode):
+    """Its board is not named: what it tells of itself is enough."""
+    for_ram = ("--load-addr", "0x20000000") if "ram-load" in mode else ()
+    old, new = (make_image(tmp_path / f"{v}.bin", v, more=for_ram) for v in ("1.0.0", "2.0.0"))
+    device.start("--init", old, "--mode", mode, board=board)
+
+    def expect(version, *swap):
+        told = json.loads(dfu(device, "--json", "explain"))
+        assert told["mode"] == mode and versions(told, "as-is")[0] == version
+        assert [boot["refused"] for s in told["scenarios"] for boot in s["boots"]
+                if boot["refused"]] == []
+        assert swaps(told, "as-is")[:1] == list(swap or ["none"])
+        count = device.console().count("Starting bootloader")
+        dfu(device, "reset")
+        device.wait_for("Starting bootloader", count + 1)
+        device.wait_for("app: application ", count + 1)
+        assert device.console().splitlines()[-1].startswith(f"app: application {version} ")
+
+    expect("1.0.0+0")
+    if mode.startswith("single") or mode == "firmware-loader":
+        return
+    dfu(device, "upgrade", "--test-only", "--no-reset", new)
+    expect("2.0.0+0", "none" if mode in ("direct-xip", "ram-load") or "xip" in mode else "test")
+    if mode in ("overwrite", "direct-xip", "ram-load"):  # there a test is for good
+        expect("2.0.0+0")
+        return
+    expect("1.0.0+0", "none" if "xip" in mode else "revert")
+    dfu(device, "upgrade", new)
+    expect("2.0.0+0")
+
+
+def test_the_image_that_a_swap_using_offset_left_is_told_apart(device, images):
+    """A test of it is refused: an update lies one sector further on."""
+    device.start("--init", images["v1"], "--mode", "swap-offset")
+    dfu(device, "upgrade", images["v2"])
+    assert "1.0.0" not in dfu(device, "image", "list")
+    device.stop()
+    words = ("-f", device.flash, "-b", BOARD, "-m", "swap-offset")
+    told = explain(*words)
+    assert told["images"][0]["slots"][1]["version"] == "1.0.0+0"
+    assert [scenario["name"] for scenario in told["scenarios"]] == ["as-is"]
+    text = run(DFU, "explain", *words).stdout
+    assert "left by a swap, to run again it must be uploaded again" in text
+    assert "no image" not in text
+
+
 def test_equal_sectors_cost_no_erase(device, images, tmp_path):
     again = make_image(tmp_path / "again.bin", "1.0.1", size=20000, fill="same")
     first = make_image(tmp_path / "first.bin", "1.0.0", size=20000, fill="same")
@@ -212,6 +264,7 @@ def test_the_history_is_the_same_from_the_device_and_from_its_flash(tmp_path, de
     foreign = make_image(tmp_path / "three.bin", "3.0.0", key=keys["b"])
     device.start("--init", one, "--history", trust=("-k", keys["a"]))
     assert json.loads(dfu(device, "--json", "history")) == {"history": []}
+    assert dfu(device, "history") == "no update is told\n"
     dfu(device, "image", "upload", two)
     dfu(device, "image", "test", two)
     restart(device, "2.0.0+0")

@@ -308,7 +308,7 @@ static int explain_device(struct explain *e)
     code = explain_ask_device(e->cli, device);
     if (!code) {
         mode = boot_mode_of(device->mode);
-        code = set_up(e, board ? board : "sim", mode);
+        code = set_up(e, board ? board : explain_stand_in_board(device), mode);
     }
     if (!code && cli_arg(e->cli, 0)) {
         code = put_file(e, cli_arg(e->cli, 0), NULL, &size);

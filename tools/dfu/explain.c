@@ -21,19 +21,29 @@ static void read_keyhash(struct explain_slot *slot, const struct dfu_reader *rea
                             sizeof slot->keyhash;
 }
 
+static bool read_header(struct explain_slot *slot, uint32_t off)
+{
+    uint8_t raw[DFU_IMAGE_HEADER_SIZE];
+
+    return dfu_area_read(slot->area, off, raw, sizeof raw) == DFU_OK &&
+           dfu_image_header_parse(raw, &slot->header) == DFU_IMAGE_FINE;
+}
+
 static void look_at_slot(struct explain *e, struct explain_slot *slot,
                          const struct dfu_image_report *report)
 {
     const struct dfu_slot_map *map = &e->board->map;
     struct dfu_area_span span = { slot->area, dfu_boot_get_image_start_offset(map, slot->area) };
     struct dfu_reader reader = dfu_area_reader(&span);
-    uint8_t raw[DFU_IMAGE_HEADER_SIZE];
 
     slot->report = *report;
     slot->is_empty = dfu_area_is_erased(slot->area, 0, sizeof(uint32_t)) == 1 &&
                      dfu_area_is_erased(slot->area, span.off, sizeof(uint32_t)) == 1;
-    slot->has_header = dfu_area_read(slot->area, span.off, raw, sizeof raw) == DFU_OK &&
-                       dfu_image_header_parse(raw, &slot->header) == DFU_IMAGE_FINE;
+    slot->has_header = read_header(slot, span.off);
+    if (!slot->has_header && span.off > 0) {
+        span.off = 0;
+        slot->has_header = slot->is_former = read_header(slot, 0);
+    }
     (void)dfu_slot_state_read(map, slot->area, &slot->trailer);
     read_keyhash(slot, &reader);
     if (report->key_index >= 0 && (size_t)report->key_index < e->keys.count &&
@@ -131,7 +141,7 @@ static bool request_all(struct explain *e, bool permanent)
     for (uint8_t i = 0; i < map->image_count; i++) {
         const struct explain_slot *slot = &e->slots[i][1];
 
-        if (slot->area && dfu_verdict_is_trusted(&slot->report.verdict)) {
+        if (slot->area && !slot->is_former && dfu_verdict_is_trusted(&slot->report.verdict)) {
             is_any = dfu_boot_set_next(map, slot->area, false, permanent) == DFU_OK || is_any;
         }
     }

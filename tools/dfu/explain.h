@@ -24,6 +24,7 @@ enum explain_source { EXPLAIN_IMAGE, EXPLAIN_FLASH, EXPLAIN_DEVICE };
 struct explain_slot {
     const struct dfu_area *area; /* NULL: the mode has no such slot */
     bool is_empty, has_header, has_keyhash;
+    bool is_former; /* swap using offset left it where an update is not looked for */
     struct dfu_image_header header;
     struct dfu_image_report report;
     struct dfu_slot_state trailer;
@@ -88,6 +89,8 @@ struct explain_device {
     uint32_t largest; /* image; 0: not told */
 };
 int explain_ask_device(struct cli *cli, struct explain_device *out);
+/* Slots that the mode and the images of the device fit into, where nobody says which it has. */
+const char *explain_stand_in_board(const struct explain_device *device);
 int explain_put_device(struct explain *e, const struct explain_device *device, uint32_t size);
 
 int explain_print(struct explain *e);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 
+#include "boot_modes.h"
 #include "device.h"
 #include "dfu/err.h"
 #include "dfu/image_writer.h"
@@ -71,6 +72,40 @@ int explain_ask_device(struct cli *cli, struct explain_device *out)
 
 /* ---- Standing in ---- */
 
+static bool goes_with(struct dfu_board *board, const char *name, const struct boot_mode *mode,
+                      const struct dfu_client_images *images)
+{
+    const struct dfu_slot_map *map = &board->map;
+    const char *what;
+    char why[256];
+    bool fits =
+        dfu_board_load(board, name, why, sizeof why) == 0 &&
+        boot_mode_apply(mode, &board->map, dfu_board_area(board, "scratch_partition"), &what) == 0;
+
+    for (uint8_t i = 0; fits && i < map->image_count; i++) {
+        fits = !map->images[i].secondary || dfu_slot_compatible(map, i) == DFU_SLOTS_FIT;
+    }
+    for (size_t i = 0; fits && i < images->count; i++) {
+        fits = images->slots[i].image < map->image_count;
+    }
+    dfu_board_free(board);
+    return fits;
+}
+
+const char *explain_stand_in_board(const struct explain_device *device)
+{
+    static const char *const names[] = { "sim", "nrf52840dk", "pinetime", "two-images" };
+    const struct boot_mode *mode = boot_mode_of(device->mode);
+    struct dfu_board *board = calloc(1, sizeof *board);
+    const char *found = NULL;
+
+    for (size_t i = 0; board && mode && !found && i < sizeof names / sizeof names[0]; i++) {
+        found = goes_with(board, names[i], mode, &device->images) ? names[i] : NULL;
+    }
+    free(board);
+    return found ? found : names[0];
+}
+
 static struct dfu_image_version parse_version(const char *text)
 {
     unsigned long n[4] = { 0 };
@@ -84,6 +119,12 @@ static struct dfu_image_version parse_version(const char *text)
                                        (uint32_t)n[3] };
 }
 
+static bool runs_from_ram(enum dfu_boot_mode mode)
+{
+    return mode == DFU_MODE_RAM_LOAD || mode == DFU_MODE_RAM_LOAD_REVERT ||
+           mode == DFU_MODE_SINGLE_RAM_LOAD;
+}
+
 static int put_stand_in(struct explain *e, const struct dfu_area *area, const char *version,
                         uint32_t size)
 {
@@ -91,6 +132,8 @@ static int put_stand_in(struct explain *e, const struct dfu_area *area, const ch
         .version = parse_version(version),
         .header_size = HEADER_SIZE,
         .hash = &dfu_sha256_openssl,
+        .flags = runs_from_ram(e->mode->mode) ? DFU_IMAGE_F_RAM_LOAD : 0,
+        .load_addr = runs_from_ram(e->mode->mode) ? BOOT_MODE_RAM_ADDR : 0,
     };
     uint32_t overhead = dfu_image_write_room(&spec, 0);
     uint32_t payload = size > overhead ? size - overhead : 1;
@@ -108,11 +151,20 @@ static int put_stand_in(struct explain *e, const struct dfu_area *area, const ch
     return CLI_DONE;
 }
 
-/* On trial: what a swap that ended leaves in the primary's trailer. */
+/* Modes that run an image in any slot, as long as its trailer lets them. */
+static bool picks_by_trailer(enum dfu_boot_mode mode)
+{
+    return mode == DFU_MODE_DIRECT_XIP_REVERT || mode == DFU_MODE_RAM_LOAD_REVERT;
+}
+
+/* On trial: what a swap that ended leaves in the primary's trailer, or a start where nothing is
+ * swapped. */
 static int put_on_trial(struct explain *e, const struct dfu_area *area)
 {
     const struct dfu_slot_map *map = &e->board->map;
-    int err = dfu_trailer_write_swap_info(map, area, DFU_SWAP_TEST, 0);
+    int err = picks_by_trailer(map->mode)
+                  ? DFU_OK
+                  : dfu_trailer_write_swap_info(map, area, DFU_SWAP_TEST, 0);
 
     if (!err) {
         err = dfu_trailer_write_copy_done(map, area);
@@ -125,25 +177,40 @@ static int put_on_trial(struct explain *e, const struct dfu_area *area)
                : CLI_DONE;
 }
 
+static int put_state(struct explain *e, const struct dfu_client_slot *slot,
+                     const struct dfu_area *area)
+{
+    const struct dfu_slot_map *map = &e->board->map;
+    bool any_slot = picks_by_trailer(map->mode);
+
+    if (slot->active && !slot->confirmed && (any_slot || slot->slot == 0)) {
+        return put_on_trial(e, area);
+    }
+    if (any_slot && slot->confirmed) {
+        (void)dfu_boot_set_next(map, area, slot->active, true);
+    }
+    if (slot->pending && (any_slot || slot->slot == 1)) {
+        (void)dfu_boot_set_next(map, area, false, slot->permanent);
+    }
+    return CLI_DONE;
+}
+
 static int put_slot(struct explain *e, const struct dfu_client_slot *slot, uint32_t size)
 {
     const struct dfu_slot_pair *pair = &e->board->map.images[slot->image];
     const struct dfu_area *area = slot->slot == 0 ? pair->primary : pair->secondary;
     int code = put_stand_in(e, area, slot->version, size);
 
-    if (!code && slot->slot == 0 && slot->active && !slot->confirmed) {
-        code = put_on_trial(e, area);
-    }
-    if (!code && slot->slot == 1 && slot->pending) {
-        (void)dfu_boot_set_next(&e->board->map, area, false, slot->permanent);
-    }
-    return code;
+    return code ? code : put_state(e, slot, area);
 }
 
 int explain_put_device(struct explain *e, const struct explain_device *device, uint32_t size)
 {
     int code = CLI_DONE;
 
+    if (size == 0 || !e->is_board_known || size > dfu_slot_max_image(&e->board->map, 0)) {
+        size = STAND_IN_SIZE;
+    }
     for (size_t i = 0; !code && i < device->images.count; i++) {
         const struct dfu_client_slot *slot = &device->images.slots[i];
 
@@ -153,7 +220,7 @@ int explain_put_device(struct explain *e, const struct explain_device *device, u
                      (unsigned)slot->slot, (unsigned)slot->image, e->board->name);
             continue;
         }
-        code = put_slot(e, slot, size > 0 ? size : STAND_IN_SIZE);
+        code = put_slot(e, slot, size);
     }
     return code;
 }

@@ -263,6 +263,9 @@ static void print_slot(const struct explain *e, uint8_t image, int n)
         }
         print_key(e, slot);
     }
+    if (slot->is_former) {
+        printf("; left by a swap, to run again it must be uploaded again");
+    }
     printf("\n           trailer: magic %s, image_ok %s, copy_done %s, swap_info %s\n",
            magic_text(t->magic), flag_text(t->image_ok), flag_text(t->copy_done),
            dfu_swap_type_text(t->swap_type));
