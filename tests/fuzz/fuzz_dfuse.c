@@ -46,11 +46,8 @@ static void open_device(struct device *d)
 {
     memset(d, 0, sizeof *d);
     d->nor = nor_new(SECTOR, 2 * SECTORS, 4, 0xff);
-    d->map = (struct dfu_slot_map){
-        .mode = DFU_MODE_SWAP_MOVE, .max_align = 8, .max_sectors = SECTORS, .image_count = 1
-    };
-    d->map.images[0].primary = nor_area(d->nor, "primary", SECTORS);
-    d->map.images[0].secondary = nor_area(d->nor, "secondary", SECTORS);
+    d->map = nor_two_slots(d->nor, SECTORS);
+    d->map.max_sectors = SECTORS;
     d->nor->flash.on_op = keep_slot_0;
     d->nor->flash.on_op_ctx = d;
     d->policy = (struct dfu_image_policy){ .hashes = hashes, .hash_only = true };

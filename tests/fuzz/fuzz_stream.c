@@ -13,6 +13,7 @@
 #include "dfu/update.h"
 #include "input.h"
 #include "nor.h"
+#include "progress_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,43 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define COUNT  8u
 #define SLOT   (SECTOR * COUNT)
 
-struct store {
-    uint8_t record[DFU_STREAM_PROGRESS_SIZE];
-    int len;
-};
-
-static int store_save(void *ctx, const void *record, size_t len)
-{
-    struct store *store = ctx;
-
-    memcpy(store->record, record, len);
-    store->len = (int)len;
-    return DFU_OK;
-}
-
-static int store_load(void *ctx, void *record, size_t cap)
-{
-    struct store *store = ctx;
-
-    if (store->len == 0) {
-        return DFU_ERR_NOENT;
-    }
-    memcpy(record, store->record, cap);
-    return store->len;
-}
-
-static int store_clear(void *ctx)
-{
-    ((struct store *)ctx)->len = 0;
-    return DFU_OK;
-}
-
 struct world {
     struct nor *nor;
     struct dfu_slot_map map;
     struct dfu_flash_img img;
     uint8_t block[DFU_IMG_BLOCK_BUF_SIZE];
-    struct store memory;
+    struct progress_store memory;
     struct dfu_stream_store store;
     struct dfu_stream_identity identity;
     uint8_t image[SLOT];
@@ -77,7 +47,7 @@ static void start(struct world *w, struct input *in)
     };
     w->map.images[0].primary = nor_area(w->nor, "slot0_partition", COUNT);
     w->map.images[0].secondary = nor_area(w->nor, "slot1_partition", COUNT);
-    w->store = (struct dfu_stream_store){ store_save, store_load, store_clear, &w->memory };
+    w->store = progress_store_of(&w->memory);
     for (size_t i = 0; i < sizeof w->image; i++) {
         w->image[i] = (uint8_t)(i * 5 + (i >> 8) * 11);
     }

@@ -5,6 +5,7 @@ that is killed; and how the same command goes on."""
 
 import json
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -91,13 +92,20 @@ def test_canaries_go_first_and_decide(fleets, pair, tmp_path):
 
 # Stopped, paused, killed -------------------------------------------------------------------------
 
-def test_one_signal_starts_no_more_and_finishes_what_runs(fleets, pair, tmp_path):
-    fleet = fleets(12)
+@contextmanager
+def held_upgrade(fleet, pair, tmp_path, jobs):
+    """In the background: the first `jobs` devices are held in the middle of their uploads."""
     audit = tmp_path / "audit.log"
     with Gate(fleet) as gate:
         listed = targets_file(tmp_path / "targets", gate.targets())
-        process = upgrade_in_background("--targets", listed, "-j", 4, "--audit", audit, pair.new)
-        wait_until(lambda: gate.held() == 4)
+        process = upgrade_in_background("--targets", listed, "-j", jobs, "--audit", audit, pair.new)
+        wait_until(lambda: gate.held() == jobs)
+        yield gate, listed, audit, process
+
+
+def test_one_signal_starts_no_more_and_finishes_what_runs(fleets, pair, tmp_path):
+    fleet = fleets(12)
+    with held_upgrade(fleet, pair, tmp_path, 4) as (gate, _, audit, process):
         process.send_signal(signal.SIGINT)
         wait_until(lambda: events(audit, "stop"))
         gate.is_open = True
@@ -110,11 +118,7 @@ def test_one_signal_starts_no_more_and_finishes_what_runs(fleets, pair, tmp_path
 
 def test_a_second_signal_aborts_and_the_same_command_goes_on(fleets, pair, tmp_path):
     fleet = fleets(6)
-    audit = tmp_path / "audit.log"
-    with Gate(fleet) as gate:
-        listed = targets_file(tmp_path / "targets", gate.targets())
-        process = upgrade_in_background("--targets", listed, "-j", 4, "--audit", audit, pair.new)
-        wait_until(lambda: gate.held() == 4)
+    with held_upgrade(fleet, pair, tmp_path, 4) as (gate, listed, audit, process):
         process.send_signal(signal.SIGTERM)
         wait_until(lambda: events(audit, "stop"))
         process.send_signal(signal.SIGINT)
@@ -137,11 +141,7 @@ def test_a_second_signal_aborts_and_the_same_command_goes_on(fleets, pair, tmp_p
 
 def test_a_pause_starts_no_more_until_it_is_over(fleets, pair, tmp_path):
     fleet = fleets(8)
-    audit = tmp_path / "audit.log"
-    with Gate(fleet) as gate:
-        listed = targets_file(tmp_path / "targets", gate.targets())
-        process = upgrade_in_background("--targets", listed, "-j", 3, "--audit", audit, pair.new)
-        wait_until(lambda: gate.held() == 3)
+    with held_upgrade(fleet, pair, tmp_path, 3) as (gate, _, audit, process):
         process.send_signal(signal.SIGUSR1)
         wait_until(lambda: events(audit, "pause"))
         gate.is_open = True

@@ -72,11 +72,7 @@ struct rig *rig_new(const char *new_text, uint32_t payload, uint32_t buf_size, u
     assert_non_null(rig);
     rig->nor = nor_new(SECTOR, 2 * RIG_SLOT / SECTOR + 2, 4, 0xff);
     rig->flashes[0] = &rig->nor->flash;
-    rig->map = (struct dfu_slot_map){
-        .mode = DFU_MODE_SWAP_MOVE, .max_align = 8, .max_sectors = 128, .image_count = 1
-    };
-    rig->map.images[0].primary = nor_area(rig->nor, "slot0_partition", RIG_SLOT / SECTOR);
-    rig->map.images[0].secondary = nor_area(rig->nor, "slot1_partition", RIG_SLOT / SECTOR);
+    rig->map = nor_two_slots(rig->nor, RIG_SLOT / SECTOR);
     rig->config = (struct dfu_sim_device_config){
         .map = &rig->map,
         .strategy = &dfu_boot_swap_move,

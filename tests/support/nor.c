@@ -58,6 +58,17 @@ const struct dfu_area *nor_area(struct nor *nor, const char *label, uint32_t cou
     return &nor->areas[i];
 }
 
+struct dfu_slot_map nor_two_slots(struct nor *nor, uint32_t sectors)
+{
+    struct dfu_slot_map map = {
+        .mode = DFU_MODE_SWAP_MOVE, .max_align = 8, .max_sectors = 128, .image_count = 1
+    };
+
+    map.images[0].primary = nor_area(nor, "slot0_partition", sectors);
+    map.images[0].secondary = nor_area(nor, "slot1_partition", sectors);
+    return map;
+}
+
 uint32_t test_random(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;

@@ -29,6 +29,10 @@ void nor_free(struct nor *nor);
 /* The next area: count sectors after the area made before it. */
 const struct dfu_area *nor_area(struct nor *nor, const char *label, uint32_t count);
 
+/* The next two areas, of so many sectors each, as the slots of one image: swap using move, alignment
+ * 8, at most 128 sectors. */
+struct dfu_slot_map nor_two_slots(struct nor *nor, uint32_t sectors);
+
 /* The next pseudo-random number; state is the printed seed at first. */
 uint32_t test_random(uint64_t *state);
 

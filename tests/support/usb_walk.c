@@ -54,11 +54,8 @@ void usb_walk_start(struct usb_walk *walk)
     memset(walk, 0, sizeof *walk);
     make_image(walk);
     walk->nor = nor_new(WALK_SECTOR, 2 * WALK_SECTORS, 4, 0xff);
-    walk->map = (struct dfu_slot_map){
-        .mode = DFU_MODE_SWAP_MOVE, .max_align = 8, .max_sectors = 16, .image_count = 1
-    };
-    walk->map.images[0].primary = nor_area(walk->nor, "slot0_partition", WALK_SECTORS);
-    walk->map.images[0].secondary = nor_area(walk->nor, "slot1_partition", WALK_SECTORS);
+    walk->map = nor_two_slots(walk->nor, WALK_SECTORS);
+    walk->map.max_sectors = 16;
     walk->nor->flash.on_op = watch;
     walk->nor->flash.on_op_ctx = walk;
     walk->policy = (struct dfu_image_policy){ .hashes = hashes, .hash_only = true };

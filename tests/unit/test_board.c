@@ -244,67 +244,65 @@ static void a_single_partition_chosen_for_code_is_the_slot(void **state)
     dfu_board_free(&board);
 }
 
+static const struct {
+    const char *inside, *word1, *word2;
+} wrong_boards[] = {
+    { "", "no fixed-partitions", "" },
+    { FLASH("flash0", USUAL, ""), "no fixed-partitions", "" },
+    { FLASH("flash0", USUAL, PART("a_partition", 0x0, 0x8000)), "slot0_partition", "" },
+    { FLASH("flash0", USUAL,
+            PART("slot0_partition", 0x0, 0x8000) PART("slot1_partition", 0x7000, 0x8000)),
+      "slot0_partition and slot1_partition", "overlap" },
+    { FLASH("flash0", USUAL, PART("slot0_partition", 0x800, 0x8000)), "slot0_partition",
+      "sector borders" },
+    { FLASH("flash0", USUAL, PART("slot0_partition", 0x0, 0x8800)), "slot0_partition",
+      "sector borders" },
+    { FLASH("flash0", USUAL, PART("slot0_partition", 0x18000, 0x9000)), "slot0_partition",
+      "not inside flash0" },
+    { FLASH("flash0", USUAL, PART("slot0_partition", 0xfffff000, 0x2000)), "slot0_partition",
+      "not inside flash0" },
+    { FLASH("flash0", USUAL, PART("slot0_partition", 0x0, 0x0)), "slot0_partition", "not inside" },
+    { FLASH("flash0", USUAL, "slot0_partition: p { reg = <0>; };"), "slot0_partition", "reg" },
+    { FLASH("flash0", "reg = <0 0x20000>; ", TWO_SLOTS), "flash0", "erase-block-size" },
+    { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = <4095>; ", TWO_SLOTS), "flash0",
+      "add up" },
+    { FLASH("flash0", USUAL "erase-value = <7>; ", TWO_SLOTS), "flash0", "erase-value" },
+    { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = <4096>; write-block-size = <3>; ",
+            TWO_SLOTS),
+      "flash0", "write-block-size" },
+    { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = <4096>; write-block-size = <64>; ",
+            TWO_SLOTS),
+      "flash0", "write-block-size" },
+    { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = \"big\", \"b\"; ", TWO_SLOTS),
+      "erase-block-size", "flash0" },
+    { FLASH("flash0", USUAL "dfukit,part = \"x\"; ", TWO_SLOTS), "flash0", "dfukit,part" },
+    { FLASH("flash0", USUAL, TWO_SLOTS) "b { compatible = \"dfukit,boot\"; mode = \"swop\"; };",
+      "swop", "mode" },
+    { FLASH("flash0", USUAL,
+            TWO_SLOTS) "b { compatible = \"dfukit,boot\"; mode = \"swap-scratch\"; };",
+      "no scratch area", "" },
+    { FLASH("flash0", USUAL, TWO_SLOTS) "b { compatible = \"dfukit,boot\"; max-align = <64>; };",
+      "max-align", "" },
+    { FLASH("flash0", USUAL,
+            TWO_SLOTS) "b { compatible = \"dfukit,boot\"; max-sectors = <0x10000>; };",
+      "max-sectors", "" },
+    { FLASH("flash0", USUAL, TWO_SLOTS) "chosen { zephyr,code-partition = &slot1_partition; };",
+      "slot1_partition", "run from slot0_partition" },
+    { FLASH("flash0", USUAL, TWO_SLOTS) "chosen { zephyr,code-partition = &flash0; };",
+      "not one of the partitions", "" },
+};
+
 static void a_wrong_board_is_refused_in_words(void **state)
 {
-    static const struct {
-        const char *inside, *word1, *word2;
-    } cases[] = {
-        { "", "no fixed-partitions", "" },
-        { FLASH("flash0", USUAL, ""), "no fixed-partitions", "" },
-        { FLASH("flash0", USUAL, PART("a_partition", 0x0, 0x8000)), "slot0_partition", "" },
-        { FLASH("flash0", USUAL,
-                PART("slot0_partition", 0x0, 0x8000) PART("slot1_partition", 0x7000, 0x8000)),
-          "slot0_partition and slot1_partition", "overlap" },
-        { FLASH("flash0", USUAL, PART("slot0_partition", 0x800, 0x8000)), "slot0_partition",
-          "sector borders" },
-        { FLASH("flash0", USUAL, PART("slot0_partition", 0x0, 0x8800)), "slot0_partition",
-          "sector borders" },
-        { FLASH("flash0", USUAL, PART("slot0_partition", 0x18000, 0x9000)), "slot0_partition",
-          "not inside flash0" },
-        { FLASH("flash0", USUAL, PART("slot0_partition", 0xfffff000, 0x2000)), "slot0_partition",
-          "not inside flash0" },
-        { FLASH("flash0", USUAL, PART("slot0_partition", 0x0, 0x0)), "slot0_partition",
-          "not inside" },
-        { FLASH("flash0", USUAL, "slot0_partition: p { reg = <0>; };"), "slot0_partition", "reg" },
-        { FLASH("flash0", "reg = <0 0x20000>; ", TWO_SLOTS), "flash0", "erase-block-size" },
-        { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = <4095>; ", TWO_SLOTS), "flash0",
-          "add up" },
-        { FLASH("flash0", USUAL "erase-value = <7>; ", TWO_SLOTS), "flash0", "erase-value" },
-        { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = <4096>; write-block-size = <3>; ",
-                TWO_SLOTS),
-          "flash0", "write-block-size" },
-        { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = <4096>; write-block-size = <64>; ",
-                TWO_SLOTS),
-          "flash0", "write-block-size" },
-        { FLASH("flash0", "reg = <0 0x20000>; erase-block-size = \"big\", \"b\"; ", TWO_SLOTS),
-          "erase-block-size", "flash0" },
-        { FLASH("flash0", USUAL "dfukit,part = \"x\"; ", TWO_SLOTS), "flash0", "dfukit,part" },
-        { FLASH("flash0", USUAL, TWO_SLOTS) "b { compatible = \"dfukit,boot\"; mode = \"swop\"; };",
-          "swop", "mode" },
-        { FLASH("flash0", USUAL,
-                TWO_SLOTS) "b { compatible = \"dfukit,boot\"; mode = \"swap-scratch\"; };",
-          "no scratch area", "" },
-        { FLASH("flash0", USUAL,
-                TWO_SLOTS) "b { compatible = \"dfukit,boot\"; max-align = <64>; };",
-          "max-align", "" },
-        { FLASH("flash0", USUAL,
-                TWO_SLOTS) "b { compatible = \"dfukit,boot\"; max-sectors = <0x10000>; };",
-          "max-sectors", "" },
-        { FLASH("flash0", USUAL, TWO_SLOTS) "chosen { zephyr,code-partition = &slot1_partition; };",
-          "slot1_partition", "run from slot0_partition" },
-        { FLASH("flash0", USUAL, TWO_SLOTS) "chosen { zephyr,code-partition = &flash0; };",
-          "not one of the partitions", "" },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong_boards / sizeof wrong_boards[0]; i++) {
         struct dfu_board board;
 
-        assert_int_equal(load_source(&board, cases[i].inside), DFU_ERR_FORMAT);
+        assert_int_equal(load_source(&board, wrong_boards[i].inside), DFU_ERR_FORMAT);
         assert_null(board.fdt);
-        if (!strstr(why, cases[i].word1) || !strstr(why, cases[i].word2)) {
-            fail_msg("case %zu: \"%s\" does not say \"%s\" and \"%s\"", i, why, cases[i].word1,
-                     cases[i].word2);
+        if (!strstr(why, wrong_boards[i].word1) || !strstr(why, wrong_boards[i].word2)) {
+            fail_msg("case %zu: \"%s\" does not say \"%s\" and \"%s\"", i, why,
+                     wrong_boards[i].word1, wrong_boards[i].word2);
         }
     }
 }

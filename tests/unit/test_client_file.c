@@ -15,6 +15,19 @@
 #include "dfu/smp.h"
 #include "file_world.h"
 
+static void start(struct dfu_file *f, struct file_world *w, bool is_upload)
+{
+    struct dfu_file_config config = file_world_config(w, is_upload);
+
+    dfu_file_start(f, &config);
+}
+
+static void transfer(struct dfu_file *f, struct file_world *w, bool is_upload)
+{
+    start(f, w, is_upload);
+    file_world_run(w, f);
+}
+
 static const uint32_t sizes[] = { 0, 1, 180, 200, 220, 256, 257, 5000, FILE_WORLD_CAP };
 
 static void files_of_any_size_are_sent(void **state)
@@ -23,13 +36,10 @@ static void files_of_any_size_are_sent(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct dfu_file_config config;
         struct dfu_file f;
 
         file_world_init(&w, sizes[i]);
-        config = file_world_config(&w, true);
-        dfu_file_start(&f, &config);
-        file_world_run(&w, &f);
+        transfer(&f, &w, true);
         assert_int_equal(f.result, 0);
         assert_int_equal(f.rewinds, 0);
         assert_int_equal(w.written, sizes[i]);
@@ -43,14 +53,11 @@ static void files_of_any_size_are_fetched(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct dfu_file_config config;
         struct dfu_file f;
 
         file_world_init(&w, sizes[i]);
         file_world_put(&w);
-        config = file_world_config(&w, false);
-        dfu_file_start(&f, &config);
-        file_world_run(&w, &f);
+        transfer(&f, &w, false);
         assert_int_equal(f.result, 0);
         assert_int_equal(w.got_size, sizes[i]);
         assert_memory_equal(w.got, w.content, sizes[i]);
@@ -65,7 +72,6 @@ static void any_mix_of_trouble_ends_with_the_file_or_says_why(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 400; seed++) {
         bool is_upload = seed % 2;
-        struct dfu_file_config config;
         struct dfu_file f;
 
         file_world_init(&w, 5000);
@@ -77,9 +83,7 @@ static void any_mix_of_trouble_ends_with_the_file_or_says_why(void **state)
         w.exists = !is_upload;
         w.file_size = is_upload ? 0 : w.span.len;
         memcpy(w.file, w.content, w.file_size);
-        config = file_world_config(&w, is_upload);
-        dfu_file_start(&f, &config);
-        file_world_run(&w, &f);
+        transfer(&f, &w, is_upload);
         if (f.result) {
             print_message("seed %u: result %d\n", (unsigned)seed, f.result);
             assert_true(f.result == DFU_ERR_STATE || f.result == DFU_ERR_TIMEOUT);
@@ -108,14 +112,11 @@ static void a_device_that_restarts_in_the_middle_gets_the_rest(void **state)
 
     (void)state;
     for (uint32_t every = 2; every <= 12; every++) {
-        struct dfu_file_config config;
         struct dfu_file f;
 
         file_world_init(&w, 5000);
         w.forget_every = every;
-        config = file_world_config(&w, true);
-        dfu_file_start(&f, &config);
-        file_world_run(&w, &f);
+        transfer(&f, &w, true);
         assert_int_equal(f.result, 0);
         assert_int_equal(w.written, 5000); /* nothing was sent to it twice */
         file_world_assert_there(&w);
@@ -148,13 +149,11 @@ static void a_device_of_version_1_gets_the_file_again_from_its_start(void **stat
 static void a_file_somebody_cut_is_continued_from_its_end(void **state)
 {
     static struct file_world w;
-    struct dfu_file_config config;
     struct dfu_file f;
 
     (void)state;
     file_world_init(&w, 5000);
-    config = file_world_config(&w, true);
-    dfu_file_start(&f, &config);
+    start(&f, &w, true);
     while (f.done < 2000) {
         file_world_step(&w, &f);
     }
@@ -169,14 +168,11 @@ static void a_file_somebody_cut_is_continued_from_its_end(void **state)
 static void a_refusal_is_kept(void **state)
 {
     static struct file_world w;
-    struct dfu_file_config config;
     struct dfu_file f;
 
     (void)state;
     file_world_init(&w, 100);
-    config = file_world_config(&w, false);
-    dfu_file_start(&f, &config);
-    file_world_run(&w, &f);
+    transfer(&f, &w, false);
     assert_int_equal(f.result, DFU_ERR_PERM);
     assert_true(f.refusal.from_group);
     assert_int_equal(f.refusal.group, DFU_SMP_GROUP_FS);
@@ -203,14 +199,12 @@ static void a_silent_device_ends_it_in_time(void **state)
 static void a_link_that_only_comes_and_goes_ends_it(void **state)
 {
     static struct file_world w;
-    struct dfu_file_config config;
     struct dfu_file f;
     unsigned backs = 0;
 
     (void)state;
     file_world_init(&w, 100);
-    config = file_world_config(&w, true);
-    dfu_file_start(&f, &config);
+    start(&f, &w, true);
     while (f.result == DFU_CLIENT_RUNNING) {
         (void)dfu_file_next(&f, w.now_ms);
         w.now_ms += 500;
@@ -223,15 +217,12 @@ static void a_link_that_only_comes_and_goes_ends_it(void **state)
 static void a_slow_link_is_measured_not_flooded(void **state)
 {
     static struct file_world w;
-    struct dfu_file_config config;
     struct dfu_file f;
 
     (void)state;
     file_world_init(&w, 5000);
     w.link.delay_ms = 1000;
-    config = file_world_config(&w, true);
-    dfu_file_start(&f, &config);
-    file_world_run(&w, &f);
+    transfer(&f, &w, true);
     assert_int_equal(f.result, 0);
     assert_true(w.requests <= 5000 / 200 + 3); /* only the first chunk was repeated */
 }
@@ -239,13 +230,11 @@ static void a_slow_link_is_measured_not_flooded(void **state)
 static void a_known_version_is_kept_however_often_it_is_repeated(void **state)
 {
     static struct file_world w;
-    struct dfu_file_config config;
     struct dfu_file f;
 
     (void)state;
     file_world_init(&w, 5000);
-    config = file_world_config(&w, true);
-    dfu_file_start(&f, &config);
+    start(&f, &w, true);
     file_world_step(&w, &f);
     while (f.result == DFU_CLIENT_RUNNING) {
         (void)dfu_file_next(&f, w.now_ms);

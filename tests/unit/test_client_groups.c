@@ -35,11 +35,9 @@ static struct dfu_call *call_of(uint8_t seq)
 #define REQUEST(encoder, seq, hex, ...) \
     assert_frame(f, encoder(call_of(seq), __VA_ARGS__ f, sizeof(f)), hex)
 
-static void requests_are_those_of_the_field(void **state)
+static void requests_for_facts_and_settings_are_those_of_the_field(void **state)
 {
-    static const char *const words[] = { "kernel", "version" };
     static const uint8_t id[] = { 1, 2, 3, 4 };
-    static const uint32_t groups[] = { 0, 300 };
     uint8_t f[128];
 
     (void)state;
@@ -66,6 +64,15 @@ static void requests_are_those_of_the_field(void **state)
     REQUEST(dfu_client_settings_save, 0x67, "0a 00 00 01 00 03 67 03 a0", NULL, );
     REQUEST(dfu_client_settings_save, 0x67, "0a 00 00 0a 00 03 67 03 a1 64 6e 61 6d 65 63 61 70 70",
             "app", );
+}
+
+static void requests_for_files_shell_groups_and_logs_are_those_of_the_field(void **state)
+{
+    static const char *const words[] = { "kernel", "version" };
+    static const uint32_t groups[] = { 0, 300 };
+    uint8_t f[128];
+
+    (void)state;
     REQUEST(dfu_client_file_status, 0x73,
             "08 00 00 0d 00 08 73 01 a1 64 6e 61 6d 65 66 2f 6c 66 73 2f 61", "/lfs/a", );
     REQUEST(dfu_client_file_hash, 0x74,
@@ -396,7 +403,8 @@ static void statistics_refuse_under_their_own_group(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_are_those_of_the_field),
+        cmocka_unit_test(requests_for_facts_and_settings_are_those_of_the_field),
+        cmocka_unit_test(requests_for_files_shell_groups_and_logs_are_those_of_the_field),
         cmocka_unit_test(tasks_are_read),
         cmocka_unit_test(pools_are_read_in_all_three_shapes),
         cmocka_unit_test(statistics_are_read),

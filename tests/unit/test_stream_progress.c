@@ -12,54 +12,33 @@
 #include <string.h>
 
 #include "dfu/err.h"
+#include "progress_store.h"
 #include "stream_world.h"
 
 /* ---- Progress ---- */
 
-struct store {
-    uint8_t record[64];
-    int len; /* 0: none */
-};
-
-static int store_save(void *ctx, const void *record, size_t len)
-{
-    struct store *store = ctx;
-
-    memcpy(store->record, record, len);
-    store->len = (int)len;
-    return DFU_OK;
-}
-
-static int store_load(void *ctx, void *record, size_t cap)
-{
-    struct store *store = ctx;
-
-    if (store->len == 0) {
-        return DFU_ERR_NOENT;
-    }
-    memcpy(record, store->record, (size_t)store->len < cap ? (size_t)store->len : cap);
-    return store->len;
-}
-
-static int store_clear(void *ctx)
-{
-    ((struct store *)ctx)->len = 0;
-    return DFU_OK;
-}
-
-static struct dfu_stream_store store_of(struct store *store)
-{
-    return (struct dfu_stream_store){ store_save, store_load, store_clear, store };
-}
-
 static const struct dfu_stream_identity image_a = { STREAM_SIZE, { 1, 2, 3, 4, 5, 6, 7, 8 } };
 static const struct dfu_stream_identity image_b = { STREAM_SIZE, { 1, 2, 3, 4, 5, 6, 7, 9 } };
+
+static void put_and_save(struct stream_world *w, const struct dfu_stream_store *store, uint32_t len)
+{
+    assert_int_equal(stream_put(w, len, false), DFU_OK);
+    assert_int_equal(dfu_stream_progress_save(&w->stream, store, &image_a), DFU_OK);
+}
+
+/* As a device that has started anew; what loading said. */
+static int start_anew(struct stream_world *w, const struct dfu_stream_store *store,
+                      const struct dfu_stream_identity *image)
+{
+    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
+    return dfu_stream_progress_load(&w->stream, store, image);
+}
 
 static void zephyr_progress_api_refuses_null(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
     assert_int_equal(dfu_stream_progress_save(NULL, &store, &image_a), DFU_ERR_INVAL);
     assert_int_equal(dfu_stream_progress_save(&w->stream, NULL, &image_a), DFU_ERR_INVAL);
@@ -76,15 +55,13 @@ static void zephyr_progress_api_refuses_null(void **state)
 static void zephyr_progress_resume_goes_on_after_two_pages(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
     w->config.erase_ahead = true;
     assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(stream_put(w, 2 * STREAM_SECTOR, false), DFU_OK);
-    assert_int_equal(dfu_stream_progress_save(&w->stream, &store, &image_a), DFU_OK);
-    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_OK);
+    put_and_save(w, &store, 2 * STREAM_SECTOR);
+    assert_int_equal(start_anew(w, &store, &image_a), DFU_OK);
     assert_int_equal(dfu_stream_bytes_written(&w->stream), 2 * STREAM_SECTOR);
     assert_int_equal(stream_put(w, STREAM_SIZE - 2 * STREAM_SECTOR, true), DFU_OK);
     stream_assert_on_flash(w, 0, STREAM_SIZE);
@@ -94,11 +71,10 @@ static void zephyr_progress_resume_goes_on_after_two_pages(void **state)
 static void zephyr_progress_that_is_outdated_changes_nothing(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
-    assert_int_equal(stream_put(w, STREAM_BUF, false), DFU_OK);
-    assert_int_equal(dfu_stream_progress_save(&w->stream, &store, &image_a), DFU_OK);
+    put_and_save(w, &store, STREAM_BUF);
     assert_int_equal(stream_put(w, STREAM_BUF, false), DFU_OK);
     assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_OK);
     assert_int_equal(dfu_stream_bytes_written(&w->stream), 2 * STREAM_BUF);
@@ -107,27 +83,23 @@ static void zephyr_progress_that_is_outdated_changes_nothing(void **state)
 static void zephyr_progress_clear_forgets(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
-    assert_int_equal(stream_put(w, STREAM_BUF, false), DFU_OK);
-    assert_int_equal(dfu_stream_progress_save(&w->stream, &store, &image_a), DFU_OK);
+    put_and_save(w, &store, STREAM_BUF);
     assert_int_equal(dfu_stream_progress_clear(&store), DFU_OK);
-    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_OK);
+    assert_int_equal(start_anew(w, &store, &image_a), DFU_OK);
     assert_int_equal(dfu_stream_bytes_written(&w->stream), 0);
 }
 
 static void another_image_or_a_damaged_record_is_never_resumed(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
-    assert_int_equal(stream_put(w, STREAM_BUF, false), DFU_OK);
-    assert_int_equal(dfu_stream_progress_save(&w->stream, &store, &image_a), DFU_OK);
-    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_b), DFU_ERR_NOENT);
+    put_and_save(w, &store, STREAM_BUF);
+    assert_int_equal(start_anew(w, &store, &image_b), DFU_ERR_NOENT);
     for (int i = 0; i < memory.len; i++) {
         memory.record[i] ^= 0x10;
         assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_ERR_FORMAT);
@@ -141,30 +113,25 @@ static void another_image_or_a_damaged_record_is_never_resumed(void **state)
 static void a_record_beyond_the_stream_is_damaged(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
-    assert_int_equal(stream_put(w, 2 * STREAM_SECTOR, false), DFU_OK);
-    assert_int_equal(dfu_stream_progress_save(&w->stream, &store, &image_a), DFU_OK);
+    put_and_save(w, &store, 2 * STREAM_SECTOR);
     w->config.size = STREAM_SECTOR;
-    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_ERR_FORMAT);
+    assert_int_equal(start_anew(w, &store, &image_a), DFU_ERR_FORMAT);
 }
 
 static void without_erase_ahead_only_erased_flash_is_resumed_onto(void **state)
 {
     struct stream_world *w = *state;
-    struct store memory = { 0 };
-    struct dfu_stream_store store = store_of(&memory);
+    struct progress_store memory = { 0 };
+    struct dfu_stream_store store = progress_store_of(&memory);
 
-    assert_int_equal(stream_put(w, STREAM_BUF, false), DFU_OK);
-    assert_int_equal(dfu_stream_progress_save(&w->stream, &store, &image_a), DFU_OK);
-    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_OK);
+    put_and_save(w, &store, STREAM_BUF);
+    assert_int_equal(start_anew(w, &store, &image_a), DFU_OK);
     assert_int_equal(dfu_stream_bytes_written(&w->stream), STREAM_BUF);
     assert_int_equal(stream_put(w, STREAM_BUF, false), DFU_OK); /* after the saving, then a reset */
-    assert_int_equal(dfu_stream_init(&w->stream, &w->config), DFU_OK);
-    assert_int_equal(dfu_stream_progress_load(&w->stream, &store, &image_a), DFU_ERR_STATE);
+    assert_int_equal(start_anew(w, &store, &image_a), DFU_ERR_STATE);
     assert_int_equal(dfu_stream_bytes_written(&w->stream), 0);
 }
 
@@ -246,8 +213,8 @@ static void a_cut_upload_resumes_to_the_same_image(void **state)
     (void)state;
     for (int round = 0; round < 1000; round++) {
         struct stream_world *w = calloc(1, sizeof *w);
-        struct store memory = { 0 };
-        struct dfu_stream_store store = store_of(&memory);
+        struct progress_store memory = { 0 };
+        struct dfu_stream_store store = progress_store_of(&memory);
         uint32_t total = 1 + random_below(STREAM_SIZE);
         int cuts = 0;
         bool done = false;

@@ -86,11 +86,7 @@ static struct world *new_world(void)
 
     assert_non_null(w);
     w->nor = nor_new(SECTOR, 2 * SECTORS, 4, 0xff);
-    w->map = (struct dfu_slot_map){
-        .mode = DFU_MODE_SWAP_MOVE, .max_align = 8, .max_sectors = 128, .image_count = 1
-    };
-    w->map.images[0].primary = nor_area(w->nor, "slot0_partition", SECTORS);
-    w->map.images[0].secondary = nor_area(w->nor, "slot1_partition", SECTORS);
+    w->map = nor_two_slots(w->nor, SECTORS);
     w->policy = (struct dfu_image_policy){ .hashes = hashes, .hash_only = true };
     w->slot_cfg = (struct dfu_usb_slot_config){
         .map = &w->map,

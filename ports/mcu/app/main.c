@@ -107,37 +107,25 @@ static void set_hooks(void)
 
 /* ---- Servers ---- */
 
-static struct dfu_smp_server server = {
-    .bindings = bindings,
-    .binding_count = sizeof bindings / sizeof bindings[0],
-    .response = response,
-    .response_cap = sizeof response,
-    .buf_size = CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE,
-    .buf_count = 1,
-};
+/* The same commands for all; each has a buffer of its own. */
+#define SERVER(answers, size, count)                                                 \
+    {                                                                                \
+        .bindings = bindings, .binding_count = sizeof bindings / sizeof bindings[0], \
+        .response = (answers), .response_cap = sizeof(answers), .buf_size = (size),  \
+        .buf_count = (count),                                                        \
+    }
+
+static struct dfu_smp_server server = SERVER(response, CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE, 1);
 
 #ifdef CONFIG_MCUMGR_TRANSPORT_BT
 static uint8_t ble_response[BLE_PACKET_MAX];
-static struct dfu_smp_server ble_server = {
-    .bindings = bindings,
-    .binding_count = sizeof bindings / sizeof bindings[0],
-    .response = ble_response,
-    .response_cap = sizeof ble_response,
-    .buf_size = BLE_PACKET_MAX,
-    .buf_count = CONFIG_MCUMGR_TRANSPORT_NETBUF_COUNT,
-};
+static struct dfu_smp_server ble_server =
+    SERVER(ble_response, BLE_PACKET_MAX, CONFIG_MCUMGR_TRANSPORT_NETBUF_COUNT);
 #endif
 
 #ifdef CONFIG_MCUMGR_TRANSPORT_UDP
 static uint8_t udp_response[NET_DATAGRAM_MAX];
-static struct dfu_smp_server udp_server = {
-    .bindings = bindings,
-    .binding_count = sizeof bindings / sizeof bindings[0],
-    .response = udp_response,
-    .response_cap = sizeof udp_response,
-    .buf_size = NET_DATAGRAM_MAX,
-    .buf_count = 4,
-};
+static struct dfu_smp_server udp_server = SERVER(udp_response, NET_DATAGRAM_MAX, 4);
 #endif
 
 /* ---- The program ---- */
