@@ -65,7 +65,7 @@ def test_a_signature_from_elsewhere_makes_the_image_whole(world, kind):
 def test_a_pure_signature_comes_from_elsewhere_too(world):
     args = [*SIGN, "--pure", "--fix-sig-pubkey", "ed25519-pub", "app.bin"]
     printed = done(dfu(*args, "payload", "--vector-to-sign", "payload", cwd=world))
-    assert printed == b"image.py: export payload\n"
+    assert printed == b""
     key = serialization.load_pem_private_key((world / "ed25519.pem").read_bytes(), None)
     (world / "sig").write_bytes(base64.b64encode(key.sign((world / "payload").read_bytes())))
     done(dfu(*args, "pure.bin", "--fix-sig", "sig", cwd=world))

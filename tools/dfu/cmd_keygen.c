@@ -113,6 +113,19 @@ static int check_place(struct cli *cli)
                     path);
 }
 
+static int tell(struct cli *cli, size_t type)
+{
+    cJSON *json;
+
+    if (!cli->json) {
+        return CLI_DONE;
+    }
+    json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "file", cli_value(cli, 'k'));
+    cJSON_AddStringToObject(json, "type", keyfile_types[type]);
+    return cli_json_print(cli, json);
+}
+
 static int keygen_run(struct cli *cli)
 {
     char passphrase[PASSPHRASE_MAX];
@@ -131,7 +144,8 @@ static int keygen_run(struct cli *cli)
         exit_code = check_place(cli);
     }
     if (!exit_code && type >= KEYFILE_AES_128) {
-        return write_aes_key(cli, type == KEYFILE_AES_128 ? 16 : 32);
+        exit_code = write_aes_key(cli, type == KEYFILE_AES_128 ? 16 : 32);
+        return exit_code ? exit_code : tell(cli, type);
     }
     if (!exit_code && wants_passphrase) {
         exit_code = keyfile_new_passphrase(cli, passphrase, sizeof(passphrase));
@@ -145,7 +159,7 @@ static int keygen_run(struct cli *cli)
              : cli_fail(cli, CLI_INTERNAL, "cannot make a key of type %s", keyfile_types[type]);
     OPENSSL_cleanse(passphrase, sizeof(passphrase));
     EVP_PKEY_free(pkey);
-    return exit_code;
+    return exit_code ? exit_code : tell(cli, type);
 }
 
 static const char *const examples[] = {

@@ -207,10 +207,10 @@ static void release(struct sign_job *job)
     OPENSSL_cleanse(job->content_key, sizeof(job->content_key));
 }
 
-/* imgtool's lines, for scripts that look for them. */
+/* Those that scripts look for which call imgtool, and what compression has brought. */
 static void print_lines(const struct sign_job *job)
 {
-    const char *line = sign_line(job);
+    const char *line = job->cli->is_imgtool ? sign_line(job) : NULL;
 
     if (line) {
         printf("%s\n", line);
@@ -224,13 +224,32 @@ static void print_lines(const struct sign_job *job)
     }
 }
 
-/* Into a regular file only: elsewhere, as in a pipe, standard output may be the image's own. */
-static bool may_print(const struct sign_job *job)
+static int print_json(const struct sign_job *job, uint32_t len)
+{
+    cJSON *json = cJSON_CreateObject();
+    char version[DFU_IMAGE_VERSION_STRLEN];
+
+    cJSON_AddStringToObject(json, "file", cli_arg(job->cli, 1));
+    cJSON_AddStringToObject(json, "version", dfu_image_version_text(&job->spec.version, version));
+    cJSON_AddNumberToObject(json, "bytes", len);
+    return cli_json_print(job->cli, json);
+}
+
+/* Of a regular file only: elsewhere, as in a pipe, standard output may be the image's own. */
+static int tell(const struct sign_job *job, uint32_t len)
 {
     struct stat out;
 
-    return !job->cli->json && !job->cli->quiet && stat(cli_arg(job->cli, 1), &out) == 0 &&
-           S_ISREG(out.st_mode);
+    if (stat(cli_arg(job->cli, 1), &out) || !S_ISREG(out.st_mode)) {
+        return CLI_DONE;
+    }
+    if (job->cli->json) {
+        return print_json(job, len);
+    }
+    if (!job->cli->quiet) {
+        print_lines(job);
+    }
+    return CLI_DONE;
 }
 
 /* What stands beside the image appears only if the image does. */
@@ -259,7 +278,7 @@ static bool is_image(const uint8_t *data, size_t len)
 static int sign_run(struct cli *cli)
 {
     struct sign_job job = { .cli = cli, .base = -1 };
-    bool is_signed = false;
+    bool is_signed = false, is_empty = false;
     uint32_t len = 0;
     int exit_code = need_options(cli);
 
@@ -271,16 +290,21 @@ static int sign_run(struct cli *cli)
     }
     if (!exit_code) {
         is_signed = is_image(job.input, job.input_len);
+        is_empty = job.input_len == 0;
         exit_code = build(&job, &len);
     }
     if (!exit_code) {
         exit_code = write_all(&job, len);
     }
-    if (!exit_code && may_print(&job)) {
-        print_lines(&job);
+    if (!exit_code) {
+        exit_code = tell(&job, len);
     }
     if (!exit_code && is_signed && !cli->is_imgtool && !cli->json) {
         cli_note(cli, "%s is an image already, and will not run inside another; sign the program",
+                 cli_arg(cli, 0));
+    }
+    if (!exit_code && is_empty && !cli->is_imgtool && !cli->json) {
+        cli_note(cli, "%s is empty, and the image holds no program; name the one that was built",
                  cli_arg(cli, 0));
     }
     release(&job);

@@ -61,6 +61,19 @@ static int no_suffix(struct cli *cli)
                     cli_arg(cli, 0));
 }
 
+static int print_json(struct cli *cli, const struct dfu_usb_suffix *suffix)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(json, "device", suffix->device);
+    cJSON_AddNumberToObject(json, "product", suffix->product);
+    cJSON_AddNumberToObject(json, "vendor", suffix->vendor);
+    cJSON_AddNumberToObject(json, "spec", suffix->spec);
+    cJSON_AddNumberToObject(json, "length", suffix->length);
+    cJSON_AddNumberToObject(json, "crc", suffix->crc);
+    return cli_json_print(cli, json);
+}
+
 static int add_run(struct cli *cli)
 {
     struct dfu_usb_suffix suffix = { 0 };
@@ -96,20 +109,7 @@ static int add_run(struct cli *cli)
     dfu_usb_suffix_make(grown, len, &suffix, grown + len);
     err = cli_write_file(cli, cli_arg(cli, 0), CLI_FILE_PLAIN, grown, len + DFU_USB_SUFFIX_SIZE);
     free(grown);
-    return err;
-}
-
-static int print_json(struct cli *cli, const struct dfu_usb_suffix *suffix)
-{
-    cJSON *json = cJSON_CreateObject();
-
-    cJSON_AddNumberToObject(json, "device", suffix->device);
-    cJSON_AddNumberToObject(json, "product", suffix->product);
-    cJSON_AddNumberToObject(json, "vendor", suffix->vendor);
-    cJSON_AddNumberToObject(json, "spec", suffix->spec);
-    cJSON_AddNumberToObject(json, "length", suffix->length);
-    cJSON_AddNumberToObject(json, "crc", suffix->crc);
-    return cli_json_print(cli, json);
+    return !err && cli->json ? print_json(cli, &suffix) : err;
 }
 
 static int check_run(struct cli *cli)
@@ -150,7 +150,7 @@ static int delete_run(struct cli *cli)
     err = has ? cli_write_file(cli, cli_arg(cli, 0), CLI_FILE_PLAIN, data, len - suffix.length)
               : no_suffix(cli);
     free(data);
-    return err;
+    return !err && cli->json ? print_json(cli, &suffix) : err;
 }
 
 static const char *const suffix_add_examples[] = {

@@ -189,7 +189,6 @@ int sign_take_signer(struct sign_job *job)
     return exit_code;
 }
 
-/* imgtool's lines, for scripts that look for them. */
 const char *sign_line(const struct sign_job *job)
 {
     if (job->vector != SIGN_WHOLE) {
