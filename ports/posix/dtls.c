@@ -98,6 +98,16 @@ static unsigned psk_of_server(SSL *ssl, const char *identity, unsigned char *key
     return find_key(psk_file(ssl), identity, found, sizeof found, key, cap);
 }
 
+static bool is_readable(const char *path, const char *what, char *why, size_t why_cap)
+{
+    if (access(path, R_OK)) {
+        snprintf(why, why_cap, "cannot read the %s %s: %s; check the path", what, path,
+                 strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static int use_psk(struct dfu_dtls *dtls, const char *path, bool is_server, char *why,
                    size_t why_cap)
 {
@@ -106,15 +116,12 @@ static int use_psk(struct dfu_dtls *dtls, const char *path, bool is_server, char
 
     if (strlen(path) >= sizeof dtls->psk ||
         find_key(path, NULL, identity, sizeof identity, key, sizeof key) == 0) {
-        if (access(path, R_OK)) {
-            snprintf(why, why_cap, "cannot read the pre-shared key %s: %s; check the path", path,
-                     strerror(errno));
-            return DFU_ERR_INVAL;
+        if (is_readable(path, "pre-shared key", why, why_cap)) {
+            snprintf(why, why_cap,
+                     "%s holds no pre-shared key; write one line 'identity:key' with the key in "
+                     "hexadecimal, as psktool does",
+                     path);
         }
-        snprintf(why, why_cap,
-                 "%s holds no pre-shared key; write one line 'identity:key' with the key in "
-                 "hexadecimal, as psktool does",
-                 path);
         return DFU_ERR_INVAL;
     }
     OPENSSL_cleanse(key, sizeof key);
@@ -138,8 +145,13 @@ static int use_own(SSL_CTX *ctx, const struct dfu_dtls_files *files, char *why, 
                  "give both files");
         return DFU_ERR_INVAL;
     }
+    if (!is_readable(files->cert, "certificate", why, why_cap) ||
+        !is_readable(files->key, "private key", why, why_cap)) {
+        return DFU_ERR_INVAL;
+    }
     if (SSL_CTX_use_certificate_chain_file(ctx, files->cert) != 1) {
-        snprintf(why, why_cap, "%s holds no certificate in PEM form", files->cert);
+        snprintf(why, why_cap, "%s holds no certificate in PEM form; openssl x509 converts one",
+                 files->cert);
         return DFU_ERR_INVAL;
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1 ||
@@ -158,8 +170,12 @@ static int use_trust(SSL_CTX *ctx, const char *ca, bool is_server, char *why, si
     if (!ca) {
         return is_server || SSL_CTX_set_default_verify_paths(ctx) == 1 ? 0 : DFU_ERR_INVAL;
     }
+    if (!is_readable(ca, "certificate", why, why_cap)) {
+        return DFU_ERR_INVAL;
+    }
     if (SSL_CTX_load_verify_file(ctx, ca) != 1) {
-        snprintf(why, why_cap, "%s holds no certificate in PEM form to trust", ca);
+        snprintf(why, why_cap,
+                 "%s holds no certificate in PEM form to trust; openssl x509 converts one", ca);
         return DFU_ERR_INVAL;
     }
     names = is_server ? SSL_load_client_CA_file(ca) : NULL;

@@ -22,6 +22,7 @@
 #include "serial_match.h"
 
 #define DEFAULT_BAUD  115200
+#define BAUD_MAX      100000000L
 #define ANSWER_MS     1000u
 #define TYPICAL       2048u /* bytes of a packet */
 #define TYPICAL_CHARS 2800u /* as many on the line, framed for a console */
@@ -42,8 +43,13 @@ static bool parse_options(char *options, struct settings *out, char why[DFU_LINK
 
         if (strcmp(word, "raw") == 0) {
             out->is_raw = true;
-        } else if (baud > 0 && baud <= 100000000 && *end == 0) {
+        } else if (baud > 0 && baud <= BAUD_MAX && *end == 0) {
             out->baud = (int)baud;
+        } else if (strncmp(word, "baud=", 5) == 0) {
+            snprintf(why, DFU_LINK_WHY_LEN,
+                     "%s is no speed of a serial line; write it like baud=115200, at most %ld",
+                     word, BAUD_MAX);
+            return false;
         } else {
             snprintf(why, DFU_LINK_WHY_LEN,
                      "serial option %s is not known; there are baud=N and raw", word);

@@ -77,8 +77,9 @@ static const struct refusal_words img_group[] = {
                                        "sign it with the hash the bootloader is built for" },
     [DFU_SMP_IMG_HASH_NOT_FOUND] = { "no slot of the device holds an image with this hash",
                                      "upload it first, then see dfu image list" },
-    [DFU_SMP_IMG_NO_FREE_SLOT] = { "no slot is free: the other image is pending or still needed",
-                                   "reset the device, or confirm what runs, then try again" },
+    [DFU_SMP_IMG_NO_FREE_SLOT] = { "no slot is free: each runs, waits for a reset or is still needed",
+                                   "reset the device, or confirm what runs, then try again; with one "
+                                   "slot, upload in the bootloader's recovery" },
     [DFU_SMP_IMG_FLASH_OPEN_FAILED] = { "the device cannot open the slot", device_flash },
     [DFU_SMP_IMG_FLASH_READ_FAILED] = { "the device cannot read the slot", device_flash },
     [DFU_SMP_IMG_FLASH_WRITE_FAILED] = { "the device cannot write the slot", device_flash },

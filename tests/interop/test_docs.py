@@ -56,6 +56,13 @@ def test_the_help_was_understood():
     assert len(OPTIONS["sign"]) >= 40
 
 
+@pytest.mark.parametrize("words", [["help"], *([*name.split(), "--help"] for name in COMMANDS)],
+                         ids=" ".join)
+def test_options_are_told_in_lines_of_a_hundred_columns(words):
+    for line in section(done(dfu(*words)).decode(), "options"):
+        assert len(line) <= 100 and line == line.rstrip(), line
+
+
 def test_every_command_has_an_example_that_the_tool_takes():
     assert output(BUILD / "dfu_docs", "check") == ""
 
@@ -158,7 +165,7 @@ def test_bash_knows_what_a_value_may_be(tmp_path):
                    "dfu dumpinfo -f h", "dfu version ", "dfu sign --mode mov",
                    cwd=tmp_path)
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"384"},
-                       {"serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"}, set(),
+                       {"serial:", "udp:", "dtls:", "tcp:", "ble:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"}, set(),
                        {"list", "upload", "test", "confirm", "erase", "slots"}, {"image"},
                        {"human"}, set(), {"move"}]
 
@@ -247,7 +254,7 @@ def test_zsh_knows_what_a_value_may_be(tmp_path):
                   "dfu sign -k ap", "dfu sign --custom-tlv-file 0xa0 ap", "dfu sign -v 1 ap",
                   "dfu -d udp:host image u", "dfu dumpinfo -f h")
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"384"},
-                       {"serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"},
+                       {"serial:", "udp:", "dtls:", "tcp:", "ble:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"app.bin"},
                        {"upload"}, {"human"}]
 
 
@@ -292,7 +299,7 @@ def test_fish_knows_what_a_value_may_be(tmp_path):
                    "dfu sign -k ap", "dfu sign -v 1 ap", "dfu -d udp:host image u",
                    "dfu dumpinfo -f h", "dfu version ap")
     assert offered == [{"--pad-header"}, {"auto", "256", "384", "512"}, {"--sha=384"},
-                       {"serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"upload"},
+                       {"serial:", "udp:", "dtls:", "tcp:", "ble:", "usbip:", "config:"}, {"app.bin"}, {"app.bin"}, {"upload"},
                        {"human"}, set()]
 
 

@@ -220,4 +220,5 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path, image):
                "--init", image, "--udp", "0", "--files", tmp_path / "none")
     assert done.returncode == 2
     assert f"the folder {tmp_path / 'none'} can't be served: No such file" in done.stderr
+    assert "name a folder that is there" in done.stderr
     assert not (tmp_path / "flash.bin").exists()

@@ -147,6 +147,7 @@ def test_a_firmware_loader_brings_a_new_application(device, images):
     assert "app: blinky 1.0.0+0 running from slot 0" in device.console()
     result = dfu(device, "image", "upload", files["v2"])  # from the application: no slot is free
     assert result.returncode == 1, result.stdout + result.stderr
+    assert "upload in the bootloader's recovery" in result.stderr
     done(dfu(device, "reset", "--recovery"))
     device.wait_for("app: blinky 3.0.0+0 running from slot 1")
     slots = listed(device)

@@ -502,7 +502,8 @@ def test_a_trial_is_reverted_then_upgraded_again_for_good(device, images, board,
 
 def test_a_mode_without_its_scratch_area_is_refused(device):
     done = run(*device.command("--hash-only", "--mode", "swap-scratch", board="nrf52840dk"))
-    assert done.returncode == 2 and "does not work in this mode" in done.stderr
+    assert done.returncode == 2 and "does not work in mode swap-scratch: no scratch area; choose" in \
+        done.stderr
 
 
 def test_the_first_image_is_programmed_only_into_an_empty_device(device, images):

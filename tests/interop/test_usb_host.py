@@ -64,9 +64,10 @@ def test_detach_goes_to_dfu_mode_and_back(device, images):
     device.dfu("detach")
     assert device.list()[0]["mode"] == "dfu"
     assert device.list()[0]["alts"] == ["image_0", "image_1"]
-    device.dfu("detach", "--serial", "S7")
+    assert "the application runs" in device.dfu("detach", "--serial", "S7")
     assert device.list()[0]["mode"] == "run-time"
-    device.dfu("detach", "--serial", "S8", expect=3)
+    assert "no USB DFU device with the serial number S8" in device.dfu("detach", "--serial", "S8",
+                                                                       expect=3)
 
 
 def test_slots_are_read_and_written(device, images, tmp_path):
@@ -123,8 +124,19 @@ def test_a_suffix_is_checked_and_not_sent(device, images, tmp_path):
     assert device.flash.read_bytes()[SLOT_1:SLOT_1 + size] == images["v2"].read_bytes()
 
 
+def test_a_refusal_says_what_to_do(device, images):
+    device.begin("--init", images["v1"])
+    payload = images["v2"].with_suffix(".payload")
+    assert "(errFILE); check the file with dfu verify" in device.dfu("download", "-a", 1, payload,
+                                                                     expect=1)
+    assert "(errWRITE); choose another memory with --alt" in device.dfu(
+        "download", "-a", 0, images["v2"], expect=1)
+
+
 def test_wrong_words_are_usage(device, images):
     device.begin("--init", images["v1"])
+    assert "is empty; name the file to write" in device.dfu("download", "-a", 1, "/dev/null",
+                                                            expect=2)
     assert "choose one with --alt" in device.dfu("download", images["v2"], expect=2)
     assert "no alternate setting" in device.dfu("download", "-a", "nothing", images["v2"],
                                                 expect=2)

@@ -19,7 +19,7 @@ NOWHERE = "udp:192.0.2.1"
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     (folder / "app.bin").write_bytes(os.urandom(3000))
-    for kind in ("ed25519", "rsa-2048", "x25519"):
+    for kind in ("ed25519", "rsa-2048", "ecdsa-p384", "x25519"):
         done(dfu("keygen", "-k", folder / f"{kind}.pem", "-t", kind))
     done(dfu("sign", "-k", folder / "ed25519.pem", *BASE, "-S", "0x20000", folder / "app.bin",
              folder / "signed.bin"))
@@ -92,8 +92,15 @@ def test_a_time_that_is_none_is_told_before_a_device_is_asked(when):
     ("serial:/dev/none", 3, "there is no serial port /dev/none: plug the device in or correct"),
     ("serial:/dev/null", 3, "/dev/null is not a serial port; check the name"),
     ("serial:/", 3, "/ is not a serial port; check the name"),
-    ("serial:/dev/null,baud=fast", 2, "there are baud=N and raw"),
+    ("serial:/dev/null,baud=fast", 2, "baud=fast is no speed of a serial line; write it like"),
+    ("serial:/dev/null,baud=0", 2, "baud=0 is no speed of a serial line"),
+    ("serial:/dev/null,parity=even", 2, "there are baud=N and raw"),
+    ("usbip:127.0.0.1", 2, "a target of dfu usb; dfu echo takes one that speaks SMP (serial:"),
+    ("config:127.0.0.1", 2, "a target of dfu config; dfu echo takes one that speaks SMP"),
     ("dtls:h,psk=/nonexistent/psk", 2, "cannot read the pre-shared key /nonexistent/psk: No such"),
+    ("dtls:h,ca=/nonexistent/ca", 2, "cannot read the certificate /nonexistent/ca: No such file"),
+    ("dtls:h,ca=/dev/null", 2, "/dev/null holds no certificate in PEM form to trust; openssl x509"),
+    ("dtls:h,cert=/dev/null,key=/nonexistent/key", 2, "cannot read the private key /nonexistent"),
 ])
 def test_a_target_that_leads_nowhere_is_told(tmp_path, target, code, says):
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path)}
@@ -134,6 +141,9 @@ def test_a_key_of_the_wrong_kind_is_told_with_the_right_one(world):
                      "dfu keygen -t ed25519")
     one_sentence(dfu("verify", "-k", world / "rsa-2048.pem", "signed.bin", cwd=world), 1,
                  "no RSA-2048 signature", "name the key it was signed with")
+    one_sentence(dfu("verify", "-k", world / "ecdsa-p384.pem", "signed.bin", cwd=world), 1,
+                 "no hash of a kind that goes with the ECDSA-P384 key",
+                 "name the key it was signed with")
 
 
 def test_a_board_that_does_not_exist_is_told_with_those_that_do(world):
@@ -156,6 +166,20 @@ def test_an_image_signed_again_is_noted(world):
                    cwd=world).stderr == b""
     once = dfu("sign", *BASE, "-S", "0x20000", "app.bin", "once.bin", cwd=world)
     assert done(once) is not None and once.stderr == b""
+
+
+def test_an_empty_program_is_noted_and_an_empty_bootloader_refused(world):
+    empty = world / "empty.bin"
+    empty.write_bytes(b"")
+    noted = dfu("sign", *BASE, "-S", "0x20000", empty, "out.bin", cwd=world)
+    done(noted)
+    assert "is empty, and the image holds no program" in noted.stderr.decode()
+    one_sentence(dfu("flash-plan", BOARD, "--boot", empty), 2, "is empty; name the bootloader")
+
+
+def test_what_everybody_may_is_said_where_somebody_may_more(world):
+    one_sentence(dfu("sim", "-b", BOARD, "-f", "auth.bin", "--hash-only", "--udp", "0",
+                     "--auth-open", "observe", cwd=world), 2, "with --auth ROLE:PEM")
 
 
 def test_a_serial_line_that_cannot_be_made_is_told(tmp_path):

@@ -105,8 +105,9 @@ const struct boot_mode *boot_mode_choose(struct cli *cli, int id, struct dfu_boa
         return NULL;
     }
     if (boot_mode_apply(mode, &board->map, scratch, &why)) {
-        cli_fail(cli, CLI_USAGE, "board %s does not work in this mode: %s", board->name,
-                 why ? why : "its slots do not fit together");
+        cli_fail(cli, CLI_USAGE,
+                 "board %s does not work in mode %s: %s; choose another with --mode", board->name,
+                 mode->name, why ? why : "its slots do not fit together");
         return NULL;
     }
     return mode;

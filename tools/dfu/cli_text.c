@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #define OPTION_COLUMN  30
+#define LINE_WIDTH     100
 #define COMMAND_COLUMN 18
 #define NAME_MAX_LEN   40
 
@@ -40,13 +41,34 @@ const struct cli_exit_meaning cli_exits[CLI_EXITS] = {
     { CLI_TERMINATED, "ended by SIGTERM" },
 };
 
+/* At OPTION_COLUMN on, where the line stands; lines that follow start there, too. */
+static int print_words(const char *text, int column)
+{
+    while (*text) {
+        int len = (int)strcspn(text, " ");
+        bool is_first = column == OPTION_COLUMN;
+
+        if (!is_first && column + 1 + len > LINE_WIDTH) {
+            printf("\n%*s", OPTION_COLUMN, "");
+            column = OPTION_COLUMN;
+            is_first = true;
+        }
+        printf("%s%.*s", is_first ? "" : " ", len, text);
+        column += len + !is_first;
+        text += len + (text[len] == ' ');
+    }
+    return column;
+}
+
 static void print_option(const struct cli_spelling *word)
 {
     const struct cli_option *o = word->option;
-    int len =
-        printf("  %c%c%s%s%s%s%s", word->letter ? '-' : ' ', word->letter ? word->letter : ' ',
-               word->letter && word->name ? ", " : "  ", word->name ? "--" : "",
-               word->name ? word->name : "", o->arg ? " " : "", o->arg ? o->arg : "");
+    char fallback[NAME_MAX_LEN];
+    int column = OPTION_COLUMN,
+        len =
+            printf("  %c%c%s%s%s%s%s", word->letter ? '-' : ' ', word->letter ? word->letter : ' ',
+                   word->letter && word->name ? ", " : "  ", word->name ? "--" : "",
+                   word->name ? word->name : "", o->arg ? " " : "", o->arg ? o->arg : "");
 
     if (o->help) {
         if (len >= OPTION_COLUMN) {
@@ -54,10 +76,11 @@ static void print_option(const struct cli_spelling *word)
         } else {
             printf("%*s", OPTION_COLUMN - len, "");
         }
-        printf("%s", o->help);
+        column = print_words(o->help, column);
     }
     if (o->fallback) {
-        printf(" [%s]", o->fallback);
+        snprintf(fallback, sizeof fallback, "[%s]", o->fallback);
+        print_words(fallback, column);
     }
     printf("\n");
 }

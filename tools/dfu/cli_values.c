@@ -172,7 +172,8 @@ int cli_number(struct cli *cli, int id, uint64_t min, uint64_t max, uint64_t *ou
     }
     if (!cli_parse_number(text, &value)) {
         return cli_fail(cli, CLI_USAGE,
-                        "%s %s is not a number; write it in decimal or with 0x, 0o or 0b in front",
+                        "%s %s is not a whole number; write it in decimal or with 0x, 0o or 0b in "
+                        "front",
                         cli_option_text(cli, id), text);
     }
     if (value < min || value > max) {

@@ -63,6 +63,10 @@ static int check_file(struct plan *plan, const struct placed *placed, bool is_im
                         "%s is a signed image, which a bootloader starts; it cannot be one",
                         placed->file);
     }
+    if (len == 0) {
+        return cli_fail(plan->cli, CLI_USAGE, "%s is empty; name the bootloader as it was built",
+                        placed->file);
+    }
     if (len > placed->area->size) {
         return cli_fail(plan->cli, CLI_REFUSED, "%s has %zu bytes, %s has room for %u",
                         placed->file, len, placed->area->label, (unsigned)placed->area->size);

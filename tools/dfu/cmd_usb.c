@@ -99,9 +99,12 @@ static int find(struct session *s)
                         count);
     }
     if (!s->found) {
+        const char *serial = cli_value(s->cli, OPT_SERIAL);
+
         return cli_fail(s->cli, CLI_NO_DEVICE,
-                        "there is no such device that can do USB DFU; is it plugged in, and does "
-                        "its application offer DFU");
+                        "there is no USB DFU device%s%s; plug it in, see that its application "
+                        "offers DFU, and look with 'dfu usb list'",
+                        serial ? " with the serial number " : "", serial ? serial : "");
     }
     return 0;
 }
@@ -134,21 +137,31 @@ static int run_host(struct session *s, void (*show)(struct session *s))
     }
 }
 
+static const char *next_step(unsigned status)
+{
+    switch (status) {
+    case DFU_USB_ERR_TARGET:
+    case DFU_USB_ERR_FILE:
+    case DFU_USB_ERR_VERIFY: return "; check the file with dfu verify";
+    case DFU_USB_ERR_WRITE:
+    case DFU_USB_ERR_ADDRESS: return "; choose another memory with --alt";
+    case DFU_USB_ERR_VENDOR: return "";
+    default: return "; begin again, or restart the device first";
+    }
+}
+
 static int job_failed(struct session *s, const char *what)
 {
     const struct dfu_usb_host *host = &s->host;
+    const char *why = host->why[0] ? host->why : dfu_usb_status_text(host->status);
 
     if (host->err != DFU_ERR_STATE) {
         return cli_fail(s->cli, CLI_NO_DEVICE,
                         "lost the USB device when it was to %s; check its cable, then begin again",
                         what);
     }
-    if (host->why[0]) {
-        return cli_fail(s->cli, CLI_REFUSED, "the device refused to %s: %s (%s)", what, host->why,
-                        dfu_usb_status_name(host->status));
-    }
-    return cli_fail(s->cli, CLI_REFUSED, "the device refused to %s: %s (%s)", what,
-                    dfu_usb_status_text(host->status), dfu_usb_status_name(host->status));
+    return cli_fail(s->cli, CLI_REFUSED, "the device refused to %s: %s (%s)%s", what, why,
+                    dfu_usb_status_name(host->status), next_step(host->status));
 }
 
 /* ---- Personalities ---- */
@@ -262,6 +275,11 @@ static void print_device(const struct dfu_usb_found *found)
     }
 }
 
+static const char *mode_name(enum dfu_usb_mode mode)
+{
+    return mode == DFU_USB_RUNTIME ? "run-time" : "dfu";
+}
+
 static cJSON *device_json(const struct dfu_usb_found *found)
 {
     cJSON *json = cJSON_CreateObject();
@@ -270,8 +288,7 @@ static cJSON *device_json(const struct dfu_usb_found *found)
     cJSON_AddNumberToObject(json, "vendor", found->vendor);
     cJSON_AddNumberToObject(json, "product", found->product);
     cJSON_AddStringToObject(json, "serial", found->serial);
-    cJSON_AddStringToObject(json, "mode",
-                            found->function.mode == DFU_USB_RUNTIME ? "run-time" : "dfu");
+    cJSON_AddStringToObject(json, "mode", mode_name(found->function.mode));
     cJSON_AddNumberToObject(json, "transfer_size", found->function.transfer_size);
     cJSON_AddNumberToObject(json, "attributes", found->function.attributes);
     for (unsigned i = 0; i < found->function.alt_count; i++) {
@@ -388,7 +405,9 @@ static int download(struct session *s)
     if (err) {
         return err;
     }
-    err = download_file(s, data, len);
+    err = len == 0 ? cli_fail(s->cli, CLI_USAGE, "%s is empty; name the file to write",
+                              cli_arg(s->cli, 0))
+                   : download_file(s, data, len);
     free(data);
     return err;
 }
@@ -435,13 +454,27 @@ static int upload(struct session *s)
 
 static int detach(struct session *s)
 {
+    enum dfu_usb_mode mode;
     int err = find(s);
 
     if (err) {
         return err;
     }
-    return change_mode(s, s->found->function.mode == DFU_USB_RUNTIME ? DFU_USB_DFU_MODE
-                                                                     : DFU_USB_RUNTIME);
+    mode = s->found->function.mode == DFU_USB_RUNTIME ? DFU_USB_DFU_MODE : DFU_USB_RUNTIME;
+    err = change_mode(s, mode);
+    if (err) {
+        return err;
+    }
+    if (s->cli->json) {
+        cJSON *json = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(json, "mode", mode_name(mode));
+        return cli_json_print(s->cli, json);
+    }
+    if (!s->cli->quiet) {
+        printf(mode == DFU_USB_RUNTIME ? "the application runs\n" : "the device is in DFU mode\n");
+    }
+    return CLI_DONE;
 }
 
 static int list_run(struct cli *cli)

@@ -176,9 +176,11 @@ static int fail_fault(struct cli *cli, const struct verify_keys *keys, enum dfu_
                         file, key->alg->name, key->path);
     }
     if (key && fault == DFU_IMAGE_HASH_MISSING) {
-        return cli_fail(cli, CLI_REFUSED,
-                        "%s has no hash of a kind that goes with the %s key %s; sign it again",
-                        file, key->alg->name, key->path);
+        return cli_fail(
+            cli, CLI_REFUSED,
+            "%s has no hash of a kind that goes with the %s key %s; name the key it was "
+            "signed with, or sign it again",
+            file, key->alg->name, key->path);
     }
     return cli_fail(cli, CLI_REFUSED,
                     "%s is not valid: %s; sign it with dfu sign, or fetch it again", file,

@@ -63,6 +63,22 @@ static int exit_code_of(int err)
     return err == DFU_ERR_INVAL ? CLI_USAGE : CLI_NO_DEVICE;
 }
 
+/* They go over USB or TCP, too, but nobody speaks SMP there. */
+static int check_kind(struct cli *cli)
+{
+    const char *group = strncmp(cli->target, "usbip:", 6) == 0    ? "usb"
+                        : strncmp(cli->target, "config:", 7) == 0 ? "config"
+                                                                  : NULL;
+
+    if (!group) {
+        return CLI_DONE;
+    }
+    return cli_fail(cli, CLI_USAGE,
+                    "%s is a target of dfu %s; dfu %s takes one that speaks SMP (serial:, udp:, "
+                    "dtls:, tcp:, ble:)",
+                    cli->target, group, cli->command->name);
+}
+
 static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exit_code)
 {
     char why[DFU_LINK_WHY_LEN] = "";
@@ -79,7 +95,10 @@ static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exi
     dev->session.timeout_ms = cli->timeout_ms;
     dev->session.latency_ms = cli->latency_ms;
     dev->session.waits_for_none = is_one_of_many;
-    *exit_code = login_open(cli, &dev->login);
+    *exit_code = check_kind(cli);
+    if (!*exit_code) {
+        *exit_code = login_open(cli, &dev->login);
+    }
     if (!*exit_code) {
         *exit_code = record_open(cli, &dev->record);
     }

@@ -95,6 +95,10 @@ cJSON *history_json(const struct history *history)
 
 void history_print(const struct history *history)
 {
+    if (history->count == 0) {
+        printf("no update is told\n");
+        return;
+    }
     printf("%-6s  %-5s  %-10s  %-14s  %-14s  %s\n", "number", "image", "result", "from", "to",
            "why");
     for (size_t i = 0; i < history->count; i++) {
@@ -105,8 +109,5 @@ void history_print(const struct history *history)
                u->fault[0]    ? u->fault
                : u->reason[0] ? u->reason
                               : "-");
-    }
-    if (history->count == 0) {
-        printf("no update is told\n");
     }
 }

@@ -72,6 +72,11 @@ int sim_auth_load(struct cli *cli, struct sim_auth *auth, const struct sim_auth_
     size_t open_role = DFU_ROLE_OBSERVE;
     int code = cli_choice(cli, options->open_option, roles, &open_role);
 
+    if (!code && count == 0 && cli_has(cli, options->open_option)) {
+        code = cli_fail(cli, CLI_USAGE,
+                        "--auth-open says what is left to those who do not log in; say who can "
+                        "with --auth ROLE:PEM");
+    }
     if (code || count == 0) {
         return code;
     }

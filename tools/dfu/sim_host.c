@@ -443,7 +443,8 @@ static void give_hints(const struct sim_host *host)
     if (!config->has_udp && !config->serial && !config->has_tcp && !config->has_dtls &&
         !config->ble && !config->usb.is_wanted && !config->has_channel) {
         cli_note(host->cli, "nobody can talk to this device; give --udp PORT, --serial LINK, "
-                            "--tcp PORT, --ble NAME, --usbip PORT or --config-channel PORT");
+                            "--tcp PORT, --dtls PORT, --ble NAME, --usbip PORT or "
+                            "--config-channel PORT");
     }
     if (config->usb.permanent && !config->has_recovery && config->usb.wait_ms == 0) {
         cli_note(
@@ -461,8 +462,10 @@ static int open_files(struct sim_host *host)
         return CLI_DONE;
     }
     if (dfu_directory_open(&host->files, path)) {
-        return cli_fail(host->cli, CLI_USAGE, "the folder %s can't be served: %s", path,
-                        strerror(errno));
+        return cli_fail(host->cli, CLI_USAGE,
+                        "the folder %s can't be served: %s; name a folder that is "
+                        "there",
+                        path, strerror(errno));
     }
     host->device_config.fs = &dfu_directory_ops;
     host->device_config.fs_ctx = &host->files;

@@ -7,9 +7,8 @@
 #include "boot_modes.h"
 #include "docs.h"
 
-const char *const docs_targets[] = {
-    "serial:", "udp:", "dtls:", "tcp:", "usbip:", "config:", NULL
-};
+const char *const docs_targets[] = { "serial:", "udp:",   "dtls:",   "tcp:",
+                                     "ble:",    "usbip:", "config:", NULL };
 
 const char docs_profiles[] = "command sed -n " DOCS_PROFILE_NAMES
                              " \"${XDG_CONFIG_HOME:-${HOME-}/.config}/dfu/profiles\" 2>/dev/null";
