@@ -14,6 +14,7 @@ from images import DFU, dfu, done
 
 BUILD = Path(os.environ["DFU_BINARY_DIR"])
 DOCS = BUILD / "docs"
+SOURCE = Path(os.environ["DFU_SOURCE_DIR"])
 BOARDS = {path.stem for path in (BUILD / "boards").glob("*.dtb")}
 
 
@@ -109,6 +110,15 @@ def test_the_first_page_lists_commands_and_exit_codes():
     for line in section(text, "exit codes"):
         code, meaning = line.split(maxsplit=1)
         assert re.search(rf"^ +{code} +{re.escape(meaning)}$", page, re.M), line
+
+
+def test_the_first_page_lists_the_environment():
+    page = rendered(DOCS / "man1" / "dfu.1", 400)
+    sources = [path.read_text() for path in (SOURCE / "tools/dfu").glob("*.c")]
+    asked = set(re.findall(r'(?:getenv\(|_ENV +)"(\w+)"', "".join(sources))) - {"HOME"}
+    assert {"DFU_TARGET", "DFU_AUTH_KEY", "DFU_KEY_PASSPHRASE", "SOURCE_DATE_EPOCH"} <= asked
+    for name in asked:
+        assert re.search(rf"^ +{name}$", page, re.M), name
 
 
 def spellings(command):

@@ -184,8 +184,12 @@ static void environment(FILE *out)
           ".TP\n.B DFU_TARGET\nThe device, where \\fB\\-d\\fR does not name one.\n"
           ".TP\n.B XDG_CONFIG_HOME\nWhere the folder of the profiles is, instead of "
           "~/.config.\n"
-          ".TP\n.B DFU_KEY_PASSPHRASE\nThe passphrase of a protected key; else it is asked for "
-          "on the terminal.\n"
+          ".TP\n.B DFU_AUTH_KEY\nThe key to log in with, where \\fB\\-\\-auth\\-key\\fR does not "
+          "name one.\n"
+          ".TP\n.B DFU_KEY_PASSPHRASE\nThe passphrase of a protected key, or the PIN of a token; "
+          "else it is asked for on the terminal.\n"
+          ".TP\n.B SOURCE_DATE_EPOCH\nThe time that a bill of materials tells, in seconds since "
+          "1970; without it, none.\n"
           ".TP\n.B DFU_BOARDS_DIR\nWhere board files lie, instead of where they were installed.\n",
           out);
 }
