@@ -102,8 +102,8 @@ static const struct refusal_words img_group[] = {
     [DFU_SMP_IMG_INVALID_HEADER_MAGIC] = { "the device sees no image header, or a damaged trailer",
                                            "sign the firmware (dfu sign) and upload it again" },
     [DFU_SMP_IMG_INVALID_HASH] = { "the device does not accept this hash",
-                                   "give the whole hash of an image it holds; see dfu image "
-                                   "list" },
+                                   "give the whole hash of an image it holds (dfu image list); "
+                                   "it takes images with its own kind of hash (dfu sign --sha)" },
     [DFU_SMP_IMG_INVALID_FLASH_ADDRESS] = { "the image is linked for another slot",
                                             "build it for the slot it goes to" },
     [DFU_SMP_IMG_VERSION_GET_FAILED] = { "the device cannot read its own version",

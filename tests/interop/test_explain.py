@@ -129,7 +129,7 @@ def test_after_a_power_cut_the_device_does_what_was_explained(device, images, op
         device.stop()
 
 
-def test_a_live_device_is_explained_by_what_it_tells(device, images):
+def test_a_live_device_is_explained_by_what_it_tells(device, images, tmp_path):
     device.start("--init", images["v1"])
     dfu(device, "image", "upload", images["v2"])
 
@@ -156,6 +156,10 @@ def test_a_live_device_is_explained_by_what_it_tells(device, images):
     assert versions(told, "as-is") == ["2.0.0+0"]
     told = json.loads(dfu(device, "--json", "explain", images["v2"], "-b", BOARD))
     assert told["source"] == "device" and told["fit"]["fits"] and told["board"] == BOARD
+    large = make_image(tmp_path / "large.bin", "3.0.0", size=500000, more=("--slot-size", "0xf0000"))
+    for board in ([], ["-b", BOARD]):
+        told = json.loads(dfu(device, "--json", "explain", large, *board))
+        assert not told["fit"]["fits"] and versions(told, "as-is") == ["2.0.0+0"]
 
 
 MODES = [("pinetime", "swap-scratch"), *((BOARD, mode) for mode in (
@@ -176,9 +180,9 @@ def test_a_live_device_does_in_every_mode_what_was_explained(device, tmp_path, b
         assert [boot["refused"] for s in told["scenarios"] for boot in s["boots"]
                 if boot["refused"]] == []
         assert swaps(told, "as-is")[:1] == list(swap or ["none"])
-        count = device.console().count("Starting bootloader")
+        count = device.console().count("reset cause:")
         dfu(device, "reset")
-        device.wait_for("Starting bootloader", count + 1)
+        device.wait_for("reset cause:", count + 1)
         device.wait_for("app: application ", count + 1)
         assert device.console().splitlines()[-1].startswith(f"app: application {version} ")
 

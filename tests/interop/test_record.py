@@ -140,6 +140,7 @@ def test_refusals_of_the_command_line(tmp_path, device):
     path = tmp_path / "log"
     record_of(device, path, "echo", "x")
     environment = {name: value for name, value in os.environ.items() if name != "DFU_TARGET"}
+    assert "two jobs" in dfu("replay", "--send", "--export", "x", path, code=2).stderr
     assert "needs a device" in dfu("replay", "--send", path, code=2, env=environment).stderr
 
 

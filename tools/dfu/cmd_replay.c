@@ -287,8 +287,12 @@ static int export_record(struct cli *cli, const struct record *record)
 static int run_replay(struct cli *cli)
 {
     struct record record;
-    int code = record_read(cli, cli_arg(cli, 0), &record);
+    int code;
 
+    if (cli_has(cli, OPT_EXPORT) && cli_has(cli, OPT_SEND)) {
+        return cli_fail(cli, CLI_USAGE, "--export and --send are two jobs; give one of them");
+    }
+    code = record_read(cli, cli_arg(cli, 0), &record);
     if (!code && cli_has(cli, OPT_EXPORT)) {
         code = export_record(cli, &record);
     } else if (!code && cli_has(cli, OPT_SEND)) {
