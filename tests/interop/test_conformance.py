@@ -184,6 +184,23 @@ def test_serial_recovery_keeps_its_rules(device, image, link):
     assert report["kind"] == "recovery" and report["passed"] == len(report["rules"]) == 39
 
 
+UPLOADS = {"upload.first", "upload.whole", "upload.erase"}
+STATES = {"state.no hash", "state.confirm", "state.gone"}
+TEST = {"state.test"}
+
+
+@pytest.mark.parametrize("mode, absent", [
+    ("overwrite", set()), ("direct-xip-revert", TEST), ("direct-xip", STATES | TEST),
+    ("single", UPLOADS | STATES | TEST), ("firmware-loader", UPLOADS | STATES | TEST)])
+def test_what_a_mode_cannot_do_is_not_offered(device, image, mode, absent):
+    device.start("--init", image, "--mode", mode)
+    report, code = conformance(f"udp:{device.address}", "--destructive", timeout_s=20)
+    assert (code, broken(report)) == (0, [])
+    offered = {rule["rule"] for rule in report["rules"] if rule["result"] == "pass"}
+    assert offered & (UPLOADS | STATES | TEST) == (UPLOADS | STATES | TEST) - absent
+    assert {"upload.no magic", "upload.bad erase", "state.running", "os.echo"} <= offered
+
+
 def test_nothing_is_written_unless_that_is_allowed(device, image):
     device.start("--init", image)
     before = device.flash.read_bytes()

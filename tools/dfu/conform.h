@@ -31,6 +31,8 @@ enum conform_flag {
     CONFORM_ONCE = 8,     /* only in version 2; its bytes say which */
     CONFORM_SLOW = 16,    /* erases: as long as a first chunk may take */
     CONFORM_ECHO = 32,    /* asks by echo: not offered where there is none */
+    CONFORM_SLOT = 64,    /* needs a slot that may be written */
+    CONFORM_SWAPS = 128,  /* of a loader that swaps or overwrites, and does not choose by version */
 };
 
 #define CONFORM_STEPS_MAX 10
@@ -74,7 +76,8 @@ struct conform_var {
 struct conform {
     struct device *dev;
     enum conform_kind kind;
-    bool is_destructive, has_echo;
+    bool is_destructive;
+    unsigned lacks; /* of ECHO, SLOT and SWAPS: rules with one of these are not offered */
     uint32_t wait_ms, erase_ms, boot_ms;
     struct conform_var vars[CONFORM_VARS_MAX];
     size_t var_count;

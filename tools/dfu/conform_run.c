@@ -12,6 +12,7 @@
 #include "dfu/err.h"
 #include "dfu/smp.h"
 
+#define FIRST_CHUNK  "W 1 1 {'off':0,'len':#len,'data':'$c0'}"
 #define ASK_ECHO     "W 0 0 {'d':'hi'}"
 #define WAIT_MS      2000u
 #define ERASE_MS     60000u
@@ -331,7 +332,7 @@ enum conform_result conform_run(struct conform *c, const struct conform_rule *ru
     if ((rule->flags & (CONFORM_WRITES | CONFORM_RESETS)) && !c->is_destructive) {
         return CONFORM_LEFT_OUT;
     }
-    if ((rule->flags & CONFORM_ECHO) && !c->has_echo) {
+    if (rule->flags & c->lacks) {
         return CONFORM_ABSENT;
     }
     result = run_in(c, rule, DFU_SMP_V2);
@@ -398,14 +399,31 @@ static uint32_t buf_size_of(struct conform *c)
     return bytes >= BUF_SIZE_MIN && bytes < PACKET_MAX ? (uint32_t)bytes : BUF_SIZE;
 }
 
-/* MCUboot is built without, unless it is told otherwise. */
-static bool offers_echo(struct conform *c)
+static bool is_answered(struct conform *c, const char *text, const char *expect)
 {
-    cJSON *answer = answer_to(c, ASK_ECHO);
-    bool is_offered = !conform_matches(c, "rc 8", answer);
+    cJSON *answer = answer_to(c, text);
+    bool is_so = conform_matches(c, expect, answer);
 
     cJSON_Delete(answer);
-    return is_offered;
+    return is_so;
+}
+
+/* MCUboot has no echo unless it is built in; a device may have one slot, or a loader's beside it;
+ * and where the higher version is chosen, 0.0.0 never is. */
+static unsigned lacks(struct conform *c)
+{
+    unsigned what = is_answered(c, ASK_ECHO, "rc 8") ? CONFORM_ECHO : 0;
+    uint32_t wait_ms = c->wait_ms;
+
+    if (c->kind == CONFORM_APPLICATION && c->is_destructive) {
+        c->wait_ms = c->erase_ms; /* it may erase */
+        what |= is_answered(c, FIRST_CHUNK, "err 1:9=6") ? CONFORM_SLOT : 0;
+        c->wait_ms = wait_ms;
+    }
+    if (is_answered(c, "R 0 8 {'query':'mode'}", "{'mode':4} | {'mode':5} | {'mode':6}")) {
+        what |= CONFORM_SWAPS;
+    }
+    return what;
 }
 
 /* An application names what is missing; a bootloader only says that something is. */
@@ -429,12 +447,12 @@ int conform_meet(struct conform *c)
     if (!conform_is_alive(c)) {
         return device_fail_silent(c->dev, "echo");
     }
-    c->has_echo = offers_echo(c);
     if (c->kind == CONFORM_ANY) {
         c->kind = kind_of(c);
     }
     if (!conform_vars(c) || !set_texts(c, buf_size_of(c)) || !set_running(c)) {
         return cli_fail(cli, CLI_INTERNAL, "out of memory");
     }
+    c->lacks = lacks(c);
     return CLI_DONE;
 }
