@@ -10,7 +10,9 @@
 #include "dfu/image.h"
 #include "mcu_crypto.h"
 
-#ifdef CONFIG_BOOT_IMG_HASH_ALG_SHA512
+#if defined(CONFIG_BOOT_IMG_HASH_ALG_SHA512) && defined(CONFIG_BOOT_ED25519_C25519)
+static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha512_c25519, NULL };
+#elif defined(CONFIG_BOOT_IMG_HASH_ALG_SHA512)
 static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha512_monocypher, NULL };
 #else
 static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha256_mbedtls, NULL };
@@ -25,12 +27,16 @@ static const struct dfu_hash_alg *const boot_hashes[] = { &dfu_sha256_mbedtls, N
 #define BOOT_SIGNATURE      dfu_rsa2048_bearssl
 #define BOOT_PUBLIC_KEY     rsa_pub_key
 #define BOOT_PUBLIC_KEY_LEN 270u
-#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_PURE)
-#define BOOT_SIGNATURE      dfu_ed25519_pure_monocypher
-#define BOOT_PUBLIC_KEY     ed25519_pub_key
-#define BOOT_PUBLIC_KEY_LEN 44u
 #elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ED25519)
-#define BOOT_SIGNATURE      dfu_ed25519_monocypher
+#if defined(CONFIG_BOOT_SIGNATURE_TYPE_PURE) && defined(CONFIG_BOOT_ED25519_C25519)
+#define BOOT_SIGNATURE dfu_ed25519_pure_c25519
+#elif defined(CONFIG_BOOT_SIGNATURE_TYPE_PURE)
+#define BOOT_SIGNATURE dfu_ed25519_pure_monocypher
+#elif defined(CONFIG_BOOT_ED25519_C25519)
+#define BOOT_SIGNATURE dfu_ed25519_c25519
+#else
+#define BOOT_SIGNATURE dfu_ed25519_monocypher
+#endif
 #define BOOT_PUBLIC_KEY     ed25519_pub_key
 #define BOOT_PUBLIC_KEY_LEN 44u
 #elif defined(CONFIG_BOOT_SIGNATURE_TYPE_ECDSA_P256)

@@ -15,7 +15,12 @@ IMGTOOL = SOURCE / "build/venv/bin/imgtool"
 REFUSED = "Image in the primary slot is not valid!"
 
 
-@pytest.fixture(scope="module", name="loader", params=[name for name in SCHEMES if name != "hash"])
+# c25519 with other hashes on one board: the code that the boards do not share is that of one hash.
+NAMES = [name for name in SCHEMES if name != "hash"
+         and (BOARD == "microbit" or not name.startswith("c25519+"))]
+
+
+@pytest.fixture(scope="module", name="loader", params=NAMES)
 def fixture_loader(request):
     loader = Loader(BINARY, BOARD, f"overwrite-{request.param}-log")
     loader.make()
@@ -74,9 +79,11 @@ ED25519 = {name: options for name, (_, key_type, options) in SCHEMES.items()
            if key_type == "ed25519"}
 
 
-@pytest.mark.parametrize("loader", ED25519, indirect=True)
+@pytest.mark.parametrize("loader", [name for name in NAMES if name in ED25519], indirect=True)
 def test_what_the_key_signed_in_another_way_is_refused(tmp_path, loader):
     """By SHA-256, by SHA-512 and of the image itself: a bootloader takes one of them."""
-    for name, options in ED25519.items():
-        expected = BANNER if name == loader.scheme else REFUSED
-        assert start(loader, tmp_path, signed(loader, tmp_path, options=options)) == expected, name
+    own = ED25519[loader.scheme]
+    for options in set(ED25519.values()):
+        expected = BANNER if options == own else REFUSED
+        image = signed(loader, tmp_path, options=options)
+        assert start(loader, tmp_path, image) == expected, options

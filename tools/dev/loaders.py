@@ -27,6 +27,11 @@ SCHEMES = {
                        ("--sha", "512")),
     "ed25519+pure": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_SIGNATURE_TYPE_PURE=y"), "ed25519",
                      ("--pure",)),
+    "c25519": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_ED25519_C25519=y"), "ed25519", ()),
+    "c25519+sha512": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_ED25519_C25519=y",
+                       "BOOT_IMG_HASH_ALG_SHA512=y"), "ed25519", ("--sha", "512")),
+    "c25519+pure": (("BOOT_SIGNATURE_TYPE_ED25519=y", "BOOT_ED25519_C25519=y",
+                     "BOOT_SIGNATURE_TYPE_PURE=y"), "ed25519", ("--pure",)),
     "rsa2048": (("BOOT_SIGNATURE_TYPE_RSA=y",), "rsa-2048", ()),
     "rsa3072": (("BOOT_SIGNATURE_TYPE_RSA=y", "BOOT_SIGNATURE_TYPE_RSA_LEN=3072"), "rsa-3072", ()),
 }

@@ -7,6 +7,7 @@ function(mcu_crypto_libraries crates)
     set(here ${CMAKE_CURRENT_FUNCTION_LIST_DIR})
     set(bearssl ${crates}/bearssl-sys-0.0.4/lib/BearSSL)
     set(monocypher ${crates}/monocypher-sys-4.0.2/Monocypher/src)
+    set(c25519 ${monocypher}/../tests/externals/c25519)
     set(mbedtls ${crates}/psa-crypto-sys-0.13.0/vendor)
     set(p256_m ${mbedtls}/3rdparty/p256-m/p256-m)
     set(micro_ecc ${crates}/micro-ecc-sys-0.3.2/micro-ecc)
@@ -14,10 +15,11 @@ function(mcu_crypto_libraries crates)
     add_library(mcu_libraries STATIC ${bearssl_files} ${bearssl}/src/rsa/rsa_i15_pub.c
         ${micro_ecc}/uECC.c ${mbedtls}/library/sha256.c ${p256_m}/p256-m.c
         ${monocypher}/monocypher.c
-        ${monocypher}/optional/monocypher-ed25519.c)
+        ${monocypher}/optional/monocypher-ed25519.c
+        ${c25519}/ed25519.c ${c25519}/f25519.c ${c25519}/fprime.c ${c25519}/sha512.c)
     target_include_directories(mcu_libraries
         SYSTEM PUBLIC ${here}/shims ${bearssl}/inc ${micro_ecc} ${p256_m} ${mbedtls}/include ${monocypher}
-            ${monocypher}/optional
+            ${monocypher}/optional ${c25519}
         PRIVATE ${bearssl}/src ${mbedtls}/library)
     # micro-ecc's level 2 takes a 40th of the instructions of level 0, and 500 bytes more.
     target_compile_definitions(mcu_libraries PUBLIC MBEDTLS_CONFIG_FILE="mcu_mbedtls_config.h"
