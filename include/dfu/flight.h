@@ -30,6 +30,7 @@ struct dfu_flight {
     uint32_t bytes_per_s; /* of the line; 0: not known, or no matter */
     uint32_t window, window_peak, credit, since_loss;
     uint32_t sent, heard_order;
+    bool is_by_chance; /* losses are: the way's, not the device's that can't keep up */
     bool is_cautious, has_rtt;
     uint8_t backoff;
     uint32_t srtt_8, rttvar_4, rto_ms; /* in eighths, in quarters of a millisecond */

@@ -106,6 +106,7 @@ struct dfu_upgrade {
     bool is_ahead_lost;          /* they are sent again when it is */
     bool is_asking, is_marked, is_reset_answered, has_heard_old;
     uint32_t silence_given_ms; /* 0: it was not */
+    uint64_t asked_ms;         /* the first of those questions */
     uint64_t quiet_until_ms, boot_limit_ms, reset_ms;
 };
 

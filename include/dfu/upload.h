@@ -4,8 +4,8 @@
 /* upload.h - the adaptive image upload, as steps that do no I/O.
  *
  * The server takes chunks strictly in order and answers each with the offset it expects next; the
- * client always continues from there. The first chunk travels alone, because it may erase a slot
- * or find a transfer to resume (by the file's SHA-256). After it several chunks are kept in
+ * client always continues from there. The first chunk travels without another, because it may erase
+ * a slot or find a transfer to resume (by the file's SHA-256). After it several chunks are kept in
  * flight: the window grows while answers come in time and halves where losses follow each other;
  * repeats are timed from the measured round trip. Every answer advances, or is counted, or time
  * runs: an upload ends.
@@ -48,6 +48,10 @@ struct dfu_upload_config {
     /* Send on while the device is asked for hashes: right where the way is long, and wrong where
      * what is sent in vain takes longer than an answer, as on a serial line. */
     bool sends_meanwhile;
+    /* Ask for hashes behind the first chunk, without waiting for its answer. An answer to that
+     * question alone then shows that the chunk is lost. Wrong where a request may be refused until
+     * somebody has logged in, and on a line that keeps no second packet while the device erases. */
+    bool asks_at_once;
 };
 
 /* What becomes of a page. */
@@ -99,7 +103,7 @@ struct dfu_upload {
     /* state */
     bool has_silence; /* it was given */
     bool is_first, is_started;
-    uint8_t seq, stalls, restarts, broken;
+    uint8_t seq, stalls, restarts, broken, overtaken;
     uint32_t next, high, best, sent_to, acked_at_loss;
     uint32_t told_to; /* up to where kept and copied count */
     uint64_t advanced_ms, hold_until_ms;

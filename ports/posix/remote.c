@@ -328,6 +328,7 @@ int dfu_remote_upload(struct dfu_remote *remote, const struct dfu_remote_image *
         .first_ms = s->timeout_ms,
         .bytes_per_s = s->link.bytes_per_s,
         .sends_meanwhile = !s->link.is_line,
+        .asks_at_once = !s->link.is_line,
     };
     struct dfu_job job = dfu_job_of_upload(u);
     int err;

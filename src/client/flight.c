@@ -11,7 +11,7 @@
 #define DOUBLINGS   3u   /* of the wait for a chunk */
 #define LOSS_APART  16u  /* advances between two losses that say nothing about the way */
 #define LOST_KEPT   128u /* requests sent since; half of what tells them apart */
-#define WINDOW      4u   /* to begin with */
+#define WINDOW      4u   /* to begin with, and what losses leave where they may be chance */
 
 #define PARTS (sizeof(((struct dfu_flight *)0)->parts) / sizeof(struct dfu_flight_part))
 
@@ -254,9 +254,11 @@ void flight_settle(struct dfu_flight *f, uint32_t order, uint32_t done)
 
 void flight_slow_down(struct dfu_flight *f)
 {
+    uint32_t least = f->is_by_chance ? min_u32(WINDOW, f->window) : 1;
+
     f->is_cautious = true;
     if (f->since_loss < LOSS_APART) {
-        f->window = max_u32(f->window / 2, 1);
+        f->window = max_u32(f->window / 2, least);
     }
     f->since_loss = 0;
     f->credit = 0;

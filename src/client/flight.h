@@ -54,7 +54,8 @@ void flight_gap(struct dfu_flight *f, uint32_t order);
 /* Servers answer in order: of what was sent before this one and has arrived up to done, no answer
  * is waited for. */
 void flight_settle(struct dfu_flight *f, uint32_t order, uint32_t done);
-/* A loss. One alone may be chance: the window halves where they follow each other. */
+/* A loss. One alone may be chance: the window halves where they follow each other, down to one; where
+ * they all may be chance, to what it began with. */
 void flight_slow_down(struct dfu_flight *f);
 
 #endif

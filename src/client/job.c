@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define NEXT_MS 100u /* that the device may take for the next question */
+
 static size_t exchange_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t cap)
 {
     struct dfu_exchange *x = ctx;
@@ -49,14 +51,32 @@ static size_t exchanges_next(void *ctx, uint64_t now_ms, uint8_t *frame, size_t 
     return len;
 }
 
+/* Servers answer in order: what was sent before it is lost, or its answer is; what was sent behind it
+ * is answered next. Of repeats nobody knows which one was answered. */
+static void hasten(const struct dfu_exchanges *all, size_t answered, uint64_t now_ms)
+{
+    const struct dfu_exchange *done = &all->each[answered];
+    uint64_t took_ms = now_ms + done->wait_ms - done->due;
+    uint64_t next_ms = now_ms + (took_ms > NEXT_MS ? took_ms : NEXT_MS);
+
+    for (size_t i = 0; done->tries == 1 && i < all->count; i++) {
+        struct dfu_exchange *x = &all->each[i];
+        uint64_t due_ms = i < answered ? now_ms : next_ms;
+
+        if (!exchange_is_over(x) && due_ms < x->due) {
+            x->due = due_ms;
+        }
+    }
+}
+
 static void exchanges_answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
     const struct dfu_exchanges *all = ctx;
 
-    (void)now_ms;
     for (size_t i = 0; i < all->count; i++) {
         if (!exchange_is_over(&all->each[i]) &&
             dfu_exchange_answer(&all->each[i], frame, len) != DFU_CLIENT_RUNNING) {
+            hasten(all, i, now_ms);
             all->answered(all->ctx, &all->each[i]);
             return;
         }

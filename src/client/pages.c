@@ -169,6 +169,16 @@ void plan_heard(struct dfu_upload *u, uint64_t now_ms, uint32_t order)
     }
 }
 
+void plan_first_heard(struct dfu_upload_plan *plan, uint64_t now_ms)
+{
+    uint64_t asked_ms = plan->asked_ms + WAIT_MS < now_ms ? now_ms - WAIT_MS : plan->asked_ms;
+
+    if (plan->is_asking) { /* what the erase took is not the question's */
+        plan->asked_ms = asked_ms;
+        plan->due_ms = now_ms + WAIT_MS;
+    }
+}
+
 /* ---- Answers ---- */
 
 struct hashes {

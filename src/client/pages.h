@@ -30,6 +30,9 @@ size_t plan_ask(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t ca
 /* A chunk was answered, by its order: if it was sent before the question, that is not due yet. */
 void plan_heard(struct dfu_upload *u, uint64_t now_ms, uint32_t order);
 
+/* The first chunk was answered: a question sent behind it is waited for from now on. */
+void plan_first_heard(struct dfu_upload_plan *plan, uint64_t now_ms);
+
 /* True if the frame answers it, for better or worse. */
 bool plan_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len);
 

@@ -12,6 +12,7 @@
 #include "dfu/smp.h"
 
 #define ANSWER_MS      1000u
+#define NEXT_MS        100u /* that a device may take for the next of several questions */
 #define SILENCE_MS     20000u
 #define PATIENCE       8u /* times a sleeping device's latency, in all for one question */
 #define BOOT_MS        300000u
@@ -120,6 +121,20 @@ static bool is_ahead(const struct dfu_upgrade *g)
                                  (g->step == DFU_UPGRADE_STATE && g->ahead > 1));
 }
 
+/* The last of the questions that were sent together is answered, and the one that is open is not: it
+ * is lost, or its answer is, because servers answer in order. */
+static bool is_overtaken(const struct dfu_upgrade *g, const uint8_t *frame, size_t len)
+{
+    struct dfu_smp_header header;
+
+    if (!g->is_asking || g->step > DFU_UPGRADE_SLOTS || g->is_ahead_lost ||
+        g->exchange.tries != 1 || g->ahead == 0 || len < DFU_SMP_HEADER_SIZE) {
+        return false;
+    }
+    dfu_smp_header_decode(frame, &header);
+    return header.seq == g->ahead_seq[g->ahead - 1];
+}
+
 static void ask(struct dfu_upgrade *g, uint64_t now_ms)
 {
     bool is_sent = is_ahead(g);
@@ -144,8 +159,11 @@ static void ask(struct dfu_upgrade *g, uint64_t now_ms)
     }
     dfu_exchange_start(&g->exchange, &call, g->frame, len, wait_ms, limit_ms);
     g->is_asking = true;
-    if (is_sent) {
+    if (g->step == DFU_UPGRADE_PARAMS) {
+        g->asked_ms = now_ms;
+    } else if (is_sent) { /* with the one before it, so that its answer is the next one */
         (void)dfu_exchange_next(&g->exchange, now_ms);
+        g->exchange.due = now_ms + max_u32(NEXT_MS, (uint32_t)(now_ms - g->asked_ms));
     }
 }
 
@@ -177,6 +195,7 @@ static void start_upload(struct dfu_upgrade *g)
         .latency_ms = config->latency_ms,
         .bytes_per_s = config->bytes_per_s,
         .sends_meanwhile = config->sends_meanwhile,
+        .asks_at_once = config->asks_at_once,
     };
 
     upload.image.size = config->firmware.size;
@@ -475,6 +494,8 @@ void dfu_upgrade_answer(struct dfu_upgrade *g, uint64_t now_ms, const uint8_t *f
         if (is_ahead(g)) {
             ask(g, now_ms); /* its answer may be the next frame */
         }
+    } else if (is_overtaken(g, frame, len)) {
+        g->exchange.due = now_ms;
     }
 }
 

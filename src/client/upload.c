@@ -22,6 +22,7 @@
 #define STALLS_MAX      16u /* rewinds without a new byte */
 #define RESTARTS_MAX    20u /* starts from the first chunk without getting further than before */
 #define BROKEN_MAX      8u  /* answers that make no sense */
+#define OVERTAKEN_MAX   3u  /* first chunks repeated because a later question was answered */
 #define FRAME_MAX       (DFU_SMP_HEADER_SIZE + UINT16_MAX)
 
 static void finish(struct dfu_upload *u, int result)
@@ -35,6 +36,12 @@ static void finish(struct dfu_upload *u, int result)
 static uint32_t in_flight(const struct dfu_upload *u)
 {
     return u->plan.is_asking + flight_count(&u->flight);
+}
+
+/* Whether no chunk may be sent until something is answered. */
+static bool is_full(const struct dfu_upload *u)
+{
+    return u->is_first ? flight_count(&u->flight) > 0 : in_flight(u) >= u->flight.window;
 }
 
 /* How long to wait for the answer to one chunk. */
@@ -174,6 +181,7 @@ static void begin_stream(struct dfu_upload *u, uint64_t now_ms, uint32_t chunk_l
         return;
     }
     flight_set_all(&u->flight, FLIGHT_FREE);
+    plan_first_heard(&u->plan, now_ms);
     u->is_first = false;
     u->next = off;
     u->sent_to = off;
@@ -259,9 +267,19 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
     u->seq = config->seq;
     flight_start(&u->flight, config->window_max, u->config.answer_ms, config->latency_ms,
                  config->bytes_per_s);
+    u->flight.is_by_chance = config->sends_meanwhile;
     u->acked_at_loss = UINT32_MAX;
     u->plan.is_off = config->sha256 == NULL;
     return 0;
+}
+
+/* Behind the first chunk, which is answered before it: so its answer costs no time, and tells, if it
+ * comes first, that the chunk is lost. */
+static bool asks_behind_first(const struct dfu_upload *u)
+{
+    return u->config.asks_at_once && u->is_first && u->overtaken < OVERTAKEN_MAX &&
+           !u->plan.is_asking && u->next < u->config.image.size && u->flight.window > 1 &&
+           flight_count(&u->flight) == 1;
 }
 
 size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap)
@@ -282,18 +300,20 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
     }
     if (flight_expire(&u->flight, now_ms, patience(u))) {
         u->next = u->acked;
+        if (u->is_first) {
+            plan_forget(&u->plan);
+        }
     }
     if (now_ms >= u->hold_until_ms) {
         u->hold_until_ms = 0;
     }
-    if (u->plan.is_asking) {
+    if (asks_behind_first(u) || (u->plan.is_asking && !u->is_first)) {
         len = plan_ask(u, now_ms, frame, cap);
         if (len > 0) {
             return len;
         }
     }
-    if (u->hold_until_ms > 0 || in_flight(u) >= (u->is_first ? 1 : u->flight.window) ||
-        (!u->is_first && u->next >= u->config.image.size)) {
+    if (u->hold_until_ms > 0 || is_full(u) || (!u->is_first && u->next >= u->config.image.size)) {
         return 0;
     }
     if (!u->is_first && !u->plan.is_asking) {
@@ -324,11 +344,27 @@ static void take_end(struct dfu_upload *u, uint64_t now_ms, bool has_match, bool
     finish(u, has_match && !match ? DFU_ERR_VERIFY : 0);
 }
 
+/* The question behind the first chunk is answered, and that is not: it is lost, or its answer is. */
+static void take_overtaken(struct dfu_upload *u, uint32_t asked_after)
+{
+    plan_forget(&u->plan); /* it was about an upload that may have been another */
+    if (flight_count(&u->flight) > 0 && asked_after == u->flight.sent) {
+        flight_set_all(&u->flight, FLIGHT_LOST);
+        u->overtaken++;
+    }
+}
+
 /* The answer to a question for hashes; false if it is none. */
 static bool take_hashes(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
+    uint32_t asked_after = u->plan.asked_after;
+
     if (!plan_answer(u, now_ms, frame, len)) {
         return false;
+    }
+    if (u->is_first) {
+        take_overtaken(u, asked_after);
+        return true;
     }
     u->advanced_ms = now_ms; /* each question leads to a chunk */
     u->flight.heard_ms = now_ms;
@@ -394,7 +430,7 @@ uint64_t dfu_upload_deadline(const struct dfu_upload *u)
     if (u->hold_until_ms > 0 && u->hold_until_ms < due_ms) {
         due_ms = u->hold_until_ms;
     }
-    if (u->plan.is_asking && u->plan.due_ms < due_ms) {
+    if (u->plan.is_asking && !u->is_first && u->plan.due_ms < due_ms) {
         due_ms = u->plan.due_ms;
     }
     chunk_due_ms = flight_due_ms(&u->flight, patience(u));

@@ -441,15 +441,20 @@ static void a_server_that_stops_telling_gets_the_rest(void **state)
     rig_free(rig);
 }
 
-static uint64_t time_of_upload(bool asks, bool meanwhile, uint32_t trip_ms)
+/* When a client asks for hashes: never, when it has nothing else to do, while it sends, behind the
+ * first chunk. */
+enum asking { NEVER, WAITING, MEANWHILE, AT_ONCE };
+
+static uint64_t time_of_upload(enum asking asking, uint32_t trip_ms)
 {
-    struct rig *rig = rig_new(app, 170000, 1024, 4);
+    struct rig *rig = rig_new(app, 152000, 1024, 4);
     struct dfu_upload_config config = rig_upload_config(rig, 3);
     struct dfu_upload u;
     uint64_t start_ms = rig->now_ms, took_ms;
 
-    config.sha256 = asks ? &dfu_sha256_openssl : NULL;
-    config.sends_meanwhile = meanwhile;
+    config.sha256 = asking == NEVER ? NULL : &dfu_sha256_openssl;
+    config.sends_meanwhile = asking >= MEANWHILE;
+    config.asks_at_once = asking == AT_ONCE;
     rig->link.delay_ms = trip_ms / 2;
     assert_int_equal(dfu_upload_start(&u, &config), 0);
     rig_run_upload(rig, &u);
@@ -463,19 +468,23 @@ static uint64_t time_of_upload(bool asks, bool meanwhile, uint32_t trip_ms)
 static void asking_in_vain_costs_hardly_any_time(void **state)
 {
     const uint32_t trip_ms = 200;
-    uint64_t plain_ms, waiting_ms, sending_ms;
+    uint64_t plain_ms, waiting_ms, sending_ms, at_once_ms;
 
     (void)state;
-    plain_ms = time_of_upload(false, false, trip_ms);
-    waiting_ms = time_of_upload(true, false, trip_ms);
-    sending_ms = time_of_upload(true, true, trip_ms);
-    print_message(
-        "170 kB, 200 ms round trip: %u ms, asking for pages %u ms, sending meanwhile %u\n",
-        (unsigned)plain_ms, (unsigned)waiting_ms, (unsigned)sending_ms);
+    plain_ms = time_of_upload(NEVER, trip_ms);
+    waiting_ms = time_of_upload(WAITING, trip_ms);
+    sending_ms = time_of_upload(MEANWHILE, trip_ms);
+    at_once_ms = time_of_upload(AT_ONCE, trip_ms);
+    print_message("152 kB, 200 ms round trip: %u ms, asking for pages %u ms, sending meanwhile %u, "
+                  "asking behind the first chunk %u\n",
+                  (unsigned)plain_ms, (unsigned)waiting_ms, (unsigned)sending_ms,
+                  (unsigned)at_once_ms);
     /* Two round trips for the first part. Other questions travel among the chunks, in the place of
-     * one: three are a round trip, and of the three parts one is not asked for. */
+     * one: three are a round trip, and of the three parts one is not asked for. Behind the first
+     * chunk there is room for one. */
     assert_in_range(waiting_ms - plain_ms, 0, 3 * trip_ms);
     assert_in_range(sending_ms - plain_ms, 0, 2 * trip_ms);
+    assert_in_range(at_once_ms - plain_ms, 0, trip_ms);
 }
 
 /* What is sent meanwhile is lost time only. */
@@ -496,16 +505,51 @@ static void what_is_sent_while_asking_is_little(void **state)
     rig_free(rig);
 }
 
+static struct dfu_upload_config config_at_once(const struct rig *rig)
+{
+    struct dfu_upload_config config = config_of(rig);
+
+    config.sends_meanwhile = true;
+    config.asks_at_once = true;
+    return config;
+}
+
+/* The question behind it is answered, and it is not: nobody waits as long as an erase may take. */
+static void a_lost_first_chunk_is_sent_again_when_the_question_behind_it_is_answered(void **state)
+{
+    (void)state;
+    for (uint32_t lost = 0; lost <= 2; lost++) {
+        struct rig *rig = rig_with_older(1024);
+        struct dfu_upload_config config = config_at_once(rig);
+        uint64_t start_ms = rig->now_ms;
+        struct dfu_upload u;
+
+        rig->link.delay_ms = 100;
+        rig->lose_at = lost;
+        assert_int_equal(dfu_upload_start(&u, &config), 0);
+        while (u.is_first) {
+            rig_run_upload_for(rig, &u, 1);
+        }
+        assert_in_range(rig->now_ms - start_ms, 200, lost == 1 ? 600 : 400);
+        rig_run_upload(rig, &u);
+        assert_arrived(rig, &u);
+        assert_int_equal(u.overtaken, lost == 1);
+        /* A lost question is repeated after two seconds, in which chunks are sent. */
+        assert_true(u.kept > (lost == 2 ? 10 : 20) * PAGE);
+        rig_free(rig);
+    }
+}
+
 static void any_mix_of_trouble_is_survived_while_asking(void **state)
 {
     (void)state;
-    for (uint32_t seed = 1; seed <= 200; seed++) {
+    for (uint32_t seed = 1; seed <= 400; seed++) {
         struct rig *rig = rig_with_older(1024);
-        struct dfu_upload_config config = config_of(rig);
+        struct dfu_upload_config config = config_at_once(rig);
         struct dfu_upload u;
 
         trouble(rig, seed);
-        config.sends_meanwhile = true;
+        config.asks_at_once = seed > 200;
         assert_int_equal(dfu_upload_start(&u, &config), 0);
         rig_run_upload(rig, &u);
         assert_arrived(rig, &u);
@@ -530,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_server_that_stops_telling_gets_the_rest),
         cmocka_unit_test(asking_in_vain_costs_hardly_any_time),
         cmocka_unit_test(what_is_sent_while_asking_is_little),
+        cmocka_unit_test(a_lost_first_chunk_is_sent_again_when_the_question_behind_it_is_answered),
         cmocka_unit_test(any_mix_of_trouble_is_survived_while_asking),
     };
 

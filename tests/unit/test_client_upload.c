@@ -500,16 +500,19 @@ static void a_line_far_faster_than_its_rate_is_not_waited_for(void **state)
     }
 }
 
-static uint64_t time_of_upload(uint32_t trip_ms, uint64_t seed, uint32_t loss_permille,
-                               uint32_t *lost)
+/* is_line: losses may be a device's that can't keep up. */
+static uint64_t time_of_upload(bool is_line, uint32_t trip_ms, uint64_t seed,
+                               uint32_t loss_permille, uint32_t *lost)
 {
     struct rig *rig = rig_new(app, 150000, 1024, 4);
+    struct dfu_upload_config config = rig_upload_config(rig, 3);
     struct dfu_upload u;
     uint64_t start_ms = rig->now_ms, took_ms;
 
     rig->link.delay_ms = trip_ms / 2;
     rig->link.seed = seed;
-    start(rig, &u, 3);
+    config.sends_meanwhile = !is_line;
+    assert_int_equal(dfu_upload_start(&u, &config), 0);
     rig_run_upload_for(rig, &u, 2); /* the first chunk may take its time: it arrives */
     rig->link.loss_permille = loss_permille;
     rig_run_upload(rig, &u);
@@ -526,18 +529,38 @@ static void a_packet_lost_here_and_there_costs_hardly_more_than_a_round_trip(voi
 {
     const uint32_t trip_ms = 50;
     uint32_t lost = 0, all_lost = 0;
-    uint64_t whole_ms = time_of_upload(trip_ms, 1, 0, &lost), more_ms = 0;
+    uint64_t whole_ms = time_of_upload(true, trip_ms, 1, 0, &lost), more_ms = 0;
 
     (void)state;
     assert_int_equal(lost, 0);
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        more_ms += time_of_upload(trip_ms, seed, 10, &lost) - whole_ms;
+        more_ms += time_of_upload(true, trip_ms, seed, 10, &lost) - whole_ms;
         all_lost += lost;
     }
     print_message("150 kB, %u ms round trip: %u ms; %u packets lost in 20 uploads cost %u ms\n",
                   (unsigned)trip_ms, (unsigned)whole_ms, (unsigned)all_lost, (unsigned)more_ms);
     assert_true(all_lost > 40);
     assert_in_range(more_ms, 0, all_lost * trip_ms * 5 / 4);
+}
+
+/* Of a way that loses every twentieth packet nothing is learnt from one more. */
+static void losses_by_chance_do_not_close_the_window(void **state)
+{
+    const uint32_t trip_ms = 50;
+    uint32_t lost = 0, all_lost = 0;
+    uint64_t whole_ms = time_of_upload(false, trip_ms, 1, 0, &lost), more_ms = 0, line_ms = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        line_ms += time_of_upload(true, trip_ms, seed, 50, &lost) - whole_ms;
+        more_ms += time_of_upload(false, trip_ms, seed, 50, &lost) - whole_ms;
+        all_lost += lost;
+    }
+    print_message("%u packets lost cost %u ms, on a line %u ms\n", (unsigned)all_lost,
+                  (unsigned)more_ms, (unsigned)line_ms);
+    assert_true(all_lost > 200);
+    assert_in_range(more_ms, 0, all_lost * trip_ms);
+    assert_true(more_ms * 4 < line_ms * 3);
 }
 
 int main(void)
@@ -566,6 +589,7 @@ int main(void)
         cmocka_unit_test(the_last_request_is_repeated_soon_on_a_line_of_unknown_speed),
         cmocka_unit_test(a_line_far_faster_than_its_rate_is_not_waited_for),
         cmocka_unit_test(a_packet_lost_here_and_there_costs_hardly_more_than_a_round_trip),
+        cmocka_unit_test(losses_by_chance_do_not_close_the_window),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,66 +10,18 @@
 
 #include <cmocka.h>
 
-#include "client_rig.h"
+#include "by_hand.h"
 #include "dfu/cbor.h"
 #include "dfu/err.h"
-
-static const char app[] = "dfukit-app\nname=new\n";
-
-static size_t answer_off(const uint8_t *request, uint32_t off, int match, uint8_t *out)
-{
-    struct dfu_cbor_encoder enc;
-
-    dfu_cbor_encoder_init(&enc, out + 8, 64, false);
-    dfu_cbor_begin_map(&enc);
-    dfu_cbor_pair_uint(&enc, "off", off);
-    if (match >= 0) {
-        dfu_cbor_pair_bool(&enc, "match", match > 0);
-    }
-    dfu_cbor_end(&enc);
-    memcpy(out, request, 8);
-    out[0] = (uint8_t)(request[0] + 1);
-    out[2] = 0;
-    out[3] = (uint8_t)enc.len;
-    return 8 + enc.len;
-}
-
-struct by_hand {
-    struct rig *rig;
-    struct dfu_upload u;
-    uint8_t frame[1024], answer[80];
-    uint64_t now_ms;
-};
-
-static void begin_by_hand(struct by_hand *h, uint32_t window)
-{
-    struct dfu_upload_config config;
-
-    h->rig = rig_new(app, 20000, 512, 4);
-    h->now_ms = 1;
-    config = rig_upload_config(h->rig, window);
-    assert_int_equal(dfu_upload_start(&h->u, &config), 0);
-}
-
-static size_t next(struct by_hand *h)
-{
-    return dfu_upload_next(&h->u, h->now_ms, h->frame, sizeof(h->frame));
-}
-
-static int reply(struct by_hand *h, uint32_t off, int match)
-{
-    return dfu_upload_answer(&h->u, h->now_ms, h->answer,
-                             answer_off(h->frame, off, match, h->answer));
-}
 
 static void a_copy_that_does_not_match_is_a_failure(void **state)
 {
     struct by_hand h;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    assert_true(next(&h) > 0);
-    assert_int_equal(reply(&h, h.u.config.image.size, 0), DFU_ERR_VERIFY);
+    by_hand_begin(&h, 1);
+    assert_true(by_hand_next(&h) > 0);
+    assert_int_equal(by_hand_reply(&h, h.u.config.image.size, 0), DFU_ERR_VERIFY);
     rig_free(h.rig);
 }
 
@@ -79,9 +31,9 @@ static void a_server_that_never_advances_is_left(void **state)
     unsigned requests = 0;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    while (h.u.result == DFU_CLIENT_RUNNING && next(&h) > 0) {
-        reply(&h, 64, -1);
+    by_hand_begin(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING && by_hand_next(&h) > 0) {
+        by_hand_reply(&h, 64, -1);
         requests++;
     }
     assert_int_equal(h.u.result, DFU_ERR_STATE);
@@ -95,9 +47,9 @@ static void a_server_that_forgets_again_and_again_is_left(void **state)
     unsigned requests = 0;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    while (h.u.result == DFU_CLIENT_RUNNING && next(&h) > 0) {
-        reply(&h, requests % 2 ? 0 : 64, -1);
+    by_hand_begin(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING && by_hand_next(&h) > 0) {
+        by_hand_reply(&h, requests % 2 ? 0 : 64, -1);
         requests++;
     }
     assert_int_equal(h.u.result, DFU_ERR_STATE);
@@ -114,11 +66,11 @@ static void a_chunk_taken_in_part_is_continued_from_there(void **state)
     uint32_t at;
 
     (void)state;
-    begin_by_hand(&h, 1);
+    by_hand_begin(&h, 1);
     while (h.u.result == DFU_CLIENT_RUNNING) {
         struct dfu_cbor_key keys[] = { { "off", DFU_CBOR_UINT, &at, false },
                                        { "data", DFU_CBOR_BYTES, &data, false } };
-        size_t len = next(&h);
+        size_t len = by_hand_next(&h);
 
         assert_true(len > 0);
         body = (struct dfu_cbor_span){ h.frame + 8, len - 8 };
@@ -127,7 +79,7 @@ static void a_chunk_taken_in_part_is_continued_from_there(void **state)
         assert_memory_equal(data.data, h.rig->new_image.bytes + off, data.len);
         off += (uint32_t)data.len;
         off = off == h.u.config.image.size ? off : off - off % 96;
-        reply(&h, off, -1);
+        by_hand_reply(&h, off, -1);
     }
     assert_int_equal(h.u.result, 0);
     rig_free(h.rig);
@@ -142,17 +94,17 @@ static void a_chunk_that_begins_before_what_the_device_has_is_sent_again_from_th
     size_t len;
 
     (void)state;
-    begin_by_hand(&h, 2);
-    assert_true(next(&h) > 0);
-    assert_int_equal(reply(&h, 400, -1), DFU_CLIENT_RUNNING);
-    assert_true(next(&h) > 0);
+    by_hand_begin(&h, 2);
+    assert_true(by_hand_next(&h) > 0);
+    assert_int_equal(by_hand_reply(&h, 400, -1), DFU_CLIENT_RUNNING);
+    assert_true(by_hand_next(&h) > 0);
     memcpy(first, h.frame, sizeof(first));
-    assert_true(next(&h) > 0);
-    len = answer_off(first, 1000, -1, answer);
+    assert_true(by_hand_next(&h) > 0);
+    len = by_hand_answer(first, 1000, -1, answer);
     (void)dfu_upload_answer(&h.u, h.now_ms, answer, len);
     assert_true(h.u.flight.parts[0].len + 400 < 1000 && h.u.next > 1000);
-    assert_int_equal(reply(&h, 1000, -1), DFU_CLIENT_RUNNING);
-    assert_true(next(&h) > 0);
+    assert_int_equal(by_hand_reply(&h, 1000, -1), DFU_CLIENT_RUNNING);
+    assert_true(by_hand_next(&h) > 0);
     assert_int_equal(h.u.next, 1000 + h.u.flight.parts[0].len);
     rig_free(h.rig);
 }
@@ -164,10 +116,10 @@ static void an_answer_beyond_the_end_or_without_an_offset_is_no_progress(void **
     unsigned answers = 0;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    while (h.u.result == DFU_CLIENT_RUNNING && next(&h) > 0) {
+    by_hand_begin(&h, 1);
+    while (h.u.result == DFU_CLIENT_RUNNING && by_hand_next(&h) > 0) {
         if (answers++ % 2) {
-            reply(&h, h.u.config.image.size + 1, 1);
+            by_hand_reply(&h, h.u.config.image.size + 1, 1);
         } else {
             uint8_t copy[sizeof(no_off)];
 
@@ -187,18 +139,18 @@ static void answers_to_nobody_are_ignored(void **state)
     struct by_hand h;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    assert_true(next(&h) > 0);
+    by_hand_begin(&h, 1);
+    assert_true(by_hand_next(&h) > 0);
     h.frame[6] ^= 0x55;
-    assert_int_equal(reply(&h, h.u.config.image.size, 1), DFU_CLIENT_RUNNING);
+    assert_int_equal(by_hand_reply(&h, h.u.config.image.size, 1), DFU_CLIENT_RUNNING);
     h.frame[6] ^= 0x55;
     h.frame[7] ^= 1;
-    assert_int_equal(reply(&h, h.u.config.image.size, 1), DFU_CLIENT_RUNNING);
+    assert_int_equal(by_hand_reply(&h, h.u.config.image.size, 1), DFU_CLIENT_RUNNING);
     h.frame[7] ^= 1;
     assert_int_equal(h.u.ignored, 2);
-    assert_int_equal(reply(&h, 200, -1), DFU_CLIENT_RUNNING);
+    assert_int_equal(by_hand_reply(&h, 200, -1), DFU_CLIENT_RUNNING);
     assert_int_equal(h.u.acked, 200);
-    assert_int_equal(reply(&h, 300, -1), DFU_CLIENT_RUNNING); /* the same one again */
+    assert_int_equal(by_hand_reply(&h, 300, -1), DFU_CLIENT_RUNNING); /* the same one again */
     assert_int_equal(h.u.acked, 200);
     rig_free(h.rig);
 }
@@ -220,17 +172,17 @@ static void answers_that_overtake_each_other_are_not_a_step_back(void **state)
     uint32_t first_end, second_end;
 
     (void)state;
-    begin_by_hand(&h, 3);
-    assert_true(next(&h) > 0);
-    reply(&h, h.u.next, -1);
-    assert_true(next(&h) > 0);
+    by_hand_begin(&h, 3);
+    assert_true(by_hand_next(&h) > 0);
+    by_hand_reply(&h, h.u.next, -1);
+    assert_true(by_hand_next(&h) > 0);
     memcpy(first, h.frame, sizeof(first));
     first_end = h.u.next;
-    assert_true(next(&h) > 0);
+    assert_true(by_hand_next(&h) > 0);
     second_end = h.u.next;
-    reply(&h, second_end, -1);
+    by_hand_reply(&h, second_end, -1);
     memcpy(h.frame, first, sizeof(first));
-    reply(&h, first_end, -1);
+    by_hand_reply(&h, first_end, -1);
     assert_int_equal(h.u.acked, second_end);
     assert_int_equal(h.u.stalls, 0);
     rig_free(h.rig);
@@ -241,11 +193,11 @@ static void a_slow_erase_does_not_slow_down_what_follows(void **state)
     struct by_hand h;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    assert_true(next(&h) > 0);
+    by_hand_begin(&h, 1);
+    assert_true(by_hand_next(&h) > 0);
     h.now_ms += 2400;
-    reply(&h, 400, -1);
-    assert_true(next(&h) > 0);
+    by_hand_reply(&h, 400, -1);
+    assert_true(by_hand_next(&h) > 0);
     assert_int_equal(dfu_upload_deadline(&h.u) - h.now_ms, 1000);
     rig_free(h.rig);
 }
@@ -255,13 +207,13 @@ static void a_link_that_only_comes_and_goes_ends_the_upload(void **state)
     struct by_hand h;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    assert_true(next(&h) > 0);
-    reply(&h, 400, -1);
+    by_hand_begin(&h, 1);
+    assert_true(by_hand_next(&h) > 0);
+    by_hand_reply(&h, 400, -1);
     while (h.u.result == DFU_CLIENT_RUNNING) {
         h.now_ms += 500;
         dfu_upload_link_back(&h.u, h.now_ms);
-        (void)next(&h);
+        (void)by_hand_next(&h);
         assert_true(h.now_ms < 60000);
     }
     assert_int_equal(h.u.result, DFU_ERR_TIMEOUT);
@@ -274,23 +226,23 @@ static void a_busy_device_is_asked_again_with_growing_pauses(void **state)
     uint64_t pause_ms[3];
 
     (void)state;
-    begin_by_hand(&h, 1);
-    assert_true(next(&h) > 0);
-    reply(&h, 200, -1);
-    assert_true(next(&h) > 0);
+    by_hand_begin(&h, 1);
+    assert_true(by_hand_next(&h) > 0);
+    by_hand_reply(&h, 200, -1);
+    assert_true(by_hand_next(&h) > 0);
     for (int i = 0; i < 3; i++) {
         uint64_t since_ms = h.now_ms;
 
         assert_int_equal(refuse(&h, 10), DFU_CLIENT_RUNNING);
-        assert_int_equal(next(&h), 0);
-        while (next(&h) == 0) {
+        assert_int_equal(by_hand_next(&h), 0);
+        while (by_hand_next(&h) == 0) {
             assert_true(dfu_upload_deadline(&h.u) > h.now_ms);
             h.now_ms = dfu_upload_deadline(&h.u);
         }
         pause_ms[i] = h.now_ms - since_ms;
     }
     assert_true(pause_ms[0] >= 250 && pause_ms[1] > pause_ms[0] && pause_ms[2] > pause_ms[1]);
-    assert_int_equal(reply(&h, 400, -1), DFU_CLIENT_RUNNING);
+    assert_int_equal(by_hand_reply(&h, 400, -1), DFU_CLIENT_RUNNING);
     assert_int_equal(h.u.acked, 400);
     rig_free(h.rig);
 }
@@ -300,11 +252,11 @@ static void a_device_that_stays_busy_is_reported_as_such(void **state)
     struct by_hand h;
 
     (void)state;
-    begin_by_hand(&h, 1);
-    assert_true(next(&h) > 0);
-    reply(&h, 200, -1);
+    by_hand_begin(&h, 1);
+    assert_true(by_hand_next(&h) > 0);
+    by_hand_reply(&h, 200, -1);
     while (h.u.result == DFU_CLIENT_RUNNING) {
-        if (next(&h) > 0) {
+        if (by_hand_next(&h) > 0) {
             refuse(&h, 10);
         } else if (h.u.result == DFU_CLIENT_RUNNING) {
             h.now_ms = dfu_upload_deadline(&h.u);

@@ -130,6 +130,7 @@ int device_fail_upload(struct device *dev, const struct dfu_upload *u)
     return cli_fail(dev->cli, u->result == DFU_ERR_TIMEOUT ? silent : CLI_REFUSED, "%s", why);
 }
 
+/* With signals caught. */
 static int transfer(struct device *dev, const struct device_file *file, uint32_t image)
 {
     struct upload u;
@@ -147,6 +148,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
         .first_ms = dev->cli->timeout_ms,
         .bytes_per_s = dev->session.link.bytes_per_s,
         .sends_meanwhile = !dev->session.link.is_line,
+        .asks_at_once = device_asks_at_once(dev),
     };
     struct dfu_client_params params;
     struct dfu_client_slot_sizes sizes;
@@ -165,7 +167,7 @@ static int transfer(struct device *dev, const struct device_file *file, uint32_t
     config.version = dev->session.version;
     if (dfu_upload_start(&u.engine, &config) == 0) {
         progress_start(&u.progress, dev->cli, "upload", file->firmware.size);
-        device_run_long(dev, &job, upload_show, &u);
+        device_run(dev, &job, upload_show, &u);
         progress_end(&u.progress);
     }
     if (u.engine.result == DFU_CLIENT_RUNNING) {
@@ -190,7 +192,9 @@ static int upload_run(struct cli *cli)
     code = device_file_read(cli, cli_arg(cli, 0), &file);
     dev = code ? NULL : device_open(cli, &code);
     if (dev) {
+        interrupt_catch();
         code = transfer(dev, &file, (uint32_t)image);
+        interrupt_release();
         device_close(dev);
     }
     device_file_release(&file);
