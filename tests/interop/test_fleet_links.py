@@ -78,20 +78,44 @@ def test_so_is_one_that_breaks_between_the_images_of_a_package(fleets, singles, 
         assert runs(flash, other, at=(0xa7000, 0xd0000))
 
 
-@pytest.mark.parametrize("number", [12, 16])
-def test_so_does_one_that_was_logged_in_to(fleets, singles, pair, tmp_path, number):
+@pytest.fixture
+def key(tmp_path):
+    """The way to a private key, and beside it the public half, public.pem."""
     key, public = tmp_path / "key.pem", tmp_path / "public.pem"
     assert run(DFU, "keygen", "-k", key, "-t", "ed25519").returncode == 0
     assert run(DFU, "getpub", "-k", key, "-e", "pem", "-o", public).returncode == 0
+    return key
+
+
+# The first chunk is refused for want of a role, then come the challenge and the login.
+LOGIN = [(TO_DEVICE, 5), (TO_CLIENT, 5), (TO_DEVICE, 6), (TO_CLIENT, 6)]
+
+
+@pytest.mark.parametrize("way, number", [*LOGIN, (TO_CLIENT, 12), (TO_CLIENT, 16)])
+def test_so_does_one_that_is_or_was_logged_in_to(fleets, singles, pair, key, tmp_path, way, number):
     fleet = fleets(1)
     tcp, ready = singles("--init", pair.old, "--tcp", 0, "--serial-raw", "--auth",
-                         f"update:{public}")
-    with Tunnel(tcp, ready["tcp"], TO_CLIENT, number, True) as tunnel:
+                         f"update:{tmp_path}/public.pem")
+    with Tunnel(tcp, ready["tcp"], way, number, True) as tunnel:
         upgrade_in_time("--auth-key", key, "--targets",
                         targets_file(tmp_path / "targets", [tunnel.target, *fleet.targets()]),
                         pair.new)
     assert tunnel.broke
     assert runs(tcp.flash.read_bytes(), pair.new) and runs(fleet.flash(1), pair.new)
+
+
+@pytest.mark.parametrize("way, number", LOGIN)
+def test_so_does_a_single_device_that_breaks_while_logging_in(singles, pair, key, tmp_path, way,
+                                                              number):
+    tcp, ready = singles("--init", pair.old, "--tcp", 0, "--serial-raw", "--auth",
+                         f"update:{tmp_path}/public.pem")
+    with Tunnel(tcp, ready["tcp"], way, number, True) as tunnel:
+        begun = time.monotonic()
+        done = run(DFU, "-d", tunnel.target, *PATIENT, "--auth-key", key, "upgrade", pair.new)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert time.monotonic() - begun < 100, "a clock had to do what the link should have"
+    assert tunnel.broke
+    assert runs(tcp.flash.read_bytes(), pair.new)
 
 
 def test_a_device_that_dies_and_is_started_again_goes_on_where_it_was(fleets, singles, pair,

@@ -295,6 +295,9 @@ static void link_back(void *ctx, uint64_t now_ms)
 {
     const struct login_around *a = ctx;
 
+    if (is_going_on(a->dev->login)) {
+        a->dev->login->exchange.due = now_ms; /* what was on its way is lost */
+    }
     if (a->job.link_back) {
         a->job.link_back(a->job.ctx, now_ms);
     }
@@ -332,7 +335,7 @@ static bool is_settled(void *ctx)
 bool login_run(struct login *login, struct device *dev, uint8_t *frame)
 {
     struct login_around alone = { .dev = dev };
-    const struct dfu_job job = { &alone, no_next, answer, deadline, is_settled, NULL, NULL };
+    const struct dfu_job job = { &alone, no_next, answer, deadline, is_settled, link_back, NULL };
 
     (void)dfu_session_run(&dev->session, &job, NULL, NULL);
     if (login->step == LOGIN_REPEATS) {
