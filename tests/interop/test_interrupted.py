@@ -10,12 +10,15 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import termios
 import time
 
 import pytest
 
+from link_proxy import TO_DEVICE, UdpProxy
+from packages import pack
 from virtual_device import DFU, SLOT_SIZE, make_image, run
 
 COMMANDS = [["image", "upload"], ["upgrade"]]
@@ -140,18 +143,98 @@ def test_an_upgrade_interrupted_at_the_restart_is_confirmed_by_the_same_command(
     assert after["outcome"] == "confirmed" and after["sent"] == 0
 
 
-def test_an_upgrade_that_nobody_answers_ends_at_once(tmp_path):
-    master, side = pty.openpty()
+@pytest.mark.parametrize("how", ["terminal", "json"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("link", ["serial", "udp"])
+def test_what_nobody_answers_ends_at_once(tmp_path, link, command, how):
+    """While it asks what it must know before the first chunk: one question after the other on a
+    line, all at once elsewhere."""
     image = make_image(tmp_path / "image.bin", "1.0.0")
-    user = Terminal("-v", "-v", "-d", f"serial:{os.ttyname(side)}", "upgrade", image)
+    master, side = pty.openpty()
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    target = (f"serial:{os.ttyname(side)}" if link == "serial" else
+              f"udp:127.0.0.1:{silent.getsockname()[1]}")
+    user = Terminal("-v", "-v", *(["--json"] if how == "json" else []), "-d", target, *command,
+                    image)
     user.wait_for("> 0800")
-    os.write(user.keys, b"\x03")
     started = time.monotonic()
-    assert user.ended() == 130, user.shown
-    assert time.monotonic() - started < 5
-    assert "interrupted before anything was sent" in user.shown.splitlines()[-1]
-    os.close(master)
-    os.close(side)
+    if how == "terminal":
+        os.write(user.keys, b"\x03")
+    else:
+        user.process.terminate()
+    code = 130 if how == "terminal" else 143
+    assert user.ended() == code, user.shown
+    assert time.monotonic() - started < 2
+    words = "interrupted before anything was sent; give the same command again"
+    if how == "terminal":
+        assert user.shown.splitlines()[-1].endswith(f"dfu: {words}"), user.shown  # behind "^C"
+    else:
+        error = json.loads(user.shown[user.shown.index("{"):])["error"]
+        assert (error["code"], error["message"]) == (code, words)
+    for descriptor in (master, side):
+        os.close(descriptor)
+    silent.close()
+
+
+PRIMARY = (0xc000, 0xa7000)  # of the board two-images
+
+
+@pytest.fixture
+def package(tmp_path, device):
+    """Two images, and a device that runs older ones."""
+    old = [make_image(tmp_path / "app1.bin", "1.0.0", "name=app\n"),
+           make_image(tmp_path / "net1.bin", "1.0.0")]
+    new = [make_image(tmp_path / "app2.bin", "2.0.0", "name=app\n", size=40000),
+           make_image(tmp_path / "net2.bin", "2.0.0", size=50000, fill=1)]
+    device.start("--init", old[0], "--init", old[1], *LINE, board="two-images")
+    pack(tmp_path / "both.zip", (0, new[0]), (1, new[1]))
+    return new
+
+
+def assert_package_arrives(device, package, at, have):
+    """The same command sends what was missing of the image it was at, and those after it."""
+    after = dfu(device, "upgrade", package[0].parent / "both.zip")
+    assert after["outcome"] == "confirmed"
+    for number, (image, done) in enumerate(zip(package, after["images"])):
+        size = image.stat().st_size
+        most = 0 if number < at else size - have if number == at else size
+        assert done["sent"] <= most and (number <= at or done["sent"] == size)
+        assert device.flash.read_bytes()[PRIMARY[number]:].startswith(image.read_bytes())
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("how", ["ctrl-c", "killed"])
+def test_a_package_cut_in_the_middle_of_an_image_goes_on_there(device, package, at, how):
+    user = Terminal("-d", f"serial:{device.link}", "upgrade", package[0].parent / "both.zip")
+    user.wait_for(rf"(?s)image {at}:.*\[#+\.+\] +[3-9]\d%")
+    if how == "ctrl-c":
+        os.write(user.keys, b"\x03")
+    else:
+        user.process.kill()
+    assert user.ended() == (130 if how == "ctrl-c" else -signal.SIGKILL), user.shown
+    size = package[at].stat().st_size
+    have = told(user.shown.splitlines()[-1]) if how == "ctrl-c" else size // 5
+    assert_package_arrives(device, package, at, have)
+
+
+def test_a_package_interrupted_between_two_images_says_so(device, package):
+    """The first is in place, the device is asked about the second and does not answer any more."""
+    asked = []
+
+    def fate(direction, _number, packet):
+        if direction == TO_DEVICE and packet[4:6] == b"\x00\x00" and packet[7] == 6:
+            asked.append(packet)  # for parameters
+        return [(0, packet)] if len(asked) < 2 else []
+
+    with UdpProxy(device, fate) as proxy:
+        user = Terminal("-d", proxy.target, "upgrade", package[0].parent / "both.zip")
+        user.wait_for("image 1:")
+        os.write(user.keys, b"\x03")
+        assert user.ended() == 130, user.shown
+    assert user.shown.splitlines()[-1].endswith(
+        "dfu: interrupted between two steps of the package; the same command goes on from there")
+    assert_package_arrives(device, package, 1, 0)
 
 
 def test_who_ignores_ctrl_c_is_not_interrupted(device, images):

@@ -197,6 +197,7 @@ static int code_of(struct device *dev, int result, const char *what)
     case 0: return CLI_DONE;
     case DFU_ERR_PERM: return CLI_REFUSED;
     case DFU_ERR_TIMEOUT: return device_fail_silent(dev, what);
+    case DFU_CLIENT_RUNNING: return device_fail_early(dev);
     default: return device_fail_broken(dev, what);
     }
 }
@@ -204,14 +205,18 @@ static int code_of(struct device *dev, int result, const char *what)
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what)
 {
+    struct dfu_exchange x;
+    const struct dfu_job job = dfu_job_of_exchange(&x);
+
     if (len < 0) {
         return cli_fail(dev->cli, CLI_USAGE, "cannot ask the device to %s: the request is too long",
                         what);
     }
-    return code_of(dev,
-                   dfu_session_ask(&dev->session, call, dev->out, len, (enum dfu_patience)patience,
-                                   &dev->answer),
-                   what);
+    dfu_session_exchange(&dev->session, &x, call, dev->out, len, (enum dfu_patience)patience);
+    device_run(dev, &job, NULL, NULL);
+    dev->session.version = x.call.version;
+    dev->answer = x.answer;
+    return code_of(dev, x.result, what);
 }
 
 int device_ask(struct device *dev, const struct dfu_call *call, int len,
@@ -244,6 +249,12 @@ int device_fail_silent(struct device *dev, const char *what)
 
     dfu_reason_silent(why, &dev->session, what, " with --timeout");
     return cli_fail(dev->cli, dev->session.link.kind ? CLI_NO_ANSWER : CLI_NO_DEVICE, "%s", why);
+}
+
+int device_fail_early(struct device *dev)
+{
+    return cli_fail(dev->cli, 128 + interrupt_came(),
+                    "interrupted before anything was sent; give the same command again");
 }
 
 int device_fail_broken(struct device *dev, const char *what)
@@ -339,6 +350,9 @@ static int ask_together(struct device *dev, struct questions *q)
     }
     device_run(dev, &job, NULL, NULL);
     dev->session.version = q->each[PARAMS].call.version;
+    if (!job.is_over(job.ctx)) {
+        return device_fail_early(dev);
+    }
     if (q->each[PARAMS].result == DFU_ERR_TIMEOUT) {
         return device_fail_silent(dev, tell_params);
     }

@@ -60,7 +60,8 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
 void device_run(struct device *dev, const struct dfu_job *job,
                 void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
-/* The same; Ctrl-C or SIGTERM ends it with the job not over: see interrupt.h. */
+/* The same; Ctrl-C or SIGTERM ends it with the job not over, as they do all runs and requests of a
+ * command that catches them itself: see interrupt.h. */
 void device_run_long(struct device *dev, const struct dfu_job *job,
                      void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
@@ -71,6 +72,8 @@ bool device_send_again(struct device *dev, const uint8_t *frame, size_t len);
 int device_fail_refused(struct device *dev, const struct dfu_refusal *refusal, const char *what);
 int device_fail_silent(struct device *dev, const char *what);
 int device_fail_broken(struct device *dev, const char *what);
+/* Of what runs while signals are caught (interrupt.h): one came during the questions before it. */
+int device_fail_early(struct device *dev);
 int device_fail_upload(struct device *dev, const struct dfu_upload *upload);
 int device_fail_interrupted(struct device *dev, const struct dfu_upload *upload);
 int device_fail_no_image(struct device *dev, uint32_t image);
