@@ -146,6 +146,51 @@ def test_a_package_may_stop_before_each_decision_on_all_devices(twos, parts, pac
         3 * ["staged"] + 3 * ["on test"] + 3 * ["confirmed"])
 
 
+def confirm(listed, *words):
+    done = run(DFU, "image", "confirm", "--targets", listed, *words, timeout=120)
+    assert "Sanitizer" not in done.stderr, done.stderr
+    return done
+
+
+def test_what_is_on_test_is_confirmed_by_its_package(twos, parts, package, tmp_path):
+    fleet = twos(4)
+    some = targets_file(tmp_path / "some", fleet.targets()[:3])
+    listed = targets_file(tmp_path / "all", fleet.targets())
+    assert upgrade("--targets", some, "--test-only", package).returncode == 0
+    other = make_image(tmp_path / "net3.bin", "3.0.0", fill=2)
+    done = confirm(some, pack(tmp_path / "other.zip", (0, parts.app2), (1, other)))
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert done.stderr.count("it runs another image than those of the package, and was not") == 3
+    assert both_run(fleet, parts.app2, parts.net2, confirmed=False) == [1, 2, 3]
+    # Of one whose image 0 is confirmed alone, the other is not forgotten.
+    alone = targets_file(tmp_path / "alone", fleet.targets()[:1])
+    done = confirm(alone)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "image 0 is confirmed, image 1 is on test and goes back at the next reset" in done.stderr
+    assert runs(fleet.flash(1), parts.app2, True, PRIMARY[0])
+    assert runs(fleet.flash(1), parts.net2, False, PRIMARY[1])
+    audit = tmp_path / "audit.log"
+    done = confirm(listed, "--audit", audit, package)
+    assert done.returncode == 7 and "4 devices: 3 done, 1 failed; " in done.stdout, done.stderr
+    assert both_run(fleet, parts.app2, parts.net2) == [1, 2, 3]
+    assert both_run(fleet, parts.app1, parts.net1, confirmed=False) == [4]
+    for event in events(audit, "result"):
+        assert event["file"] == str(package)
+        assert [(part["image"], part["version"]) for part in event["parts"]] == [
+            (0, "2.0.0+0"), (1, "2.0.0+0")]
+    assert boots(fleet) == 4 + 3
+
+
+def test_the_file_of_another_image_than_number_0_confirms_that(twos, parts, package, tmp_path):
+    fleet = twos(1)
+    listed = targets_file(tmp_path / "targets", fleet.targets())
+    assert upgrade("--targets", listed, "--test-only", package).returncode == 0
+    done = confirm(listed, parts.net2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert runs(fleet.flash(1), parts.net2, True, PRIMARY[1])
+    assert runs(fleet.flash(1), parts.app2, False, PRIMARY[0])
+
+
 def test_devices_that_lack_an_image_take_nothing_and_the_budget_counts_them(twos, fleets, pair,
                                                                             parts, package,
                                                                             tmp_path):

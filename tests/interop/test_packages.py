@@ -177,6 +177,16 @@ def test_where_only_a_part_comes_up_nothing_is_confirmed(device, tmp_path):
     device.wait_for("app: app 1.0.0+0 running from slot 0 (confirmed)", 2)
 
 
+def test_a_package_names_no_single_image(two, pair, tmp_path):
+    path = pack(tmp_path / "p.zip", (0, pair["app2"]), (1, pair["net2"]))
+    assert facts(two, "upgrade", "--test-only", path)["outcome"] == "on test"
+    for word in ("test", "confirm"):
+        assert_sentence(dfu(two, "image", word, path), 2, "p.zip is a package", "dfu upgrade")
+    assert versions(two) == {0: ("2.0.0", False), 1: ("2.0.0", False)}
+    assert facts(two, "upgrade", path)["images"][1]["sent"] == 0  # as the sentence says
+    assert versions(two) == {0: ("2.0.0", True), 1: ("2.0.0", True)}
+
+
 def test_what_does_not_fit_is_refused_before_the_first_byte(device, images, tmp_path):
     device.start("--init", images["v1"])
     path = pack(tmp_path / "p.zip", (0, images["v2"]), (1, images["v1"]))

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "device.h"
 #include "fleet_images.h"
+#include "package.h"
 
 enum { OPT_SLOT = 1 };
 
@@ -75,6 +76,13 @@ static int find_image(struct device *dev, const char *word, struct dfu_client_sl
                             PREFIX_MIN);
         }
         return find_prefix(dev, word, out);
+    }
+    if (package_is(word)) {
+        return cli_fail(
+            dev->cli, CLI_USAGE,
+            "%s is a package; dfu upgrade takes it, and confirms what runs of it without "
+            "sending it again",
+            word);
     }
     code = device_file_read(dev->cli, word, &file);
     if (!code) {
@@ -285,8 +293,9 @@ const struct cli_command cmd_image_confirm = {
     .name = "image confirm",
     .args = "[FILE-OR-HASH]",
     .summary = "Keep the running image, or make another permanent",
-    .details = "Of many devices, those that run the image of FILE-OR-HASH, a file then, are\n"
-               "confirmed, and the others fail unchanged.",
+    .details = "Of many devices, those that run the image of FILE-OR-HASH, a file or a package\n"
+               "(.zip) then, are confirmed, and the others fail unchanged. Of several images in\n"
+               "a device only number 0 is confirmed where no file is named.",
     .options = many_options,
     .examples = image_confirm_examples,
     .needs_target = true,

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* A request to each device, whose answer is the list of its images. Where a file says what is to be
- * confirmed, the device is asked first what it runs: on another one nothing is changed. */
+ * confirmed, the device is asked first what it runs: on another one nothing is changed. A package
+ * says it of several images: of these all run, or none is confirmed. */
 #include "fleet_images.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dfu/err.h"
+#include "package.h"
+#include "upgrade_text.h"
 
 #define LIMIT_MS      5000u
 #define LATENCY_TRIES 4u /* that a device which sleeps may miss */
 
+/* An image that a device must run to be confirmed. */
+struct wanted {
+    int64_t image; /* its number; -1: any */
+    const struct dfu_firmware *firmware;
+};
+
 struct order {
     bool confirms;
-    const char *deed;           /* "list its images" */
-    uint8_t hash[DFU_HASH_MAX]; /* of the image that a device must run to be confirmed */
-    size_t hash_len;            /* 0: whatever it runs */
+    const char *deed; /* "list its images" */
+    struct wanted wanted[PACKAGE_IMAGES_MAX];
+    size_t count; /* 0: whatever it runs */
 };
 
 struct one {
@@ -25,44 +35,91 @@ struct one {
     struct device *dev;
     bool is_confirming; /* else its images are listed */
     bool runs_another;
+    bool is_due[PACKAGE_IMAGES_MAX]; /* to be confirmed yet, of those wanted */
     struct dfu_client_images images;
     struct dfu_exchange exchange;
     struct dfu_job asking;
-    uint8_t frame[64];
+    uint8_t frame[128];
 };
 
-static void ask(struct one *one, bool confirm)
+static void ask(struct one *one, int len, const struct dfu_call *call)
 {
     const struct device *dev = one->dev;
-    struct dfu_call call = device_call(one->dev);
     uint32_t limit_ms = LIMIT_MS + LATENCY_TRIES * dev->cli->latency_ms;
-    int len = confirm ? dfu_client_image_set(&call, NULL, 0, true, one->frame, sizeof(one->frame))
-                      : dfu_client_image_list(&call, one->frame, sizeof(one->frame));
 
-    one->is_confirming = confirm;
-    dfu_exchange_start(&one->exchange, &call, one->frame, len,
+    dfu_exchange_start(&one->exchange, call, one->frame, len,
                        dev->session.link.answer_ms + dev->cli->latency_ms,
                        dev->cli->timeout_ms ? dev->cli->timeout_ms : limit_ms);
 }
 
-static const struct dfu_client_slot *running(const struct dfu_client_images *images,
-                                             const struct order *order)
+static void ask_list(struct one *one)
 {
+    struct dfu_call call = device_call(one->dev);
+
+    ask(one, dfu_client_image_list(&call, one->frame, sizeof(one->frame)), &call);
+}
+
+/* The running image 0 has no need of a name; slot NULL: it is that. */
+static void ask_confirm(struct one *one, const struct dfu_client_slot *slot)
+{
+    struct dfu_call call = device_call(one->dev);
+    bool is_named = slot && slot->image > 0;
+
+    one->is_confirming = true;
+    ask(one,
+        dfu_client_image_set(&call, is_named ? slot->hash : NULL, is_named ? slot->hash_len : 0,
+                             true, one->frame, sizeof(one->frame)),
+        &call);
+}
+
+static const struct dfu_client_slot *running(const struct dfu_client_images *images,
+                                             const struct wanted *wanted)
+{
+    const struct dfu_firmware *firmware = wanted->firmware;
+
     for (size_t i = 0; i < images->count; i++) {
         const struct dfu_client_slot *s = &images->slots[i];
 
-        if (s->active && s->hash_len == order->hash_len &&
-            memcmp(s->hash, order->hash, order->hash_len) == 0) {
+        if (s->active && (wanted->image < 0 || s->image == wanted->image) &&
+            s->hash_len == firmware->hash_len &&
+            memcmp(s->hash, firmware->run_hash, firmware->hash_len) == 0) {
             return s;
         }
     }
     return NULL;
 }
 
+/* What is wanted and runs on test; false if not all that is wanted runs. */
+static bool find_due(struct one *one)
+{
+    for (size_t i = 0; i < one->order->count; i++) {
+        const struct dfu_client_slot *slot = running(&one->images, &one->order->wanted[i]);
+
+        if (!slot) {
+            return false;
+        }
+        one->is_due[i] = !slot->confirmed;
+    }
+    return true;
+}
+
+/* The next one; none: it is over. A recovery that confirms without a list has one image. */
+static void confirm_next(struct one *one)
+{
+    for (size_t i = 0; i < one->order->count; i++) {
+        const struct dfu_client_slot *slot = running(&one->images, &one->order->wanted[i]);
+
+        if (one->is_due[i] && slot) {
+            one->is_due[i] = false;
+            ask_confirm(one, slot);
+            return;
+        }
+    }
+}
+
 static void answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
     struct one *one = ctx;
-    const struct dfu_client_slot *slot;
 
     one->asking.answer(one->asking.ctx, now_ms, frame, len);
     if (one->exchange.result == DFU_CLIENT_RUNNING || one->exchange.result) {
@@ -71,11 +128,10 @@ static void answer(void *ctx, uint64_t now_ms, const uint8_t *frame, size_t len)
     if (dfu_client_images_read(&one->exchange.answer, &one->images)) {
         one->images.count = 0; /* recovery confirms without a list */
         one->exchange.result = one->is_confirming ? 0 : DFU_ERR_FORMAT;
-    } else if (one->order->confirms && !one->is_confirming) {
-        slot = running(&one->images, one->order);
-        one->runs_another = !slot;
-        if (slot && !slot->confirmed) {
-            ask(one, true);
+    } else if (one->order->confirms) {
+        one->runs_another = !one->is_confirming && !find_due(one);
+        if (!one->runs_another) {
+            confirm_next(one);
         }
     }
 }
@@ -108,7 +164,11 @@ static struct dfu_job begin(void *state, const void *what, struct device *dev)
     one->order = what;
     one->dev = dev;
     one->asking = dfu_job_of_exchange(&one->exchange);
-    ask(one, one->order->confirms && one->order->hash_len == 0);
+    if (one->order->confirms && one->order->count == 0) {
+        ask_confirm(one, NULL);
+    } else {
+        ask_list(one);
+    }
     return (struct dfu_job){ one, next, answer, deadline, is_over, NULL, NULL };
 }
 
@@ -148,19 +208,46 @@ static int fail_asking(const struct one *one, struct device *dev)
     }
 }
 
-static bool is_on_trial(const struct dfu_client_images *images)
+/* What runs and is not confirmed, of those wanted; NULL if there is none. */
+static const struct dfu_client_slot *on_trial(const struct one *one)
 {
-    for (size_t i = 0; i < images->count; i++) {
-        if (images->slots[i].active && !images->slots[i].confirmed) {
-            return true;
+    const struct order *order = one->order;
+
+    for (size_t i = 0; i < one->images.count && order->count == 0; i++) {
+        const struct dfu_client_slot *s = &one->images.slots[i];
+
+        if (s->active && !s->confirmed) {
+            return s;
         }
     }
-    return false;
+    for (size_t i = 0; i < order->count; i++) {
+        const struct dfu_client_slot *s = running(&one->images, &order->wanted[i]);
+
+        if (s && !s->confirmed) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static int fail_on_trial(const struct one *one, struct device *dev,
+                         const struct dfu_client_slot *slot)
+{
+    if (one->order->count == 0 && slot->image > 0) {
+        return cli_fail(dev->cli, CLI_REFUSED,
+                        "image 0 is confirmed, image %u is on test and goes back at the next "
+                        "reset; name its file, or the package, to confirm it",
+                        (unsigned)slot->image);
+    }
+    return cli_fail(dev->cli, CLI_REFUSED,
+                    "the device took the confirmation, yet lists its image as unconfirmed and "
+                    "will go back to the old one; look at its own log");
 }
 
 static int result(void *state, struct device *dev, struct fleet_result *out)
 {
     const struct one *one = state;
+    const struct dfu_client_slot *slot;
     cJSON *list;
 
     if (one->exchange.result) {
@@ -172,14 +259,13 @@ static int result(void *state, struct device *dev, struct fleet_result *out)
     }
     describe(&one->images, out->sentence, sizeof(out->sentence));
     if (one->runs_another) {
-        return cli_fail(dev->cli, CLI_REFUSED,
-                        "it runs another image than that of the file, and was not confirmed: %s",
-                        out->sentence);
+        return cli_fail(
+            dev->cli, CLI_REFUSED, "it runs another image than %s, and was not confirmed: %s",
+            one->order->count > 1 ? "those of the package" : "that of the file", out->sentence);
     }
-    if (one->is_confirming && is_on_trial(&one->images)) {
-        return cli_fail(dev->cli, CLI_REFUSED,
-                        "the device took the confirmation, yet lists its image as unconfirmed and "
-                        "will go back to the old one; look at its own log");
+    slot = one->is_confirming ? on_trial(one) : NULL;
+    if (slot) {
+        return fail_on_trial(one, dev, slot);
     }
     out->outcome = one->order->confirms ? "confirmed" : "listed";
     return CLI_DONE;
@@ -195,15 +281,63 @@ int fleet_image_list(struct cli *cli)
     return fleet_run(cli, &order);
 }
 
+static int confirm_file(struct cli *cli, const char *path, struct order *what,
+                        struct fleet_order *order)
+{
+    struct device_file file;
+    char hash[DEVICE_HASH_LEN];
+    int code = device_file_read(cli, path, &file);
+
+    if (!code) {
+        what->wanted[0] = (struct wanted){ -1, &file.firmware };
+        what->count = 1;
+        order->subject = cJSON_CreateObject();
+        cJSON_AddStringToObject(order->subject, "file", path);
+        cJSON_AddStringToObject(
+            order->subject, "hash",
+            device_hash_text(file.firmware.run_hash, file.firmware.hash_len, hash));
+        code = fleet_run(cli, order);
+    }
+    device_file_release(&file);
+    return code;
+}
+
+static int confirm_package(struct cli *cli, const char *path, struct order *what,
+                           struct fleet_order *order)
+{
+    struct package *package = calloc(1, sizeof(*package));
+    struct dfu_upgrade_part parts[PACKAGE_IMAGES_MAX];
+    int code;
+
+    if (!package) {
+        return cli_fail(cli, CLI_INTERNAL, "out of memory");
+    }
+    code = package_read(cli, path, package);
+    if (!code) {
+        cJSON *list;
+
+        package_parts(package, parts);
+        order->subject = cJSON_CreateObject();
+        cJSON_AddStringToObject(order->subject, "file", path);
+        list = cJSON_AddArrayToObject(order->subject, "parts");
+        for (size_t i = 0; i < package->count; i++) {
+            what->wanted[i] = (struct wanted){ parts[i].image_number, &parts[i].firmware };
+            cJSON_AddItemToArray(list, upgrade_part_json(&parts[i]));
+        }
+        what->count = package->count;
+        code = fleet_run(cli, order);
+    }
+    package_release(package);
+    free(package);
+    return code;
+}
+
 int fleet_image_confirm(struct cli *cli, const char *path)
 {
     static const struct fleet_work work = { "image confirm", sizeof(struct one), begin, progress,
                                             result };
     struct order what = { .confirms = true, .deed = "confirm the image" };
     struct fleet_order order = { &work, &what, NULL, NULL };
-    char hash[DEVICE_HASH_LEN];
-    struct device_file file;
-    int code;
 
     if (!path) {
         return fleet_run(cli, &order);
@@ -213,16 +347,6 @@ int fleet_image_confirm(struct cli *cli, const char *path)
                         "%s is no file; name the file of the image that the devices run, or none",
                         path);
     }
-    code = device_file_read(cli, path, &file);
-    if (!code) {
-        what.hash_len = file.firmware.hash_len;
-        memcpy(what.hash, file.firmware.run_hash, what.hash_len);
-        order.subject = cJSON_CreateObject();
-        cJSON_AddStringToObject(order.subject, "file", path);
-        cJSON_AddStringToObject(order.subject, "hash",
-                                device_hash_text(what.hash, what.hash_len, hash));
-        code = fleet_run(cli, &order);
-    }
-    device_file_release(&file);
-    return code;
+    return package_is(path) ? confirm_package(cli, path, &what, &order)
+                            : confirm_file(cli, path, &what, &order);
 }

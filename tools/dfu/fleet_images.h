@@ -7,8 +7,8 @@
 
 #include "fleet.h"
 
-/* Exit codes. path names the file of an image: devices that run another one are not confirmed, and
- * fail. NULL: each confirms what it runs. */
+/* Exit codes. path names the file of an image or a package: devices that run another one are not
+ * confirmed, and fail. NULL: each confirms what it runs, of several images number 0. */
 int fleet_image_list(struct cli *cli);
 int fleet_image_confirm(struct cli *cli, const char *path);
 
