@@ -179,11 +179,26 @@ brings_its_documentation() {
     done
 }
 
+# As docs/RECORD.md has it, from where it was installed.
+dissects_a_record() {
+    rm -f "$work/flash.bin"
+    device_start --init "$work/1.0.0.bin"
+    "$root/bin/dfu" -q -d "$target" --record "$work/log" image list >/dev/null
+    device_stop
+    "$root/bin/dfu" replay --export "$work/upgrade.pcapng" "$work/log" >/dev/null
+    cd "$root"
+    says "Read: Image state, seq" \
+        tshark -X lua_script:share/dfukit/wireshark/dfukit-smp.lua -r "$work/upgrade.pcapng"
+    grep -F "Read answer: Image state, seq" "$work/said" >/dev/null
+    cd "$source"
+}
+
 export DFU_BOARDS_DIR=$root/share/dfukit/boards
 install_and_move
 brings_its_documentation
 make_keys
 make_firmware
+dissects_a_record
 for style in shared static; do
     for example in consumer images user-group client; do
         with_cmake $example $style "-DSTATIC=$([ $style = static ] && echo ON || echo OFF)"
