@@ -2,7 +2,7 @@
 /* Copyright the dfukit authors */
 
 /* cbor.h - the part of CBOR that SMP speaks: maps with text keys, arrays, integers, booleans,
- * byte and text strings. zcbor does the bytes; this file adds bounds on everything.
+ * byte and text strings (RFC 8949).
  *
  * Decoding works on spans: a nested map or array is handed out as the span it fills and decoded
  * by a call of its own, so no input, however deep or long, costs more than a fixed stack and one

@@ -1,221 +1,130 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* zcbor reads numbers, and so lengths and counts; what lies between is walked here with an explicit
- * stack, because zcbor's own skip recurses as deep as the message says. */
+/* What lies between the items that are asked for is walked with an explicit stack, because a message
+ * of 2 KiB can nest two thousand levels. */
 #include <string.h>
-
-#include <zcbor_decode.h>
 
 #include "dfu/cbor.h"
 #include "dfu/err.h"
+#include "smp/cbor_head.h"
 
-#define UNTIL_BREAK     SIZE_MAX
-#define BREAK           0xffu
-#define HEAD_MAX        9u
-#define ADDITIONAL_MASK 0x1fu /* what of a head's first byte is not the major type */
+#define UNTIL_BREAK SIZE_MAX
 
-static struct dfu_cbor_span rest(const uint8_t *pos, const uint8_t *end)
+/* A number in halves; the lower is the bytes of a string, or the items of an array or map, which has
+ * two for each that it counts. */
+struct head {
+    uint8_t major; /* enum cbor_major */
+    uint32_t high;
+    size_t low;
+};
+
+/* Whether the room behind a head is as large as it says. So no count reads as UNTIL_BREAK. */
+static bool check_size(struct head *head, size_t room)
 {
-    return (struct dfu_cbor_span){ pos, (size_t)(end - pos) };
-}
-
-static zcbor_major_type_t major_of(struct dfu_cbor_span item)
-{
-    return ZCBOR_MAJOR_TYPE(item.data[0]);
-}
-
-/* How many bytes the head at the front of item takes, which is all of a number or simple value; 0 if
- * it is not whole. */
-static size_t head_size(struct dfu_cbor_span item)
-{
-    uint8_t additional = item.len > 0 ? ZCBOR_ADDITIONAL(item.data[0]) : 0;
-    size_t size = 1;
-
-    if (additional > ZCBOR_VALUE_IS_8_BYTES) {
-        return 0;
-    }
-    if (additional > ZCBOR_VALUE_IN_HEADER) {
-        size += 1u << (additional - ZCBOR_VALUE_IS_1_BYTE);
-    }
-    return size <= item.len ? size : 0;
-}
-
-/* A length, count or tag: it is encoded as an unsigned of another major type. The bytes it took; 0 if
- * it is none, or too large for anything. */
-static size_t take_count(struct dfu_cbor_span item, uint32_t *count)
-{
-    size_t size = head_size(item);
-    uint8_t head[HEAD_MAX];
-    zcbor_state_t state;
-    uint64_t value;
-
-    if (size == 0) {
-        return 0;
-    }
-    memcpy(head, item.data, size);
-    head[0] &= ADDITIONAL_MASK;
-    zcbor_new_decode_state(&state, 1, head, size, 1, NULL, 0);
-    if (!zcbor_uint64_decode(&state, &value) || value > UINT32_MAX) {
-        return 0;
-    }
-    *count = (uint32_t)value;
-    return size;
-}
-
-/* Decode a number at the front of item; how many bytes it took, 0 if it is none such. */
-static size_t take(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
-{
-    zcbor_state_t state;
-    bool ok = false;
-
-    zcbor_new_decode_state(&state, 1, item.data, item.len, 1, NULL, 0);
-    switch (type) {
-    case DFU_CBOR_UINT: ok = zcbor_uint32_decode(&state, out); break;
-    case DFU_CBOR_UINT64: ok = zcbor_uint64_decode(&state, out); break;
-    case DFU_CBOR_INT: ok = zcbor_int32_decode(&state, out); break;
-    case DFU_CBOR_INT64: ok = zcbor_int64_decode(&state, out); break;
-    case DFU_CBOR_BOOL: ok = zcbor_bool_decode(&state, out); break;
-    default: break;
-    }
-    return ok ? (size_t)(state.payload - item.data) : 0;
-}
-
-/* The same for a string, which is *out then. */
-static size_t take_string(struct dfu_cbor_span item, struct dfu_cbor_span *out)
-{
-    uint32_t len;
-    size_t head = take_count(item, &len);
-
-    if (head == 0 || len > item.len - head) {
-        return 0;
-    }
-    *out = (struct dfu_cbor_span){ item.data + head, len };
-    return head + len;
-}
-
-/* Enter a map or array: *pos moves behind its head. A count that the rest of the message cannot
- * hold is refused here, so that no count reads as UNTIL_BREAK. */
-static int enter(const uint8_t **pos, const uint8_t *end, bool is_map, size_t *left)
-{
-    struct dfu_cbor_span item = rest(*pos, end);
-    uint32_t count;
-    size_t head;
-
-    if (item.len == 0 ||
-        major_of(item) != (is_map ? ZCBOR_MAJOR_TYPE_MAP : ZCBOR_MAJOR_TYPE_LIST)) {
-        return DFU_ERR_FORMAT;
-    }
-    if (ZCBOR_ADDITIONAL(item.data[0]) == ZCBOR_VALUE_IS_INDEFINITE_LENGTH) {
-        (*pos)++;
-        *left = UNTIL_BREAK;
-        return 0;
-    }
-    head = take_count(item, &count);
-    if (head == 0 || count > (item.len - head) / (is_map ? 2 : 1)) {
-        return DFU_ERR_FORMAT;
-    }
-    *pos += head;
-    *left = is_map ? 2 * (size_t)count : count;
-    return 0;
-}
-
-/* Take one head: a whole scalar or string (*is_container false), or the head of a map or array. */
-static int skip_head(const uint8_t **pos, const uint8_t *end, bool *is_container, size_t *left)
-{
-    struct dfu_cbor_span item = rest(*pos, end), string;
-    size_t taken;
-
-    while (item.len > 0 && major_of(item) == ZCBOR_MAJOR_TYPE_TAG) {
-        uint32_t tag;
-
-        taken = take_count(item, &tag);
-        if (taken == 0) {
-            return DFU_ERR_FORMAT;
+    if (head->major == CBOR_MAP) {
+        if (head->low > room / 2) {
+            return false;
         }
-        item = rest(item.data + taken, end);
+        head->low *= 2;
     }
-    if (item.len == 0) {
-        return DFU_ERR_FORMAT;
-    }
-    *pos = item.data;
-    *is_container = false;
-    switch (major_of(item)) {
-    case ZCBOR_MAJOR_TYPE_MAP:
-    case ZCBOR_MAJOR_TYPE_LIST:
-        *is_container = true;
-        return enter(pos, end, major_of(item) == ZCBOR_MAJOR_TYPE_MAP, left);
-    case ZCBOR_MAJOR_TYPE_BSTR:
-    case ZCBOR_MAJOR_TYPE_TSTR: taken = take_string(item, &string); break;
-    default: taken = head_size(item); break;
-    }
-    *pos += taken;
-    return taken > 0 ? 0 : DFU_ERR_FORMAT;
+    return head->high == 0 && (head->low <= room || head->major == CBOR_TAG);
 }
 
-/* Whether the innermost level ends here; takes its break. */
-static bool at_end(const uint8_t **pos, const uint8_t *end, size_t left)
+/* The head at pos, and where it ends; NULL if it is none, or says more than follows. */
+static const uint8_t *take_head(const uint8_t *pos, const uint8_t *end, struct head *out)
 {
-    if (left != UNTIL_BREAK) {
-        return left == 0;
+    uint32_t high = 0, low;
+    uint8_t major;
+
+    if (pos == end) {
+        return NULL;
     }
-    if (*pos < end && **pos == BREAK) {
+    major = (uint8_t)(*pos >> CBOR_MAJOR_SHIFT);
+    low = *pos++ & CBOR_BELOW;
+    out->major = major;
+    out->low = UNTIL_BREAK;
+    if (low == CBOR_INDEFINITE && (major == CBOR_ARRAY || major == CBOR_MAP)) {
+        return pos;
+    }
+    if (low > CBOR_MORE_8) {
+        return NULL;
+    }
+    if (low >= CBOR_MORE_1) {
+        size_t more = (size_t)1 << (low - CBOR_MORE_1);
+
+        if (more > (size_t)(end - pos)) {
+            return NULL;
+        }
+        for (low = 0; more > 0; more--) {
+            high = high << 8 | low >> 24;
+            low = low << 8 | *pos++;
+        }
+    }
+    out->high = high;
+    out->low = low;
+    if (major >= CBOR_BYTES && major <= CBOR_TAG && !check_size(out, (size_t)(end - pos))) {
+        return NULL;
+    }
+    return pos;
+}
+
+/* Whether a level has another item, which is then counted; else its break is taken. */
+static bool has_item(const uint8_t **pos, const uint8_t *end, size_t *left)
+{
+    if (*left == UNTIL_BREAK) {
+        if (*pos == end || **pos != CBOR_BREAK) {
+            return true;
+        }
         (*pos)++;
-        return true;
+        *left = 0;
     }
-    return false;
+    if (*left == 0) {
+        return false;
+    }
+    (*left)--;
+    return true;
 }
 
-/* One item of this level is done. */
-static void count_down(size_t *left)
+/* Where the item at pos ends, with everything in it; NULL if it does not. */
+static const uint8_t *skip(const uint8_t *pos, const uint8_t *end)
 {
-    if (*left != UNTIL_BREAK) {
-        (*left)--;
-    }
-}
-
-/* Move *pos behind one item with everything in it. */
-static int skip(const uint8_t **pos, const uint8_t *end)
-{
-    size_t left[DFU_CBOR_NESTING_MAX + 1] = { 1 }; /* level 0 holds the item itself */
+    size_t left[DFU_CBOR_NESTING_MAX + 1];
     size_t depth = 0;
 
-    while (left[0] > 0) {
-        size_t count = 0;
-        bool is_container;
-        int err = skip_head(pos, end, &is_container, &count);
+    left[0] = 1; /* the item itself */
+    for (;;) {
+        struct head head;
 
-        if (err) {
-            return err;
+        while (!has_item(&pos, end, &left[depth])) {
+            if (depth-- == 0) {
+                return pos;
+            }
         }
-        if (is_container && depth == DFU_CBOR_NESTING_MAX) {
-            return DFU_ERR_FORMAT;
+        do {
+            pos = take_head(pos, end, &head);
+        } while (pos && head.major == CBOR_TAG);
+        if (!pos) {
+            return NULL;
         }
-        if (is_container) {
-            left[++depth] = count;
-        } else {
-            count_down(&left[depth]);
-        }
-        while (depth > 0 && at_end(pos, end, left[depth])) {
-            count_down(&left[--depth]);
+        if (head.major == CBOR_ARRAY || head.major == CBOR_MAP) {
+            if (depth == DFU_CBOR_NESTING_MAX) {
+                return NULL;
+            }
+            left[++depth] = head.low;
+        } else if (head.major == CBOR_BYTES || head.major == CBOR_TEXT) {
+            pos += head.low;
         }
     }
-    return 0;
-}
-
-static int open_walk(struct dfu_cbor_walk *walk, struct dfu_cbor_span item, bool is_map)
-{
-    if (item.len == 0) {
-        return DFU_ERR_FORMAT;
-    }
-    walk->pos = item.data;
-    walk->end = item.data + item.len;
-    return enter(&walk->pos, walk->end, is_map, &walk->left);
 }
 
 static bool text_equals(struct dfu_cbor_span text, const char *expected)
 {
-    return text.len == strlen(expected) &&
-           (text.len == 0 || memcmp(text.data, expected, text.len) == 0);
+    size_t i = 0;
+
+    while (i < text.len && expected[i] != '\0' && text.data[i] == (uint8_t)expected[i]) {
+        i++;
+    }
+    return i == text.len && expected[i] == '\0';
 }
 
 static struct dfu_cbor_key *find_key(struct dfu_cbor_span name, struct dfu_cbor_key *keys,
@@ -229,90 +138,129 @@ static struct dfu_cbor_key *find_key(struct dfu_cbor_span name, struct dfu_cbor_
     return NULL;
 }
 
-static bool decode_string(struct dfu_cbor_span item, zcbor_major_type_t major,
-                          struct dfu_cbor_span *out)
-{
-    return item.len > 0 && major_of(item) == major && take_string(item, out) > 0;
-}
+/* ---- One item, which is whole ---- */
 
-static bool decode_flag(struct dfu_cbor_span item, bool *out)
-{
-    uint32_t number;
+#define SIGN_BIT 0x80000000u /* of either half: one that is set is beyond a signed number */
 
-    if (take(item, DFU_CBOR_BOOL, out) > 0) {
-        return true;
-    }
-    if (take(item, DFU_CBOR_UINT, &number) == 0) {
+static bool decode_number(const struct head *head, enum dfu_cbor_type type, void *out)
+{
+    bool is_wide = type == DFU_CBOR_UINT64 || type == DFU_CBOR_INT64;
+    bool is_signed = type == DFU_CBOR_INT || type == DFU_CBOR_INT64;
+    uint32_t high = head->high, low = (uint32_t)head->low;
+
+    if (head->major > (is_signed ? CBOR_NEGATIVE : CBOR_UNSIGNED) || (high > 0 && !is_wide) ||
+        (is_signed && ((is_wide ? high : low) & SIGN_BIT) != 0)) {
         return false;
     }
-    *out = number != 0;
+    if (head->major == CBOR_NEGATIVE) { /* -1 - value */
+        high = ~high;
+        low = ~low;
+    }
+    if (is_wide) {
+        *(uint64_t *)out = (uint64_t)high << 32 | low;
+    } else {
+        *(uint32_t *)out = low;
+    }
     return true;
 }
 
-/* item without what may follow it; its type is checked by the major type of its first byte. */
-static bool decode_nested(struct dfu_cbor_span item, int major, struct dfu_cbor_span *out)
+static bool decode_bool(uint8_t first, bool *out)
 {
-    const uint8_t *pos = item.data;
+    const uint8_t no = CBOR_SIMPLE << CBOR_MAJOR_SHIFT | CBOR_FALSE;
 
-    if (item.len == 0 || (major >= 0 && (int)major_of(item) != major) ||
-        skip(&pos, item.data + item.len)) {
+    if (first != no && first != no + 1) {
         return false;
     }
-    *out = (struct dfu_cbor_span){ item.data, (size_t)(pos - item.data) };
+    *out = first != no;
     return true;
+}
+
+static bool take_span(struct dfu_cbor_span span, bool is_right, struct dfu_cbor_span *out)
+{
+    if (is_right) {
+        *out = span;
+    }
+    return is_right;
 }
 
 static bool decode_as(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
 {
+    struct head head = { 0 };
+    const uint8_t *content = take_head(item.data, item.data + item.len, &head);
+    struct dfu_cbor_span string = { content, head.low };
+    uint32_t number;
+
     switch (type) {
-    case DFU_CBOR_UINT:
-    case DFU_CBOR_UINT64:
-    case DFU_CBOR_INT:
-    case DFU_CBOR_INT64:
-    case DFU_CBOR_BOOL: return take(item, type, out) > 0;
-    case DFU_CBOR_FLAG: return decode_flag(item, out);
-    case DFU_CBOR_BYTES: return decode_string(item, ZCBOR_MAJOR_TYPE_BSTR, out);
-    case DFU_CBOR_TEXT: return decode_string(item, ZCBOR_MAJOR_TYPE_TSTR, out);
-    case DFU_CBOR_MAP: return decode_nested(item, ZCBOR_MAJOR_TYPE_MAP, out);
-    case DFU_CBOR_ARRAY: return decode_nested(item, ZCBOR_MAJOR_TYPE_LIST, out);
-    case DFU_CBOR_ANY: return decode_nested(item, -1, out);
+    case DFU_CBOR_FLAG:
+        if (decode_number(&head, DFU_CBOR_UINT, &number)) {
+            *(bool *)out = number != 0;
+            return true;
+        }
+        return decode_bool(item.data[0], out);
+    case DFU_CBOR_BOOL: return decode_bool(item.data[0], out);
+    case DFU_CBOR_BYTES: return take_span(string, head.major == CBOR_BYTES, out);
+    case DFU_CBOR_TEXT: return take_span(string, head.major == CBOR_TEXT, out);
+    case DFU_CBOR_MAP: return take_span(item, head.major == CBOR_MAP, out);
+    case DFU_CBOR_ARRAY: return take_span(item, head.major == CBOR_ARRAY, out);
+    case DFU_CBOR_ANY: return take_span(item, true, out);
+    default: return decode_number(&head, type, out);
     }
-    return false;
+}
+
+/* item without what may follow it. */
+static bool trim(struct dfu_cbor_span *item)
+{
+    const uint8_t *end = item->len > 0 ? skip(item->data, item->data + item->len) : NULL;
+
+    if (end) {
+        item->len = (size_t)(end - item->data);
+    }
+    return end != NULL;
 }
 
 int dfu_cbor_decode(struct dfu_cbor_span item, enum dfu_cbor_type type, void *out)
 {
-    return decode_as(item, type, out) ? 0 : DFU_ERR_FORMAT;
+    return trim(&item) && decode_as(item, type, out) ? 0 : DFU_ERR_FORMAT;
+}
+
+/* ---- Maps and arrays ---- */
+
+static int open_walk(struct dfu_cbor_walk *walk, struct dfu_cbor_span item, uint8_t major)
+{
+    struct head head;
+
+    if (item.len == 0) {
+        return DFU_ERR_FORMAT;
+    }
+    walk->end = item.data + item.len;
+    walk->pos = take_head(item.data, walk->end, &head);
+    if (!walk->pos || head.major != major) {
+        return DFU_ERR_FORMAT;
+    }
+    walk->left = head.low;
+    return 0;
 }
 
 int dfu_cbor_open_array(struct dfu_cbor_walk *walk, struct dfu_cbor_span array)
 {
-    return open_walk(walk, array, false);
+    return open_walk(walk, array, CBOR_ARRAY);
 }
 
 int dfu_cbor_open_map(struct dfu_cbor_walk *walk, struct dfu_cbor_span map)
 {
-    return open_walk(walk, map, true);
+    return open_walk(walk, map, CBOR_MAP);
 }
 
 int dfu_cbor_next_item(struct dfu_cbor_walk *walk, struct dfu_cbor_span *item)
 {
-    const uint8_t *start;
-    int err;
-
-    if (at_end(&walk->pos, walk->end, walk->left)) {
-        walk->left = 0;
+    if (!has_item(&walk->pos, walk->end, &walk->left)) {
         return 0;
     }
-    start = walk->pos;
-    err = skip(&walk->pos, walk->end);
-    if (err) {
-        return err;
+    *item = (struct dfu_cbor_span){ walk->pos, (size_t)(walk->end - walk->pos) };
+    if (!trim(item)) {
+        return DFU_ERR_FORMAT;
     }
-    if (walk->left != UNTIL_BREAK) {
-        walk->left--;
-    }
-    *item = (struct dfu_cbor_span){ start, (size_t)(walk->pos - start) };
+    walk->pos += item->len;
     return 1;
 }
 

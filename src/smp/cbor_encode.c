@@ -1,87 +1,111 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* zcbor chooses between definite and indefinite lengths when it is compiled; here it is a field.
- * A counted container gets its count at its end: one byte of room is kept for the head, and what
- * it holds moves up if the count needs more. */
+/* A counted container gets its count at its end: one byte of room is kept for the head, and what it
+ * holds moves up if the count needs more. */
 #include <string.h>
-
-#include <zcbor_encode.h>
 
 #include "dfu/cbor.h"
 #include "dfu/err.h"
+#include "smp/cbor_head.h"
 #include "smp/fixed.h"
 
-#define HEAD_MAX   9u
-#define MAP_HEAD   0xa0u /* major type 5 */
-#define ARRAY_HEAD 0x80u /* major type 4 */
-#define BYTES_HEAD 0x40u /* major type 2 */
-#define TEXT_HEAD  0x60u /* major type 3 */
-#define MAJOR_MASK 0xe0u
+static uint8_t first_byte(uint8_t major, uint8_t below)
+{
+    return (uint8_t)(major << CBOR_MAJOR_SHIFT | below);
+}
 
+/* The shortest head that says value; how many bytes it takes. */
+static size_t make_head(uint8_t major, uint64_t value, uint8_t out[CBOR_HEAD_MAX])
+{
+    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+    uint8_t below;
+    size_t more;
+
+    if (high > 0) {
+        below = CBOR_MORE_8;
+    } else if (low > UINT16_MAX) {
+        below = CBOR_MORE_4;
+    } else if (low > UINT8_MAX) {
+        below = CBOR_MORE_2;
+    } else {
+        below = low < CBOR_MORE_1 ? (uint8_t)low : CBOR_MORE_1;
+    }
+    out[0] = first_byte(major, below);
+    more = below < CBOR_MORE_1 ? 0 : (size_t)1 << (below - CBOR_MORE_1);
+    for (size_t i = more; i > 0; i--, value >>= 8) {
+        out[i] = (uint8_t)value;
+    }
+    return more + 1;
+}
+
+/* Only those that are counted ask how many. */
 static void count_item(struct dfu_cbor_encoder *enc)
 {
-    if (enc->depth > 0) {
+    if (fixed_definite_lengths(enc) && enc->depth > 0) {
         enc->open[enc->depth - 1].items++;
     }
 }
 
-/* A zcbor state over the room that is left; no room once an error stands. */
-static zcbor_state_t open_state(const struct dfu_cbor_encoder *enc)
+/* The head of an item whose len bytes of content fit behind it. */
+static bool put_head(struct dfu_cbor_encoder *enc, uint8_t major, uint64_t value, size_t len)
 {
-    zcbor_state_t state;
+    uint8_t head[CBOR_HEAD_MAX];
+    size_t size = make_head(major, value, head);
+    size_t room = enc->cap - enc->len;
 
-    zcbor_new_encode_state(&state, 1, enc->buf + enc->len, enc->err ? 0 : enc->cap - enc->len, 0);
-    return state;
+    if (enc->err) {
+        return false;
+    }
+    if (size > room || len > room - size) {
+        enc->err = DFU_ERR_NOSPACE;
+        return false;
+    }
+    memcpy(enc->buf + enc->len, head, size);
+    enc->len += size;
+    count_item(enc);
+    return true;
 }
 
-static void close_state(struct dfu_cbor_encoder *enc, const zcbor_state_t *state, bool ok)
+static void put_byte(struct dfu_cbor_encoder *enc, uint8_t byte)
+{
+    if (enc->len == enc->cap) {
+        enc->err = DFU_ERR_NOSPACE;
+        return;
+    }
+    enc->buf[enc->len++] = byte;
+}
+
+static void begin(struct dfu_cbor_encoder *enc, uint8_t major)
 {
     if (enc->err) {
         return;
     }
-    if (!ok) {
-        enc->err = DFU_ERR_NOSPACE;
-        return;
-    }
-    enc->len = (size_t)(state->payload - enc->buf);
-    count_item(enc);
-}
-
-static void begin(struct dfu_cbor_encoder *enc, uint8_t head)
-{
-    if (enc->err) {
-        return;
-    }
-    if (enc->len == enc->cap || enc->depth == DFU_CBOR_NESTING_MAX) {
+    if (enc->depth == DFU_CBOR_NESTING_MAX) {
         enc->err = DFU_ERR_NOSPACE;
         return;
     }
     count_item(enc);
-    enc->open[enc->depth].start = (uint32_t)enc->len;
-    enc->open[enc->depth].items = 0;
+    if (fixed_definite_lengths(enc)) {
+        enc->open[enc->depth].start = (uint32_t)enc->len;
+        enc->open[enc->depth].items = 0;
+    }
     enc->depth++;
-    enc->buf[enc->len++] = head | (uint8_t)ZCBOR_VALUE_IS_INDEFINITE_LENGTH;
+    put_byte(enc, first_byte(major, CBOR_INDEFINITE));
 }
 
 /* Replace the one-byte head at start by a counted one. */
 static void count_up(struct dfu_cbor_encoder *enc, uint32_t start, uint32_t items)
 {
-    uint8_t kind = enc->buf[start] & MAJOR_MASK;
-    uint8_t head[HEAD_MAX];
-    uint32_t count = kind == MAP_HEAD ? items / 2 : items;
-    zcbor_state_t state;
-    size_t more;
+    uint8_t major = (uint8_t)(enc->buf[start] >> CBOR_MAJOR_SHIFT);
+    uint8_t head[CBOR_HEAD_MAX];
+    size_t more = make_head(major, major == CBOR_MAP ? items / 2 : items, head) - 1;
 
-    zcbor_new_encode_state(&state, 1, head, sizeof(head), 0);
-    (void)zcbor_uint32_put(&state, count);
-    more = (size_t)(state.payload - head) - 1;
     if (more > enc->cap - enc->len) {
         enc->err = DFU_ERR_NOSPACE;
         return;
     }
     memmove(enc->buf + start + 1 + more, enc->buf + start + 1, enc->len - start - 1);
     memcpy(enc->buf + start, head, more + 1);
-    enc->buf[start] |= kind; /* a count is an unsigned of another major type */
     enc->len += more;
 }
 
@@ -94,12 +118,12 @@ void dfu_cbor_encoder_init(struct dfu_cbor_encoder *enc, uint8_t *buf, size_t ca
 
 void dfu_cbor_begin_map(struct dfu_cbor_encoder *enc)
 {
-    begin(enc, MAP_HEAD);
+    begin(enc, CBOR_MAP);
 }
 
 void dfu_cbor_begin_array(struct dfu_cbor_encoder *enc)
 {
-    begin(enc, ARRAY_HEAD);
+    begin(enc, CBOR_ARRAY);
 }
 
 void dfu_cbor_end(struct dfu_cbor_encoder *enc)
@@ -116,55 +140,44 @@ void dfu_cbor_end(struct dfu_cbor_encoder *enc)
         count_up(enc, enc->open[enc->depth].start, enc->open[enc->depth].items);
         return;
     }
-    if (enc->len == enc->cap) {
-        enc->err = DFU_ERR_NOSPACE;
-        return;
-    }
-    enc->buf[enc->len++] = 0xff;
+    put_byte(enc, CBOR_BREAK);
 }
 
 void dfu_cbor_put_uint(struct dfu_cbor_encoder *enc, uint64_t value)
 {
-    zcbor_state_t state = open_state(enc);
-
-    close_state(enc, &state, zcbor_uint64_put(&state, value));
+    (void)put_head(enc, CBOR_UNSIGNED, value, 0);
 }
 
 void dfu_cbor_put_int(struct dfu_cbor_encoder *enc, int64_t value)
 {
-    zcbor_state_t state = open_state(enc);
-
-    close_state(enc, &state, zcbor_int64_put(&state, value));
+    if (value < 0) {
+        (void)put_head(enc, CBOR_NEGATIVE, ~(uint64_t)value, 0);
+    } else {
+        (void)put_head(enc, CBOR_UNSIGNED, (uint64_t)value, 0);
+    }
 }
 
 void dfu_cbor_put_bool(struct dfu_cbor_encoder *enc, bool value)
 {
-    zcbor_state_t state = open_state(enc);
-
-    close_state(enc, &state, zcbor_bool_put(&state, value));
+    (void)put_head(enc, CBOR_SIMPLE, value ? CBOR_TRUE : CBOR_FALSE, 0);
 }
 
-/* Room for the bytes of a string, behind its head: an unsigned of another major type. NULL: none. */
-static uint8_t *reserve(struct dfu_cbor_encoder *enc, uint8_t kind, size_t len)
+/* Room for the bytes of a string, behind its head. NULL: none. */
+static uint8_t *reserve(struct dfu_cbor_encoder *enc, uint8_t major, size_t len)
 {
-    zcbor_state_t state = open_state(enc);
-    uint8_t *head = enc->buf + enc->len;
-    bool ok = zcbor_size_put(&state, len) && len <= enc->cap - (size_t)(state.payload - enc->buf);
     uint8_t *room;
 
-    close_state(enc, &state, ok);
-    if (enc->err) {
+    if (!put_head(enc, major, len, len)) {
         return NULL;
     }
-    *head |= kind;
     room = enc->buf + enc->len;
     enc->len += len;
     return room;
 }
 
-static void put_string(struct dfu_cbor_encoder *enc, uint8_t kind, const void *data, size_t len)
+static void put_string(struct dfu_cbor_encoder *enc, uint8_t major, const void *data, size_t len)
 {
-    uint8_t *room = reserve(enc, kind, len);
+    uint8_t *room = reserve(enc, major, len);
 
     if (room && len > 0) {
         memmove(room, data, len); /* which may lie in the same buffer, further on */
@@ -173,12 +186,12 @@ static void put_string(struct dfu_cbor_encoder *enc, uint8_t kind, const void *d
 
 void dfu_cbor_put_bytes(struct dfu_cbor_encoder *enc, const void *data, size_t len)
 {
-    put_string(enc, BYTES_HEAD, data, len);
+    put_string(enc, CBOR_BYTES, data, len);
 }
 
 uint8_t *dfu_cbor_reserve_bytes(struct dfu_cbor_encoder *enc, size_t len)
 {
-    return reserve(enc, BYTES_HEAD, len);
+    return reserve(enc, CBOR_BYTES, len);
 }
 
 void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text)
@@ -188,7 +201,7 @@ void dfu_cbor_put_text(struct dfu_cbor_encoder *enc, const char *text)
 
 void dfu_cbor_put_text_n(struct dfu_cbor_encoder *enc, const char *text, size_t len)
 {
-    put_string(enc, TEXT_HEAD, text, len);
+    put_string(enc, CBOR_TEXT, text, len);
 }
 
 void dfu_cbor_pair_uint(struct dfu_cbor_encoder *enc, const char *key, uint64_t value)

@@ -54,6 +54,7 @@ static void keys_come_in_any_order_definite_or_not(void **state)
         "a2 64 64 61 74 61 42 aa bb 63 6f 66 66 18 20",
         "bf 64 64 61 74 61 42 aa bb 63 6f 66 66 18 20 ff",
         "b8 02 64 64 61 74 61 58 02 aa bb 63 6f 66 66 1a 00 00 00 20", /* longer than need be */
+        "a2 63 6f 66 66 1b 00 00 00 00 00 00 00 20 64 64 61 74 61 42 aa bb",
     };
 
     (void)state;

@@ -78,7 +78,7 @@ def may_include_in_src(path, system, name):
             return True
         if backend == "openssl" and name == "stdlib.h":
             return True
-        return name in SRC_HEADERS or re.fullmatch(r"zcbor_\w+\.h", name)
+        return name in SRC_HEADERS
     folder = name.split("/")[0]
     own = path.parts[1]
     if folder == "dfu":

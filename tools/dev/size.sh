@@ -30,7 +30,7 @@ sizes_of() { # TITLE OBJECTS_DIR FOLDER...
 flags_for_mcu() {
     flags=(--target=thumbv6m-none-eabi -mcpu=cortex-m0 -mthumb -Os -std=c11 -ffreestanding
         -ffunction-sections -fdata-sections -fno-unwind-tables -fstack-usage -w
-        -nostdlibinc -isystem ports/mcu/libc -isystem "$zcbor/include" -Iinclude -Isrc)
+        -nostdlibinc -isystem ports/mcu/libc -Iinclude -Isrc)
 }
 
 compile_for_mcu() { # FOLDER: false if a file of it does not compile
@@ -42,7 +42,6 @@ compile_for_mcu() { # FOLDER: false if a file of it does not compile
     done < <(sources_of "$1" | grep -v "_lzma\.c$") # the host's
 }
 
-zcbor=$(echo build/venv/lib/python3*/site-packages/zcbor)
 flags_for_mcu
 rm -rf "$bare"
 mapfile -t folders < <(cd src && find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
@@ -74,14 +73,5 @@ usb_class() {
 }
 [ ! -f "$bare/src/usb/dfu_class.c.o" ] || usb_class
 
-# zcbor is called by every handler, so its stack counts.
-smp_server() {
-    local source
-    mkdir -p "$bare/zcbor"
-    for source in "$zcbor"/src/*.c; do
-        clang-14 "${flags[@]}" -c "$source" -o "$bare/zcbor/$(basename "$source").o"
-    done
-    build/venv/bin/python tools/dev/server_size.py "$bare"
-}
-[ $status -ne 0 ] || smp_server
+[ $status -ne 0 ] || build/venv/bin/python tools/dev/server_size.py "$bare"
 exit $status

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* The part of a C library that src/, zcbor and compilers use. Small before fast. */
+/* The part of a C library that src/ and compilers use. Small before fast. */
 #include <string.h>
 
 void *memchr(const void *s, int c, size_t n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* string.h - what src/ and zcbor may expect of a machine without a C library. */
+/* string.h - what src/ may expect of a machine without a C library. */
 #ifndef DFU_MCU_STRING_H
 #define DFU_MCU_STRING_H
 
