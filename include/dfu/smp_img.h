@@ -69,6 +69,7 @@ struct dfu_smp_img {
     bool refuse_other_images;  /* "confirm" only for the running image */
     bool confirm_other_images; /* "confirm" also for what another image runs from now */
     bool compare_build_number; /* "upgrade" looks at the build number too */
+    bool no_slot_info;         /* no such command */
 
     struct dfu_smp_upload upload;
 };

@@ -58,6 +58,7 @@ struct dfu_smp_os {
     bool no_downgrade;      /* the bootloader refuses older images */
     bool clock_has_ms;      /* print milliseconds */
     bool takes_boot_mode;   /* hand the requested boot mode to reset; else 0 */
+    bool no_echo, no_info;  /* no such command */
 
     /* Note that a restart is wanted; it must come after the answer was sent (the field waits
      * 250 ms). 0, DFU_ERR_BUSY (rc 10) or DFU_ERR_PERM (rc 11). NULL: no reset command. */

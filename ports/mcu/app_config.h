@@ -20,19 +20,34 @@ static const struct dfu_smp_os app_os = {
     .kernel = "dfukit",
     .version = CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION,
     .board = BOARD,
+#ifdef CONFIG_MCUMGR_GRP_OS_BOOTLOADER_INFO
     .bootloader = "MCUboot",
+#endif
     .boot_mode = BOARD_BOOT_MODE,
     .takes_boot_mode = true,
+#ifndef CONFIG_MCUMGR_GRP_OS_ECHO
+    .no_echo = true,
+#endif
+#ifndef CONFIG_MCUMGR_GRP_OS_INFO
+    .no_info = true,
+#endif
     .reset = app_reset,
+#ifdef CONFIG_MCUMGR_GRP_OS_TASKSTAT
     .task = app_task,
+#endif
 };
 
 /* Its upload is main.c's, in RAM. */
 static const struct dfu_smp_img app_img = {
     .map = &board_map,
+#ifdef CONFIG_IMG_ENABLE_IMAGE_CHECK
     .sha256 = &dfu_sha256_mbedtls,
+#endif
     .hash_size = 32,
     .erase_progressively = true,
+#ifndef CONFIG_MCUMGR_GRP_IMG_SLOT_INFO
+    .no_slot_info = true,
+#endif
 };
 
 /* main.c fills the table in when it starts. */

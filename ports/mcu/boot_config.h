@@ -56,6 +56,15 @@ static const struct dfu_recovery_config recovery_config = {
 #ifdef CONFIG_BOOT_ERASE_PROGRESSIVELY
     .erase_progressively = true,
 #endif
+#ifndef CONFIG_BOOT_MGMT_ECHO
+    .no_echo = true,
+#endif
+#ifndef CONFIG_BOOT_SERIAL_IMG_GRP_SLOT_INFO
+    .no_slot_info = true,
+#endif
+#ifndef CONFIG_BOOT_SERIAL_IMG_GRP_IMAGE_STATE
+    .no_image_state = true,
+#endif
     .buf = boot_work,
     .buf_len = sizeof boot_work,
     .response = boot_response,

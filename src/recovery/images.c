@@ -117,22 +117,24 @@ static int swap_type(const struct dfu_recovery *recovery, uint8_t image)
     return dfu_mcuboot_swap_type(config_of(recovery)->map, image);
 }
 
-static void put_true(struct dfu_cbor_encoder *enc, const char *key, bool value)
-{
-    if (value) {
-        dfu_cbor_pair_bool(enc, key, true);
-    }
-}
-
+/* Those that are set. */
 static void put_flags(struct dfu_cbor_encoder *enc, const struct entry *entry, int type)
 {
+    static const char *const keys[] = { "bootable", "confirmed", "active", "pending", "permanent" };
     bool is_primary = entry->slot == 0;
+    const bool values[] = {
+        (entry->header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0,
+        is_primary == (type != DFU_SWAP_REVERT),
+        is_primary,
+        !is_primary && (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM),
+        !is_primary && type == DFU_SWAP_PERM,
+    };
 
-    put_true(enc, "bootable", (entry->header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0);
-    put_true(enc, "confirmed", is_primary ? type != DFU_SWAP_REVERT : type == DFU_SWAP_REVERT);
-    put_true(enc, "active", is_primary);
-    put_true(enc, "pending", !is_primary && (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM));
-    put_true(enc, "permanent", !is_primary && type == DFU_SWAP_PERM);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (values[i]) {
+            dfu_cbor_pair_bool(enc, keys[i], true);
+        }
+    }
 }
 
 static void put_entry(const struct dfu_recovery *recovery, struct dfu_cbor_encoder *enc,
@@ -142,7 +144,9 @@ static void put_entry(const struct dfu_recovery *recovery, struct dfu_cbor_encod
     if (config_of(recovery)->map->image_count > 1) {
         dfu_cbor_pair_uint(enc, "image", entry->image);
     }
-    put_flags(enc, entry, swap_type(recovery, entry->image));
+    if (!config_of(recovery)->no_image_state) {
+        put_flags(enc, entry, swap_type(recovery, entry->image));
+    }
     dfu_cbor_pair_uint(enc, "slot", entry->slot);
     if (entry->hash_len > 0) {
         dfu_cbor_pair_bytes(enc, "hash", entry->hash, entry->hash_len);
@@ -225,6 +229,9 @@ static int set_state(struct dfu_smp_call *call)
     struct entry entry;
     int rc;
 
+    if (config_of(recovery)->no_image_state) {
+        return DFU_SMP_ENOTSUP;
+    }
     if (dfu_cbor_decode_map(call->request, keys, sizeof(keys) / sizeof(keys[0]))) {
         return DFU_SMP_EINVAL;
     }
@@ -291,6 +298,9 @@ static int slot_info(struct dfu_smp_call *call)
     const struct dfu_recovery *recovery = call->ctx;
     struct dfu_cbor_encoder *enc = call->enc;
 
+    if (config_of(recovery)->no_slot_info) {
+        return DFU_SMP_ENOTSUP;
+    }
     dfu_cbor_put_text(enc, "images");
     dfu_cbor_begin_array(enc);
     for (uint8_t image = 0; image < config_of(recovery)->map->image_count; image++) {

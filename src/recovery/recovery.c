@@ -14,9 +14,13 @@
 
 static int echo(struct dfu_smp_call *call)
 {
+    const struct dfu_recovery *recovery = call->ctx;
     struct dfu_cbor_span text = { 0 };
     struct dfu_cbor_key keys[] = { { .name = "d", .type = DFU_CBOR_TEXT, .out = &text } };
 
+    if (config_of(recovery)->no_echo) {
+        return DFU_SMP_ENOTSUP;
+    }
     if (dfu_cbor_decode_map(call->request, keys, 1) || !keys[0].found) {
         return DFU_SMP_EINVAL;
     }

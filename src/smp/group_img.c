@@ -67,6 +67,9 @@ int img_slot_info(struct dfu_smp_call *call)
     const struct dfu_smp_img *img = call->ctx;
     struct dfu_cbor_encoder *enc = call->enc;
 
+    if (fixed_img(img)->no_slot_info) {
+        return DFU_SMP_ENOTSUP;
+    }
     dfu_cbor_put_text(enc, "images");
     dfu_cbor_begin_array(enc);
     for (uint8_t image = 0; image < fixed_img(img)->map->image_count; image++) {

@@ -25,12 +25,11 @@ static int echo(struct dfu_smp_call *call)
 {
     struct dfu_cbor_span text;
     struct dfu_cbor_key keys[] = { { .name = "d", .type = DFU_CBOR_TEXT, .out = &text } };
-    int rc = decode(call, keys, COUNT_OF(keys));
 
-    if (rc) {
-        return rc;
+    if (fixed_os(call->ctx)->no_echo) {
+        return DFU_SMP_ENOTSUP;
     }
-    if (!keys[0].found) {
+    if (decode(call, keys, COUNT_OF(keys)) || !keys[0].found) {
         return DFU_SMP_EINVAL;
     }
     dfu_cbor_put_text(call->enc, "r");
@@ -220,6 +219,9 @@ static int info(struct dfu_smp_call *call)
     uint32_t wanted;
     int err;
 
+    if (fixed_os(call->ctx)->no_info) {
+        return DFU_SMP_ENOTSUP;
+    }
     if (decode(call, keys, COUNT_OF(keys))) {
         return DFU_SMP_EINVAL;
     }

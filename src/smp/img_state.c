@@ -43,11 +43,17 @@ static struct flags slot_flags(const struct dfu_smp_img *img, struct img_slot at
     }
 }
 
-static void put_flag(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc, const char *key,
-                     bool value)
+static void put_flags(const struct dfu_smp_img *img, struct dfu_cbor_encoder *enc, bool bootable,
+                      struct flags flags)
 {
-    if (value || !fixed_img(img)->frugal_list) {
-        dfu_cbor_pair_bool(enc, key, value);
+    static const char *const keys[] = { "bootable", "pending", "confirmed", "active", "permanent" };
+    const bool values[] = { bootable, flags.pending, flags.confirmed, flags.active,
+                            flags.permanent };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (values[i] || !fixed_img(img)->frugal_list) {
+            dfu_cbor_pair_bool(enc, keys[i], values[i]);
+        }
     }
 }
 
@@ -75,11 +81,7 @@ static void put_entry(struct dfu_smp_call *call, struct img_slot at, const struc
     dfu_cbor_pair_uint(enc, "slot", at.slot);
     smp_put_version(enc, &info->version);
     dfu_cbor_pair_bytes(enc, "hash", info->hash, info->hash_len);
-    put_flag(img, enc, "bootable", info->bootable);
-    put_flag(img, enc, "pending", flags.pending);
-    put_flag(img, enc, "confirmed", flags.confirmed);
-    put_flag(img, enc, "active", flags.active);
-    put_flag(img, enc, "permanent", flags.permanent);
+    put_flags(img, enc, info->bootable, flags);
     dfu_smp_tell(call, DFU_SMP_EV_IMG_SLOT_STATE, &event, sizeof event);
     dfu_cbor_end(enc);
 }

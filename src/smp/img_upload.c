@@ -118,9 +118,17 @@ static int stop(struct dfu_smp_call *call, int result)
     return result;
 }
 
+/* Told only by servers that tell reasons. */
+static void note_reason(struct dfu_smp_call *call, const char *reason)
+{
+    if (fixed_server(call->server)->verbose_errors) {
+        call->reason = reason;
+    }
+}
+
 static int refuse(struct dfu_smp_call *call, uint16_t code, const char *reason)
 {
-    call->reason = reason;
+    note_reason(call, reason);
     return stop(call, dfu_smp_fail_in(call, DFU_SMP_GROUP_IMG, code));
 }
 
@@ -313,12 +321,13 @@ static uint32_t save_interval(const struct dfu_smp_img *img)
 static void save_progress(struct dfu_smp_img *img)
 {
     struct dfu_smp_upload *up = &img->upload;
-    struct dfu_stream_identity id = identity(img);
     uint32_t written = dfu_flash_img_bytes_written(&up->writer);
+    struct dfu_stream_identity id;
 
     if (!is_stored(img) || written - up->saved < save_interval(img)) {
         return;
     }
+    id = identity(img);
     /* A save that fails costs the resume, not the upload. */
     (void)dfu_stream_progress_save(&up->writer.stream, fixed_img(img)->store, &id);
     up->saved = written;
@@ -426,7 +435,7 @@ int img_upload_assemble(struct dfu_smp_call *call, uint32_t off, uint32_t len,
     int rc = notify(call, DFU_SMP_EV_DFU_CHUNK, &rq);
 
     if (rc) {
-        call->reason = "app reject";
+        note_reason(call, "app reject");
         return stop(call, rc);
     }
     img->upload.is_assembled = true;
@@ -461,10 +470,13 @@ static int open_upload(struct dfu_smp_img *img, struct img_slot at, const struct
  * writers that are no uploads, so the slot is looked at, too. */
 static uint32_t stored_off(struct dfu_smp_img *img, const struct request *rq)
 {
-    struct dfu_stream_identity id = identity(img);
+    struct dfu_stream_identity id;
 
-    if (!is_stored(img) || !holds_header(img, rq) ||
-        dfu_stream_progress_load(&img->upload.writer.stream, fixed_img(img)->store, &id)) {
+    if (!is_stored(img) || !holds_header(img, rq)) {
+        return 0;
+    }
+    id = identity(img);
+    if (dfu_stream_progress_load(&img->upload.writer.stream, fixed_img(img)->store, &id)) {
         return 0;
     }
     return dfu_flash_img_bytes_written(&img->upload.writer);
@@ -534,7 +546,7 @@ static int first_chunk(struct dfu_smp_call *call, const struct request *rq)
     }
     rc = notify(call, DFU_SMP_EV_DFU_CHUNK, rq);
     if (rc) {
-        call->reason = "app reject";
+        note_reason(call, "app reject");
         return stop(call, rc);
     }
     return begin_upload(call, rq);
@@ -553,7 +565,7 @@ static int next_chunk(struct dfu_smp_call *call, const struct request *rq)
     }
     rc = notify(call, DFU_SMP_EV_DFU_CHUNK, rq);
     if (rc) {
-        call->reason = "app reject";
+        note_reason(call, "app reject");
         return stop(call, rc);
     }
     return write_chunk(call, rq);

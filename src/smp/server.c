@@ -133,6 +133,8 @@ static void begin_response(struct dfu_smp_call *call)
  * which is then left out. */
 static void encode_refusal(struct dfu_smp_call *call, int result)
 {
+    bool tells_reasons = fixed_server(call->server)->verbose_errors;
+
     begin_response(call);
     if (result == GROUP_REFUSAL && call->header.version == DFU_SMP_V1) {
         result = to_v1(call->server, call->err_group, call->err_rc);
@@ -148,12 +150,12 @@ static void encode_refusal(struct dfu_smp_call *call, int result)
         }
     } else {
         dfu_cbor_pair_uint(call->enc, "rc", (uint32_t)result);
-        if (fixed_server(call->server)->verbose_errors && call->reason) {
+        if (tells_reasons && call->reason) {
             dfu_cbor_pair_text(call->enc, "rsn", call->reason);
         }
     }
     dfu_cbor_end(call->enc);
-    if (call->enc->err && call->reason) {
+    if (tells_reasons && call->enc->err && call->reason) {
         call->reason = NULL;
         encode_refusal(call, result);
     }

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from parts import BANNER, BOARD, FIRMWARE, STORAGE, Board, Device, built, flash_with, signed
+from parts import (BANNER, BOARD, FIRMWARE, RECOVERY, STORAGE, Board, Device, built, flash_with,
+                   signed)
 from test_options import configure, words
 
 FIVE_FRAMES = 5 * (498 - 3)
@@ -58,6 +59,30 @@ def test_the_serial_profile_takes_packets_of_five_frames(tmp_path, device):
     assert device.versions() == {0: "1.0.0", 1: "2.0.0"}
 
 
+def test_the_small_profiles_do_what_an_update_needs(tmp_path):
+    folder = built(tmp_path / "small", "-DBOOT_CONF=overlay_small.conf",
+                   "-DEXTRA_CONF_FILE=overlay_small.conf")
+    one, two = (signed(tmp_path, version, program=folder / "app.bin")
+                for version in ("1.0.0", "2.0.0"))
+    with Board(tmp_path, folder, flash_with()) as machine:
+        machine.wait_for(RECOVERY)
+        device = Device(machine)
+        device.dfu("echo", "hello", exit_code=1)
+        device.dfu("image", "slots", exit_code=1)
+        device.dfu("image", "upload", one)
+        assert not device.images()[0]["active"]  # it tells no states
+        device.dfu("reset")
+        machine.wait_for(BANNER)
+        for command in ("echo hello", "taskstat", "info", "bootinfo", "image slots"):
+            device.dfu(*command.split(), exit_code=1)
+        device.dfu("upgrade", two)
+        machine.qmp.ask("system_reset")
+        machine.wait_for(BANNER, 3)
+        assert device.versions() == {0: "2.0.0", 1: "1.0.0"}
+        assert device.images()[0]["confirmed"]
+        assert machine.guest_errors() == []
+
+
 def test_an_application_that_confirms_itself_stays(tmp_path, folder):
     two = signed(tmp_path, "2.0.0", "--pad", program=folder / "app.bin")
     flash = flash_with(signed(tmp_path, "1.0.0").read_bytes(), two.read_bytes())
@@ -100,6 +125,9 @@ def test_every_fragment_sets_what_its_name_says(tmp_path):
                                "APP_PERMANENT_DOWNLOAD": "y"},
         "confirm": {"APP_CONFIRM_SELF": "y"},
         "mcuboot": {"BOOTLOADER_MCUBOOT": "y"},
+        "small": {"MCUMGR_GRP_OS_ECHO": None, "MCUMGR_GRP_OS_TASKSTAT": None,
+                  "MCUMGR_GRP_OS_INFO": None, "MCUMGR_GRP_OS_BOOTLOADER_INFO": None,
+                  "MCUMGR_GRP_IMG_SLOT_INFO": None, "IMG_ENABLE_IMAGE_CHECK": None},
     }
     (tmp_path / "host.c").touch()
     files = ";".join(f"overlay_{name}.conf" for name in expected)

@@ -342,6 +342,35 @@ static void the_os_group_answers_as_clients_know_it(void **state)
     rec_close(w);
 }
 
+static void commands_that_are_left_out_are_not_supported(void **state)
+{
+    struct recovery_world *w = rec_open(1);
+    struct dfu_smp_header echo = { .op = DFU_SMP_WRITE, .group = DFU_SMP_GROUP_OS };
+
+    (void)state;
+    w->cfg.no_echo = true;
+    w->cfg.no_slot_info = true;
+    assert_string_equal(rec_send(w, echo, "\xa1\x61\x64\x62hi", 6), "{rc:8}");
+    assert_string_equal(rec_ask(w, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_SLOT_INFO),
+                        "{rc:8}");
+    rec_close(w);
+}
+
+static void without_states_images_are_listed_and_not_marked(void **state)
+{
+    struct recovery_world *w = rec_open(1);
+    uint32_t ops;
+
+    (void)state;
+    w->cfg.no_image_state = true;
+    rec_program(w, rec_slot(w, 0, 1), &w->new_image);
+    ops = w->nor->flash.ops;
+    assert_string_equal(rec_ask_images(w), "{images:[{slot:1,hash:32 bytes,version:2.3.4.5}]}");
+    assert_string_equal(rec_set_state(w, w->new_image.hash, 1), "{rc:8}");
+    assert_int_equal(w->nor->flash.ops, ops);
+    rec_close(w);
+}
+
 /* ---- Garbage ---- */
 
 static void what_is_no_request_is_not_answered_and_changes_nothing(void **state)
@@ -519,6 +548,8 @@ int main(void)
         cmocka_unit_test(the_storage_can_be_erased),
         cmocka_unit_test(the_slot_info_tells_where_an_upload_goes),
         cmocka_unit_test(the_os_group_answers_as_clients_know_it),
+        cmocka_unit_test(commands_that_are_left_out_are_not_supported),
+        cmocka_unit_test(without_states_images_are_listed_and_not_marked),
         cmocka_unit_test(what_is_no_request_is_not_answered_and_changes_nothing),
         cmocka_unit_test(only_a_client_that_speaks_keeps_the_window_open),
         cmocka_unit_test(a_reset_is_one_even_if_nothing_has_changed),

@@ -128,6 +128,15 @@ static void what_is_not_there_is_not_supported(void **state)
     smp_peer_read(peer, 0, DFU_SMP_OS_BOOTINFO, "a0", "bf 62 72 63 08 ff");
 }
 
+static void what_is_left_out_is_not_supported_either(void **state)
+{
+    (void)state;
+    world.os.no_echo = true;
+    world.os.no_info = true;
+    smp_peer_write(peer, 0, DFU_SMP_OS_ECHO, "a1 61 64 61 31", "bf 62 72 63 08 ff");
+    smp_peer_read(peer, 0, DFU_SMP_OS_INFO, "a0", "bf 62 72 63 08 ff");
+}
+
 static void params_tell_the_buffers(void **state)
 {
     (void)state;
@@ -510,6 +519,7 @@ int main(void)
         TEST(echo_without_a_text_is_invalid),
         TEST(an_echo_too_long_for_the_answer_is_said_to_be),
         TEST(what_is_not_there_is_not_supported),
+        TEST(what_is_left_out_is_not_supported_either),
         TEST(params_tell_the_buffers),
         TEST(reset_is_answered_and_noted),
         TEST(reset_does_not_mind_arguments_it_cannot_read),

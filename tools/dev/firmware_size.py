@@ -40,7 +40,8 @@ def every_configuration():
     """Each mode with the cheapest check and with P-256, the other schemes with one mode, recovery."""
     names = [f"{mode}-{scheme}" for scheme in ("hash", "p256") for mode in MODES]
     names += [f"move-{scheme}" for scheme in SCHEMES if scheme not in ("hash", "p256")]
-    names += ["move-p256-recovery", "move-p256-recovery-log", "app"]
+    names += ["move-p256-recovery", "move-p256m-recovery", "move-p256m-recovery-small",
+              "move-p256-recovery-log", "app", "app-small"]
     # The DK's partitions have no scratch area.
     return [(board, name) for board in CORES for name in names
             if not (board == "nrf52840dk" and name.startswith("scratch"))]
@@ -49,14 +50,14 @@ def every_configuration():
 def weigh(build, board, name, is_run):
     """Bytes of flash, of static RAM, and of stack (None: not run); prints them, too."""
     stack = None
-    if name == "app":
-        text, data, bss = application(build, board)
+    if name.startswith("app"):
+        text, data, bss = application(build, board, name)
     else:
         loader = Loader(build, board, name)
         loader.make()
         text, data, bss = loader.sections()
         stack = loader.start(UPDATE_SIZE, True)[1] if is_run else None
-    print(f"  {CORES.get(board, board):<11} {name:<24} {text:>6} {data:>5} {bss:>6} {stack or '-':>6}",
+    print(f"  {CORES.get(board, board):<11} {name:<26} {text:>6} {data:>5} {bss:>6} {stack or '-':>6}",
           flush=True)
     return text + data, data + bss, stack
 
@@ -71,7 +72,7 @@ def prepare(build):
 def main(build, gated):
     limits = gates()
     rows = list(limits) if gated else every_configuration()
-    print("firmware: bytes\n  core        configuration              text  data    bss  stack")
+    print("firmware: bytes\n  core        configuration                text  data    bss  stack")
     prepare(build)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         weights = list(pool.map(

@@ -40,7 +40,8 @@ HEADER_SIZE = 0x200
 
 
 class Loader:
-    """One configuration for one board: MODE-SCHEME, with -recovery and -log where it has them."""
+    """One configuration for one board: MODE-SCHEME, with -recovery and -log where it has them, and
+    -small where the recovery has what an update needs and nothing else."""
 
     def __init__(self, build, board, name):
         words = name.split("-")
@@ -48,6 +49,7 @@ class Loader:
         self.mode = "direct-xip" if name.startswith("direct-xip") else words[0]
         self.scheme = next(word for word in words if word in SCHEMES)
         self.options = {"MCUBOOT_SERIAL": "recovery" in words, "LOG": "log" in words}
+        self.fragments = ["overlay_small.conf"] if "small" in words else []
         self.folder = self.build / "loaders" / f"{board}-{name}"
         self.elf = self.folder / "boot.elf"
 
@@ -65,7 +67,7 @@ class Loader:
             conf.write_text(text)
         run("cmake", "-S", ROOT / "ports/mcu", "-B", self.folder, "-G", "Ninja",
             "--log-level=ERROR", f"-DBOARD={self.board}", f"-DHOST_BUILD={self.build}",
-            f"-DBOOT_CONF={conf}")
+            f"-DBOOT_CONF={';'.join([*self.fragments, str(conf)])}")
         run("cmake", "--build", self.folder, "--target", "boot.bin", "--", "--quiet")
 
     def prepare(self):
@@ -140,14 +142,17 @@ def sections(elf):
     return tuple(int(word) for word in line.split()[:3])
 
 
-def application(build, board):
-    """Sections of the application that serves the OS and image groups on the console alone."""
-    folder = Path(build) / "loaders" / f"{board}-app"
+def application(build, board, name):
+    """Sections of the application that serves the OS and image groups on the console alone: app, or
+    app-small, with the commands that an update needs and no other."""
+    folder = Path(build) / "loaders" / f"{board}-{name}"
+    fragments = ["overlay_small.conf"] if name == "app-small" else []
     folder.mkdir(parents=True, exist_ok=True)
     conf = folder / "serial.conf"
     conf.write_text("CONFIG_MCUMGR_TRANSPORT_UDP=n\n")
     run("cmake", "-S", ROOT / "ports/mcu", "-B", folder, "-G", "Ninja", "--log-level=ERROR",
-        f"-DBOARD={board}", f"-DHOST_BUILD={build}", f"-DEXTRA_CONF_FILE={conf}")
+        f"-DBOARD={board}", f"-DHOST_BUILD={build}",
+        f"-DEXTRA_CONF_FILE={';'.join([*fragments, str(conf)])}")
     run("cmake", "--build", folder, "--target", "app", "--", "--quiet")
     return sections(folder / "app.elf")
 
