@@ -18,16 +18,20 @@ struct head {
     size_t low;
 };
 
-/* Whether the room behind a head is as large as it says. So no count reads as UNTIL_BREAK. */
+/* Whether there is room behind a head for one byte of each that it counts. So no count reads as
+ * UNTIL_BREAK. */
 static bool check_size(struct head *head, size_t room)
 {
+    if (head->major == CBOR_TAG) {
+        return head->high == 0;
+    }
+    if (head->high > 0 || head->low > room) {
+        return false;
+    }
     if (head->major == CBOR_MAP) {
-        if (head->low > room / 2) {
-            return false;
-        }
         head->low *= 2;
     }
-    return head->high == 0 && (head->low <= room || head->major == CBOR_TAG);
+    return true;
 }
 
 /* The head at pos, and where it ends; NULL if it is none, or says more than follows. */

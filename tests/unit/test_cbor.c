@@ -81,6 +81,7 @@ static void unknown_keys_are_skipped_with_whatever_they_hold(void **state)
         "43 01 02 03",
         "60",
         "c1 1a 00 00 00 01",          /* tagged */
+        "d9 d9 f7 00",                /* the same, by a large number */
         "80",                         /* empty array */
         "9f ff",                      /* the same, indefinite */
         "a0",                         /* empty map */
@@ -139,7 +140,8 @@ static void malformed_maps_are_refused(void **state)
         "a1 61 7a 9b ff ff ff ff ff ff ff ff ff",
         /* a count that is no break mark */ /* hidden in an unknown value */
         "a1 61 7a 5a ff ff ff ff 00",
-        "a1 61 7a 1c",                            /* reserved length */
+        "a1 61 7a 1c",                                                 /* reserved length */
+        "a1 61 7a 1c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", /* were it 16 bytes */
         "a1 61 7a 81 ff",                         /* a break in a counted array */
         "a1 61 7a 81",                            /* an item is missing */
         "a1 61 7a c1",                            /* a tag of nothing */
@@ -154,6 +156,15 @@ static void malformed_maps_are_refused(void **state)
             fail_msg("accepted: %s", messages[i]);
         }
     }
+}
+
+static void a_key_is_its_whole_name(void **state)
+{
+    struct wanted w;
+
+    (void)state;
+    assert_int_equal(decode(&w, "a3 62 6f 66 01 64 6f 66 66 73 02 64 6f 66 66 00 03"), 0);
+    assert_false(w.keys[0].found);
 }
 
 static void nesting_costs_no_stack(void **state)
@@ -355,6 +366,24 @@ static void a_longer_head_that_does_not_fit_is_said_too(void **state)
     }
 }
 
+static void what_is_nested_too_deep_is_not_written(void **state)
+{
+    uint8_t buf[32];
+
+    (void)state;
+    for (int definite = 0; definite <= 1; definite++) {
+        struct dfu_cbor_encoder enc;
+
+        dfu_cbor_encoder_init(&enc, buf, sizeof(buf), definite);
+        for (size_t i = 0; i < DFU_CBOR_NESTING_MAX; i++) {
+            dfu_cbor_begin_array(&enc);
+        }
+        assert_int_equal(enc.err, 0);
+        dfu_cbor_begin_array(&enc);
+        assert_int_equal(enc.err, DFU_ERR_NOSPACE);
+    }
+}
+
 static void an_end_too_many_or_too_few_is_our_mistake_and_said(void **state)
 {
     uint8_t buf[16];
@@ -375,6 +404,7 @@ int main(void)
         cmocka_unit_test(keys_come_in_any_order_definite_or_not),
         cmocka_unit_test(unknown_keys_are_skipped_with_whatever_they_hold),
         cmocka_unit_test(malformed_maps_are_refused),
+        cmocka_unit_test(a_key_is_its_whole_name),
         cmocka_unit_test(nesting_costs_no_stack),
         cmocka_unit_test(a_flag_may_be_a_boolean_or_a_number),
         cmocka_unit_test(bytes_after_the_map_are_ignored),
@@ -384,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_long_counted_array_gets_a_longer_head),
         cmocka_unit_test(a_message_that_does_not_fit_says_so_and_stays_inside),
         cmocka_unit_test(a_longer_head_that_does_not_fit_is_said_too),
+        cmocka_unit_test(what_is_nested_too_deep_is_not_written),
         cmocka_unit_test(an_end_too_many_or_too_few_is_our_mistake_and_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
