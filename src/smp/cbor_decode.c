@@ -7,6 +7,7 @@
 #include "dfu/cbor.h"
 #include "dfu/err.h"
 #include "smp/cbor_head.h"
+#include "smp/fixed.h"
 
 #define UNTIL_BREAK SIZE_MAX
 
@@ -152,6 +153,9 @@ static bool decode_number(const struct head *head, enum dfu_cbor_type type, void
     bool is_signed = type == DFU_CBOR_INT || type == DFU_CBOR_INT64;
     uint32_t high = head->high, low = (uint32_t)head->low;
 
+    if ((is_wide || is_signed) && !fixed_wide_numbers()) {
+        return false;
+    }
     if (head->major > (is_signed ? CBOR_NEGATIVE : CBOR_UNSIGNED) || (high > 0 && !is_wide) ||
         (is_signed && ((is_wide ? high : low) & SIGN_BIT) != 0)) {
         return false;

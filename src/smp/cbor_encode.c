@@ -17,7 +17,7 @@ static uint8_t first_byte(uint8_t major, uint8_t below)
 /* The shortest head that says value; how many bytes it takes. */
 static size_t make_head(uint8_t major, uint64_t value, uint8_t out[CBOR_HEAD_MAX])
 {
-    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+    uint32_t high = fixed_wide_numbers() ? (uint32_t)(value >> 32) : 0, low = (uint32_t)value;
     uint8_t below;
     size_t more;
 
@@ -32,8 +32,10 @@ static size_t make_head(uint8_t major, uint64_t value, uint8_t out[CBOR_HEAD_MAX
     }
     out[0] = first_byte(major, below);
     more = below < CBOR_MORE_1 ? 0 : (size_t)1 << (below - CBOR_MORE_1);
-    for (size_t i = more; i > 0; i--, value >>= 8) {
-        out[i] = (uint8_t)value;
+    for (size_t i = more; i > 0; i--) {
+        out[i] = (uint8_t)low;
+        low = low >> 8 | high << 24;
+        high >>= 8;
     }
     return more + 1;
 }

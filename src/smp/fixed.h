@@ -27,6 +27,13 @@ static inline const struct dfu_smp_os *fixed_os(const struct dfu_smp_os *os)
     return os;
 }
 
+/* Whether any message has numbers of more than 32 bits, or is asked for one with a sign. Where none is,
+ * the first are written cut, and the others are DFU_ERR_FORMAT. */
+static inline bool fixed_wide_numbers(void)
+{
+    return true;
+}
+
 static inline bool fixed_definite_lengths(const struct dfu_cbor_encoder *enc)
 {
     return enc->definite_lengths;

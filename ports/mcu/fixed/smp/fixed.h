@@ -16,6 +16,11 @@ static inline const struct dfu_smp_server *fixed_server(const struct dfu_smp_ser
     return &plain;
 }
 
+static inline bool fixed_wide_numbers(void)
+{
+    return false;
+}
+
 static inline bool fixed_definite_lengths(const struct dfu_cbor_encoder *enc)
 {
     (void)enc;

@@ -25,6 +25,12 @@ static inline const struct dfu_smp_os *fixed_os(const struct dfu_smp_os *os)
     return &app_os;
 }
 
+/* Run times. */
+static inline bool fixed_wide_numbers(void)
+{
+    return app_os.task != NULL;
+}
+
 static inline bool fixed_definite_lengths(const struct dfu_cbor_encoder *enc)
 {
     (void)enc;
