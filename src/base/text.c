@@ -18,35 +18,23 @@ static void add_char(struct text *t, char c)
     }
 }
 
-#define LIMBS 4u /* of 16 bits, the lowest first */
-
-/* By a base below 2^16; the remainder. What divides 64 bits at once on a core that cannot is larger
- * than all else here. */
-static uint32_t divide(uint16_t limbs[LIMBS], uint32_t base)
+static void add_reversed(struct text *t, const char *reversed, size_t n)
 {
-    uint32_t rest = 0;
-
-    for (size_t i = LIMBS; i-- > 0;) {
-        rest = rest << 16 | limbs[i];
-        limbs[i] = (uint16_t)(rest / base);
-        rest %= base;
-    }
-    return rest;
-}
-
-static void add_number(struct text *t, uint64_t value, uint32_t base)
-{
-    uint16_t limbs[LIMBS] = { (uint16_t)value, (uint16_t)(value >> 16), (uint16_t)(value >> 32),
-                              (uint16_t)(value >> 48) };
-    char reversed[20]; /* as many digits as UINT64_MAX has */
-    size_t n = 0;
-
-    do {
-        reversed[n++] = digits[divide(limbs, base)];
-    } while ((limbs[0] | limbs[1] | limbs[2] | limbs[3]) != 0);
     while (n > 0) {
         add_char(t, reversed[--n]);
     }
+}
+
+static void add_number(struct text *t, uint32_t value, uint32_t base)
+{
+    char reversed[10]; /* as many digits as UINT32_MAX has */
+    size_t n = 0;
+
+    do {
+        reversed[n++] = digits[value % base];
+        value /= base;
+    } while (value > 0);
+    add_reversed(t, reversed, n);
 }
 
 void text_add(struct text *t, const char *word)
@@ -56,9 +44,38 @@ void text_add(struct text *t, const char *word)
     }
 }
 
-void text_add_dec(struct text *t, uint64_t value)
+void text_add_dec(struct text *t, uint32_t value)
 {
     add_number(t, value, 10);
+}
+
+#define LIMBS 4u /* of 16 bits, the lowest first */
+
+/* By ten; the remainder. What divides 64 bits at once on a core that cannot is larger than all else
+ * here. */
+static uint32_t divide(uint16_t limbs[LIMBS])
+{
+    uint32_t rest = 0;
+
+    for (size_t i = LIMBS; i-- > 0;) {
+        rest = rest << 16 | limbs[i];
+        limbs[i] = (uint16_t)(rest / 10);
+        rest %= 10;
+    }
+    return rest;
+}
+
+void text_add_dec64(struct text *t, uint64_t value)
+{
+    uint16_t limbs[LIMBS] = { (uint16_t)value, (uint16_t)(value >> 16), (uint16_t)(value >> 32),
+                              (uint16_t)(value >> 48) };
+    char reversed[20]; /* as many digits as UINT64_MAX has */
+    size_t n = 0;
+
+    do {
+        reversed[n++] = digits[divide(limbs)];
+    } while ((limbs[0] | limbs[1] | limbs[2] | limbs[3]) != 0);
+    add_reversed(t, reversed, n);
 }
 
 void text_add_hex(struct text *t, uint32_t value)
@@ -78,7 +95,7 @@ void text_add_tenths(struct text *t, uint64_t value, uint32_t of)
 {
     uint64_t tenths = value / of * 10 + (value % of * 10 + of / 2) / of;
 
-    text_add_dec(t, tenths / 10);
+    text_add_dec64(t, tenths / 10);
     add_char(t, '.');
-    text_add_dec(t, tenths % 10);
+    text_add_dec64(t, tenths % 10);
 }

@@ -18,7 +18,8 @@ struct text {
 struct text text_in(char *buf, size_t cap);
 
 void text_add(struct text *t, const char *word);
-void text_add_dec(struct text *t, uint64_t value);
+void text_add_dec(struct text *t, uint32_t value);
+void text_add_dec64(struct text *t, uint64_t value);
 void text_add_hex(struct text *t, uint32_t value); /* lower case, no prefix, no leading zeros */
 void text_add_bytes(struct text *t, const uint8_t *data, size_t len); /* two digits each */
 

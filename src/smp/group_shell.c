@@ -23,7 +23,7 @@ void dfu_shell_print_number(struct dfu_shell_output *out, int64_t value)
     uint64_t amount = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
     text_add(&text, value < 0 ? "-" : "");
-    text_add_dec(&text, amount);
+    text_add_dec64(&text, amount);
     dfu_shell_print(out, buf);
 }
 

@@ -32,7 +32,7 @@ static void put_field(struct dfu_cbor_encoder *enc, const struct dfu_smp_stat_fi
         return;
     }
     text_add(&name, "s");
-    text_add_dec(&name, index);
+    text_add_dec(&name, (uint32_t)index);
     dfu_cbor_pair_uint(enc, buf, value_of(field));
 }
 

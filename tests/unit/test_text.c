@@ -18,13 +18,15 @@ static void words_and_numbers_follow_each_other(void **state)
     text_add(&t, "a=");
     text_add_dec(&t, 0);
     text_add(&t, " b=");
-    text_add_dec(&t, UINT64_MAX);
+    text_add_dec64(&t, UINT64_MAX);
     text_add(&t, " c=0x");
     text_add_hex(&t, 0xdead0);
     text_add(&t, " d=");
     text_add_bytes(&t, (const uint8_t[]){ 0x0f, 0xa0 }, 2);
-    assert_string_equal(buf, "a=0 b=18446744073709551615 c=0xdead0 d=0fa0");
-    assert_int_equal(t.len, 43);
+    text_add(&t, " e=");
+    text_add_dec(&t, UINT32_MAX);
+    assert_string_equal(buf, "a=0 b=18446744073709551615 c=0xdead0 d=0fa0 e=4294967295");
+    assert_int_equal(t.len, 56);
 }
 
 static void tenths_are_rounded_to_the_nearest(void **state)
