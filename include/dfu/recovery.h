@@ -50,10 +50,10 @@ struct dfu_recovery_config {
     /* Sectors just ahead of the data, the trailer first; else the slot at the first chunk.
      * CONFIG_BOOT_ERASE_PROGRESSIVELY */
     bool erase_progressively;
-    /* What clients can do without. Without states the list has no flags, and set state is not offered:
+    /* What clients can do without; an upload erases what it needs. Without states the list has no flags, and set state is not offered:
      * the only thing to do is to upload what runs. CONFIG_BOOT_MGMT_ECHO,
      * CONFIG_BOOT_SERIAL_IMG_GRP_SLOT_INFO, CONFIG_BOOT_SERIAL_IMG_GRP_IMAGE_STATE */
-    bool no_echo, no_slot_info, no_image_state;
+    bool no_echo, no_erase, no_slot_info, no_image_state;
     /* What group 63 erases (CONFIG_ENABLE_MGMT_PERUSER, CONFIG_BOOT_MGMT_CUSTOM_STORAGE_ERASE);
      * 0: that group is not offered. */
     const struct dfu_area *const *storage;

@@ -63,13 +63,13 @@ struct dfu_smp_img {
     uint32_t store_interval;              /* bytes between two saves; 0: as often as it helps */
     const struct dfu_core_ops *core;      /* NULL: no core commands, as in Zephyr */
     void *core_ctx;
-    bool erase_progressively;  /* sectors just ahead of the data; else all at the first chunk */
-    bool frugal_list;          /* leave out false flags and splitStatus */
-    bool refuse_erase_pending; /* a pending slot can be neither erased nor overwritten */
-    bool refuse_other_images;  /* "confirm" only for the running image */
-    bool confirm_other_images; /* "confirm" also for what another image runs from now */
-    bool compare_build_number; /* "upgrade" looks at the build number too */
-    bool no_slot_info;         /* no such command */
+    bool erase_progressively;    /* sectors just ahead of the data; else all at the first chunk */
+    bool frugal_list;            /* leave out false flags and splitStatus */
+    bool refuse_erase_pending;   /* a pending slot can be neither erased nor overwritten */
+    bool refuse_other_images;    /* "confirm" only for the running image */
+    bool confirm_other_images;   /* "confirm" also for what another image runs from now */
+    bool compare_build_number;   /* "upgrade" looks at the build number too */
+    bool no_erase, no_slot_info; /* no such command */
 
     struct dfu_smp_upload upload;
 };

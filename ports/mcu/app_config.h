@@ -45,6 +45,9 @@ static const struct dfu_smp_img app_img = {
 #endif
     .hash_size = 32,
     .erase_progressively = true,
+#ifndef CONFIG_MCUMGR_GRP_IMG_ERASE
+    .no_erase = true,
+#endif
 #ifndef CONFIG_MCUMGR_GRP_IMG_SLOT_INFO
     .no_slot_info = true,
 #endif
@@ -70,6 +73,9 @@ extern struct dfu_smp_hook app_hooks[];
 static const struct dfu_smp_server app_server = {
     .hooks = app_hooks,
     .hook_count = HOOK_COUNT,
+#ifndef CONFIG_MCUMGR_SMP_SUPPORT_ORIGINAL_PROTOCOL
+    .refuse_v1 = true,
+#endif
 };
 
 #endif

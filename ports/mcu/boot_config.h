@@ -59,6 +59,9 @@ static const struct dfu_recovery_config recovery_config = {
 #ifndef CONFIG_BOOT_MGMT_ECHO
     .no_echo = true,
 #endif
+#ifndef CONFIG_BOOT_SERIAL_IMG_GRP_ERASE
+    .no_erase = true,
+#endif
 #ifndef CONFIG_BOOT_SERIAL_IMG_GRP_SLOT_INFO
     .no_slot_info = true,
 #endif

@@ -251,6 +251,9 @@ static int erase(struct dfu_smp_call *call)
     struct dfu_cbor_key keys[] = { { .name = "slot", .type = DFU_CBOR_UINT, .out = &slot } };
     const struct dfu_area *area;
 
+    if (config_of(recovery)->no_erase) {
+        return DFU_SMP_ENOTSUP;
+    }
     if (dfu_cbor_decode_map(call->request, keys, 1)) {
         return DFU_SMP_EINVAL;
     }

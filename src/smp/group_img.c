@@ -15,6 +15,9 @@ int img_erase(struct dfu_smp_call *call)
     struct img_info info;
     int err;
 
+    if (fixed_img(img)->no_erase) {
+        return DFU_SMP_ENOTSUP;
+    }
     if (dfu_cbor_decode_map(call->request, keys, 1)) {
         return DFU_SMP_EINVAL;
     }

@@ -136,7 +136,8 @@ static void encode_refusal(struct dfu_smp_call *call, int result)
     bool tells_reasons = fixed_server(call->server)->verbose_errors;
 
     begin_response(call);
-    if (result == GROUP_REFUSAL && call->header.version == DFU_SMP_V1) {
+    if (result == GROUP_REFUSAL && call->header.version == DFU_SMP_V1 &&
+        !fixed_server(call->server)->refuse_v1) {
         result = to_v1(call->server, call->err_group, call->err_rc);
     }
     if (result == GROUP_REFUSAL) {

@@ -69,11 +69,12 @@ def test_the_small_profiles_do_what_an_update_needs(tmp_path):
         device = Device(machine)
         device.dfu("echo", "hello", exit_code=1)
         device.dfu("image", "slots", exit_code=1)
+        device.dfu("image", "erase", exit_code=1)
         device.dfu("image", "upload", one)
         assert not device.images()[0]["active"]  # it tells no states
         device.dfu("reset")
         machine.wait_for(BANNER)
-        for command in ("echo hello", "taskstat", "info", "bootinfo", "image slots"):
+        for command in ("echo hello", "taskstat", "info", "bootinfo", "image slots", "image erase"):
             device.dfu(*command.split(), exit_code=1)
         device.dfu("upgrade", two)
         machine.qmp.ask("system_reset")
@@ -127,7 +128,8 @@ def test_every_fragment_sets_what_its_name_says(tmp_path):
         "mcuboot": {"BOOTLOADER_MCUBOOT": "y"},
         "small": {"MCUMGR_GRP_OS_ECHO": None, "MCUMGR_GRP_OS_TASKSTAT": None,
                   "MCUMGR_GRP_OS_INFO": None, "MCUMGR_GRP_OS_BOOTLOADER_INFO": None,
-                  "MCUMGR_GRP_IMG_SLOT_INFO": None, "IMG_ENABLE_IMAGE_CHECK": None},
+                  "MCUMGR_GRP_IMG_ERASE": None, "MCUMGR_GRP_IMG_SLOT_INFO": None,
+                  "IMG_ENABLE_IMAGE_CHECK": None, "MCUMGR_SMP_SUPPORT_ORIGINAL_PROTOCOL": None},
     }
     (tmp_path / "host.c").touch()
     files = ";".join(f"overlay_{name}.conf" for name in expected)

@@ -349,10 +349,12 @@ static void commands_that_are_left_out_are_not_supported(void **state)
 
     (void)state;
     w->cfg.no_echo = true;
+    w->cfg.no_erase = true;
     w->cfg.no_slot_info = true;
     assert_string_equal(rec_send(w, echo, "\xa1\x61\x64\x62hi", 6), "{rc:8}");
     assert_string_equal(rec_ask(w, DFU_SMP_READ, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_SLOT_INFO),
                         "{rc:8}");
+    assert_string_equal(rec_ask(w, DFU_SMP_WRITE, DFU_SMP_GROUP_IMG, DFU_SMP_IMG_ERASE), "{rc:8}");
     rec_close(w);
 }
 

@@ -543,10 +543,12 @@ static void slot_info_tells_sizes_and_where_to_upload(void **state)
     smp_peer_read(&w.peer, 1, DFU_SMP_IMG_SLOT_INFO, "a0", expected);
 }
 
-static void slot_info_can_be_left_out(void **state)
+static void slot_info_and_erase_can_be_left_out(void **state)
 {
     (void)state;
+    w.img.no_erase = true;
     w.img.no_slot_info = true;
+    smp_peer_write(&w.peer, 1, DFU_SMP_IMG_ERASE, "a0", "bf 62 72 63 08 ff");
     smp_peer_read(&w.peer, 1, DFU_SMP_IMG_SLOT_INFO, "a0", "bf 62 72 63 08 ff");
 }
 
@@ -594,7 +596,7 @@ int main(void)
         TEST(a_failing_erase_is_said),
         TEST_PAIRS(slots_are_counted_across_images),
         TEST(slot_info_tells_sizes_and_where_to_upload),
-        TEST(slot_info_can_be_left_out),
+        TEST(slot_info_and_erase_can_be_left_out),
         TEST(commands_of_other_systems_are_not_supported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
