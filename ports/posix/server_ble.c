@@ -102,7 +102,7 @@ static bool is_served(struct dfu_server_ble *server, const char *device)
 static void read_writes(void *ctx)
 {
     struct dfu_server_ble *server = ctx;
-    uint8_t value[DFU_BLE_VALUE_MAX];
+    uint8_t value[DFU_BLE_MTU_MAX]; /* some fill MTU - 3 bytes, be it more than 512 */
 
     while (server->write_file.fd >= 0 && dfu_smp_ble_is_ready(&server->ble)) {
         ssize_t len = recv(server->write_file.fd, value, sizeof(value), MSG_DONTWAIT);

@@ -13,7 +13,7 @@
 
 ble() { dfu -d "ble:$ADDRESS" "$@"; }
 begin_upload() { # [OPTION...] IMAGE; returns in its middle
-    LD_LIBRARY_PATH=/mnt/lib /mnt/dfu -v -d "ble:$ADDRESS" image upload "$@" >/tmp/upload 2>&1 &
+    LD_LIBRARY_PATH=/tmp/lib /tmp/dfu -v -d "ble:$ADDRESS" image upload "$@" >/tmp/upload 2>&1 &
     UPLOAD=$!
     wait_for 'grep -q "upload [1-4]" /tmp/upload'
 }
@@ -40,7 +40,7 @@ sim
 ok $? "the virtual device advertises"
 dfu -d ble:nobody echo hello & # looks for it meanwhile
 NOBODY=$!
-LD_LIBRARY_PATH=/mnt/lib /mnt/dfu devices --no-network --wait 8000 >/tmp/devices 2>&1 &&
+LD_LIBRARY_PATH=/tmp/lib /tmp/dfu devices --no-network --wait 8000 >/tmp/devices 2>&1 &&
     grep -q "ble:$ADDRESS *offers SMP *blinky" /tmp/devices
 ok $? "dfu devices finds it by its service, with its name"
 fails 3 "no Bluetooth device nobody was heard" wait $NOBODY

@@ -28,7 +28,7 @@ start_controllers() { # [COUNT]
 }
 sim() { # [OPTION...]
     rm -f /tmp/ready
-    LD_LIBRARY_PATH=/mnt/lib /mnt/dfu sim -b "${BOARD:-nrf52840dk}" -f "/tmp/${BOARD:-flash}.bin" \
+    LD_LIBRARY_PATH=/tmp/lib /tmp/dfu sim -b "${BOARD:-nrf52840dk}" -f "/tmp/${BOARD:-flash}.bin" \
         --hash-only --init /mnt/v1.bin --ble blinky --ble-adapter hci1 --ready-file /tmp/ready \
         "$@" >>/mnt/sim.log 2>&1 &
     SIM=$!

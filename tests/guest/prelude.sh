@@ -20,7 +20,8 @@ wait_for() { # CONDITION [TENTHS]
     done
     return 1
 }
-dfu() { LD_LIBRARY_PATH=/mnt/lib /mnt/dfu "$@" >/tmp/log 2>&1; }
+cp -r /mnt/dfu /mnt/lib /tmp/ # over 9p each start would read it anew
+dfu() { LD_LIBRARY_PATH=/tmp/lib /tmp/dfu "$@" >/tmp/log 2>&1; }
 fails() { # CODE TEXT COMMAND...
     code=$1 text=$2
     shift 2

@@ -10,9 +10,12 @@ import contextlib
 import io
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
+from dbus_fast import BusType, Message
+from dbus_fast.aio import MessageBus
 from smpclient.transport.ble import SMPBLETransport
 from smpmgr.main import app
 
@@ -54,6 +57,37 @@ def slot_is(flash, offset, image):
         return file.read(len(image)) == image
 
 
+async def disconnect(address):
+    bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    await bus.call(Message("org.bluez", f"/org/bluez/hci0/dev_{address.replace(':', '_')}",
+                           "org.bluez.Device1", "Disconnect"))
+    bus.disconnect()
+
+
+def cut_upload(address, image_path, flash, offset):
+    """Disconnect once the flash has something at the offset; whether that ended the upload."""
+
+    def cut():
+        while slot_is(flash, offset, b"\xff" * 64):
+            time.sleep(0.01)
+        asyncio.run(disconnect(address))
+
+    threading.Thread(target=cut, daemon=True).start()
+    return not once(address, ["image", "upload", image_path])[2]
+
+
+def count_bytes():
+    """Of what is sent from now on."""
+    count, send = [0], SMPBLETransport.send
+
+    async def send_and_count(self, data):
+        count[0] += len(data)
+        await send(self, data)
+
+    SMPBLETransport.send = send_and_count
+    return count
+
+
 def images_of(address):
     """Version, hash and flags of each slot; rich breaks lines where it likes."""
     text = re.sub(r"\s", "", smpmgr(address, "image", "state-read")[0])
@@ -71,8 +105,13 @@ def main(address, image_path, flash, *slots):
     check(address in [device.address for device in found], "smpclient's scan finds the device")
     images = images_of(address)
     check([one[0] for one in images] == ["1.0.0"], "smpmgr lists its image")
+    was_cut = cut_upload(address, image_path, flash, slots[1] + len(image) // 2)
+    check(was_cut and not slot_is(flash, slots[1], image),
+          "an upload by smpmgr is cut in the middle")
+    sent = count_bytes()
     done = smpmgr(address, "image", "upload", image_path)[2]
-    check(done and slot_is(flash, slots[1], image), "smpmgr uploads 128 KiB, which arrive as they are")
+    check(done and sent[0] < len(image) * 3 // 4, "begun again it goes on from there")
+    check(slot_is(flash, slots[1], image), "and 128 KiB arrive as they are")
     images = images_of(address)
     check([one[0] for one in images] == ["1.0.0", "2.0.0"], "and lists both")
     check(smpmgr(address, "image", "state-write", images[-1][1])[2], "smpmgr marks it for a test")

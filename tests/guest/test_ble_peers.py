@@ -34,4 +34,4 @@ def test_others_update_our_device_and_pair_with_it(tmp_path):
     images = {"v1": ("1.0.0", 128 * 1024), "v2": ("2.0.0", 128 * 1024)}
     text = tell(tmp_path, "ble_peers.sh", images,
                 **peers("smpmgr_story.py", "paired_central.py"))
-    assert len(results(text)) == 16
+    assert len(results(text)) == 18
