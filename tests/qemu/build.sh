@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
 #
-# build.sh BUILD BOARD [KIND]: the firmware of one board, into BUILD/firmware/BOARD. With a bootloader
-# that checks no signature into BOARD-hash-only beside it; or, for boards that nothing here can run, of
+# build.sh BUILD BOARD [KIND]: the firmware of one board, into BUILD/firmware/BOARD. A bootloader that
+# checks no signature, alone, into BOARD-hash-only beside it; or, for boards that nothing here can run, of
 # a KIND: with all that the chip is said to have, into BOARD-all.
 #   serial: a console; ble: a radio, too; usb: and a USB device controller
 set -euo pipefail
@@ -23,7 +23,10 @@ build_firmware "$board"
 fragments=overlay_smp_serial.conf
 case $kind in
     "")
-        build_firmware "$board-hash-only" -DBOOT_CONF="$PWD/tests/qemu/hash_only.conf"
+        cmake -S ports/mcu -B "$build/firmware/$board-hash-only" -G Ninja --log-level=ERROR \
+            -DBOARD="$board" -DHOST_BUILD="$build" \
+            -DBOOT_CONF="$PWD/tests/qemu/hash_only.conf" >/dev/null
+        cmake --build "$build/firmware/$board-hash-only" --target boot.bin -- --quiet
         exit
         ;;
     serial) objects='request' ;;

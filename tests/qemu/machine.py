@@ -146,6 +146,16 @@ class Machine:
         """Until the console has said that so often."""
         self.wait_until(lambda: self.console().count(text) >= count)
 
+    @classmethod
+    def changes(cls, stores):
+        """Which of the stores to these addresses change the flash, counted from 1."""
+        return list(range(1, len(stores) + 1))
+
+    @classmethod
+    def is_erase(cls, _address):
+        """Of a store that changes the flash."""
+        return False
+
     def guest_errors(self):
         """What the program did that the real chip would not bear; two lines are QEMU's own."""
         lines = (self.folder / "errors.log").read_text().splitlines()
@@ -159,7 +169,7 @@ class Microbit(Machine):
     OTHER_DEVICES = 0
     PAGE = 1024
     ERASE_REGISTER = 0x4001E508
-    COMMANDS_BEHIND = 0  # stores behind the last that changes something
+    MARKS = 2 * PAGE  # of a slot, at its end
     EARLY_CUTS = [1, 2]
     STORES = [(0, FLASH_SIZE), (ERASE_REGISTER, ERASE_REGISTER + 4)]
 
@@ -170,6 +180,10 @@ class Microbit(Machine):
         debugger = Debugger(folder / "gdb")
         debugger.write(0, boot + flash[len(boot):])
         debugger.reset_and_leave()
+
+    @classmethod
+    def is_erase(cls, address):
+        return address == cls.ERASE_REGISTER
 
     def flash(self):
         path = self.folder / "flash.bin"
@@ -185,8 +199,7 @@ class An385(Machine):
     OTHER_DEVICES = 128 * 1024  # of the board file, behind the flash
     MEMORY_SIZE = 16 * 1024 * 1024
     PAGE = 4096
-    ERASE_REGISTER = None
-    COMMANDS_BEHIND = 0
+    MARKS = 2 * PAGE
     EARLY_CUTS = [1, 2]
     STORES = [(0x21000000, 0x21000000 + FLASH_SIZE)]
 
@@ -210,6 +223,7 @@ class An505(An385):
 
     MODEL = "mps2-an505"
     PAGE = 8192
+    MARKS = 2 * PAGE
     EARLY_CUTS = [1]
     STORES = [(0x80000000, 0x80000000 + An385.FLASH_SIZE)]
 
@@ -221,8 +235,7 @@ class RiscvVirt(Machine):
     OTHER_DEVICES = 0x40000
     BANK_SIZE = 32 * 1024 * 1024
     PAGE = 256 * 1024
-    ERASE_REGISTER = None
-    COMMANDS_BEHIND = 1  # back to reading
+    MARKS = 4096
     EARLY_CUTS = [3]  # the third store confirms the first erase
     STORES = [(0x22000000, 0x22000000 + FLASH_SIZE)]
 
@@ -237,6 +250,27 @@ class RiscvVirt(Machine):
                 file.truncate(self.BANK_SIZE)
             command += ["-drive", f"if=pflash,unit={unit},format=raw,file={path}"]
         super().__init__(folder, command, *options)
+
+    @classmethod
+    def changes(cls, stores):
+        """Those that confirm a command of the driver's: an erase is four stores to the start of a
+        sector (clear, erase, confirm, read); a program begins with three, ends with two (confirm,
+        read) and has its words in between."""
+        found, at = [], 0
+        while at < len(stores):
+            first, words = stores[at], 0
+            while stores[at + 3 + words:at + 4 + words] == [first + 4 * words]:
+                words += 1
+            is_erase = words == 1 and cls.is_erase(first)
+            confirm = at + (3 if is_erase else 4 + words)
+            assert stores[at + 1] == stores[confirm - 1] == stores[confirm] == first
+            found.append(confirm)
+            at = confirm + 1
+        return found
+
+    @classmethod
+    def is_erase(cls, address):
+        return address % cls.PAGE == 0
 
     def flash(self):
         with open(self.bank, "rb") as file:
