@@ -166,8 +166,12 @@ static enum boot_cleaning clean_empty(const struct boot_facts *facts, struct boo
                    ? BOOT_CLEAN_SECONDARY_TRAILER
                    : BOOT_CLEAN_NOTHING;
     }
-    return mode_of(facts) == DFU_MODE_SWAP_MOVE && is_stuck_revert ? BOOT_CLEAN_BOTH_TRAILERS
-                                                                   : BOOT_CLEAN_SECONDARY_TRAILER;
+    if (mode_of(facts) == DFU_MODE_SWAP_MOVE) {
+        return is_stuck_revert ? BOOT_CLEAN_BOTH_TRAILERS : BOOT_CLEAN_SECONDARY_TRAILER;
+    }
+    /* A trial whose old image is gone comes by here at every start; MCUboot erases each time. */
+    return facts->secondary.magic == DFU_MAGIC_UNSET ? BOOT_CLEAN_NOTHING
+                                                     : BOOT_CLEAN_SECONDARY_TRAILER;
 }
 
 struct boot_settlement boot_settle(const struct boot_facts *facts, struct boot_decision decision,

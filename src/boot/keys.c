@@ -203,24 +203,43 @@ static int unwrap_field(const struct boot_pair *pair, const struct key_field *fi
     return key->len <= field->len ? DFU_OK : DFU_ERR_NOTSUP;
 }
 
+/* Where no image was, there is no key; but one that has a key must not move out plain. */
+static int resume_empty(struct swap *swap, const struct dfu_area *area, struct key_field *field)
+{
+    int err = read_field(swap->pair, area, 0, field);
+
+    swap->keys[0] = (struct dfu_content_key){ .cipher = NULL };
+    return err || is_empty(field) ? err : DFU_ERR_FORMAT;
+}
+
+static int resume_one(struct swap *swap, const struct dfu_area *area, int i,
+                      struct key_field *field)
+{
+    struct swap_place at = place_of(swap, i);
+    struct dfu_image_header header;
+    int err = slot_header_read(at.area, at.off, &header);
+
+    if (err == DFU_ERR_FORMAT && i == 0 && cfg_of(swap->pair)->strategy->plan->takes_empty) {
+        return resume_empty(swap, area, field);
+    }
+    if (err) {
+        return err;
+    }
+    swap->keys[i] = content_key_for(decryption_of(swap->pair)->cipher, &header);
+    if (!swap->keys[i].cipher) {
+        return DFU_OK;
+    }
+    err = read_field(swap->pair, area, i, field);
+    return err ? err : unwrap_field(swap->pair, field, &swap->keys[i]);
+}
+
 static int resume(struct swap *swap, const struct dfu_area *area)
 {
     struct key_field field;
     int err = DFU_OK;
 
     for (int i = 0; !err && i < 2; i++) {
-        struct swap_place at = place_of(swap, i);
-        struct dfu_image_header header;
-
-        err = slot_header_read(at.area, at.off, &header);
-        if (err) {
-            break;
-        }
-        swap->keys[i] = content_key_for(decryption_of(swap->pair)->cipher, &header);
-        if (swap->keys[i].cipher) {
-            err = read_field(swap->pair, area, i, &field);
-            err = err ? err : unwrap_field(swap->pair, &field, &swap->keys[i]);
-        }
+        err = resume_one(swap, area, i, &field);
     }
     wipe_secret(field.bytes, sizeof field.bytes);
     return err;

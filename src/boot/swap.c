@@ -15,6 +15,30 @@
 #include "boot/spare.h"
 #include "dfu/err.h"
 
+#define SCRATCH_RECORDS 2u /* the third of a group is made in the primary */
+
+static uint32_t records_end(const struct dfu_area *area, const struct dfu_trailer *at,
+                            uint32_t count)
+{
+    return at->status + (count - 1) * at->status_stride + area->write_size;
+}
+
+/* Records are as far apart as the larger write unit of primary and scratch, in trailers that have
+ * room for as many of their own unit. Where they reach into the size above, or into a key, one could
+ * not be told from the other. */
+static bool are_records_clear(const struct swap *swap, const struct dfu_area *scratch)
+{
+    const struct dfu_area *primary = swap->pair->primary;
+    uint32_t keys = 2u * cfg_of(swap->pair)->map->key_size;
+    uint32_t second = swap->scratch_at.status + swap->scratch_at.status_stride;
+    uint32_t end = records_end(scratch, &swap->scratch_at, SCRATCH_RECORDS);
+
+    return records_end(primary, &swap->at, swap->at.status_count) <= swap->at.swap_size - keys &&
+           (end <= swap->scratch_at.swap_size - keys ||
+            (second >= swap->scratch_at.swap_size + sizeof(uint32_t) &&
+             end <= swap->scratch_at.swap_info));
+}
+
 int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_type type)
 {
     const struct dfu_slot_map *map = cfg_of(pair)->map;
@@ -24,6 +48,9 @@ int swap_init(struct swap *swap, const struct boot_pair *pair, enum dfu_swap_typ
     err = dfu_slot_trailer(map, pair->primary, &swap->at);
     if (!err && map->scratch) {
         err = dfu_slot_trailer(map, map->scratch, &swap->scratch_at);
+        if (!err && !are_records_clear(swap, map->scratch)) {
+            err = DFU_ERR_ALIGN;
+        }
     }
     return err;
 }
@@ -106,7 +133,7 @@ static int count_records(const struct swap *swap, uint32_t *count)
     struct swap_source from = source_of(swap);
     const uint8_t *buf = cfg_of(pair)->buf;
     uint32_t stride = from.at->status_stride;
-    uint32_t size = from.at->status_count * stride;
+    uint32_t size = (swap->is_in_scratch ? SCRATCH_RECORDS : from.at->status_count) * stride;
     uint32_t chunk = (uint32_t)cfg_of(pair)->buf_len / stride * stride;
     uint32_t len;
 

@@ -101,6 +101,17 @@ static struct group group_at(const struct swap *swap, uint32_t g)
     return group;
 }
 
+/* Whether what the first group keeps below the trailer is whole write units everywhere. */
+static bool is_data_whole(const struct swap *swap)
+{
+    struct group group = group_at(swap, 0);
+    uint32_t unit =
+        max_u32(swap->pair->primary->write_size,
+                max_u32(swap->pair->secondary->write_size, scratch_of(swap)->write_size));
+
+    return group.data % unit == 0;
+}
+
 static int scratch_measure(struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
@@ -128,7 +139,7 @@ static int scratch_measure(struct swap *swap)
         }
         swap->count++;
     }
-    return DFU_OK;
+    return is_data_whole(swap) ? DFU_OK : DFU_ERR_ALIGN;
 }
 
 /* ---- The plan ---- */

@@ -38,7 +38,7 @@ TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "uni
          "unit-boot_move", "unit-boot_overwrite", "unit-boot_pick", "unit-boot_ram",
          "unit-boot_single", "unit-boot_images",
          "unit-boot_policy", "unit-boot_encrypted", "unit-boot_encrypted_refusals",
-         "unit-boot_decompress", "unit-boot_skip",
+         "unit-boot_encrypted_empty", "unit-boot_units", "unit-boot_decompress", "unit-boot_skip",
          "unit-boot_scratch", "unit-boot_lost_records", "unit-boot_defects", "unit-boot_offset",
          "unit-boot_outlook", "unit-boot_attempts", "unit-boot_history", "unit-boot_revoke",
          "unit-boot_progress", "unit-boot_logical",

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "dfu/err.h"
+#include "each_mode.h"
 #include "upgrade.h"
 
 #define SIZE     0x2064u
@@ -121,6 +122,27 @@ static void a_revert_to_an_image_that_is_gone_is_not_asked_again(void **state)
     assert_int_equal(start(d), NEW);
     assert_string_equal(ops_of(d), "");
     device_free(d);
+}
+
+/* MCUboot erases the secondary's trailer at every start. */
+static void a_trial_whose_old_image_is_gone_stays_and_wears_nothing(void **state)
+{
+    static make_spec *const modes[] = { spec_offset, spec_scratch };
+
+    (void)state;
+    EACH(modes, make)
+    {
+        struct device *d = device_of(make);
+
+        request(d, false);
+        assert_int_equal(start(d), NEW);
+        wipe(d, WORLD_SEC, 0, d->world.area[WORLD_SEC].size);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(start(d), NEW);
+            assert_string_equal(ops_of(d), "");
+        }
+        device_free(d);
+    }
 }
 
 static void a_prepared_swap_whose_update_is_broken_fails_once_and_for_all(void **state)
@@ -487,6 +509,7 @@ int main(void)
         cmocka_unit_test(an_update_that_is_not_bootable_loses_its_request_only),
         cmocka_unit_test(a_request_on_an_empty_slot_is_cleared),
         cmocka_unit_test(a_revert_to_an_image_that_is_gone_is_not_asked_again),
+        cmocka_unit_test(a_trial_whose_old_image_is_gone_stays_and_wears_nothing),
         cmocka_unit_test(a_prepared_swap_whose_update_is_broken_fails_once_and_for_all),
         cmocka_unit_test(a_swap_without_room_changes_nothing),
         cmocka_unit_test(an_older_update_is_refused_where_that_is_asked_for),

@@ -60,6 +60,37 @@ static void describe(const struct world *w, const struct order_step *step, char 
     }
 }
 
+/* A sector that we left as it was, and that is erased. */
+static bool is_needless(const struct world *w, const struct world_journal *ours, uint32_t off)
+{
+    enum world_place place = boot_world_place_of(w, off);
+    const struct dfu_area *area = &w->area[place];
+    struct dfu_sector sector;
+
+    if (place == WORLD_PLACES || dfu_area_sector_at(area, off - area->base, &sector) ||
+        dfu_area_is_erased(area, sector.off, sector.size) != 1) {
+        return false;
+    }
+    for (size_t i = 0; i < ours->count; i++) {
+        if (ours->ops[i].off - off < sector.size) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The next recorded step that we have to do, too. */
+static bool next_needed(struct order_walk *right, const struct world_journal *ours,
+                        struct order_step *out)
+{
+    bool has_step;
+
+    do {
+        has_step = order_next(right, out);
+    } while (has_step && out->kind == DFU_SIM_ERASE && is_needless(right->world, ours, out->off));
+    return has_step;
+}
+
 bool order_same(const struct world *world, const struct world_journal *right,
                 const struct world_journal *ours, bool prefix, char *why, size_t why_size)
 {
@@ -69,7 +100,7 @@ bool order_same(const struct world *world, const struct world_journal *right,
     char right_text[64], our_text[64];
 
     for (unsigned n = 1;; n++) {
-        bool has_right = order_next(&right_walk, &right_step);
+        bool has_right = next_needed(&right_walk, ours, &right_step);
         bool has_ours;
 
         if (!has_right && prefix) {

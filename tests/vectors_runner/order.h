@@ -4,7 +4,8 @@
 /* order.h - whether two journals do the same things in the same order.
  *
  * Chunk sizes are free: erases are compared sector by sector, writes unit by unit. A write of
- * nothing but erased bytes changes nothing and is left out on both sides. */
+ * nothing but erased bytes changes nothing and is left out on both sides, and so may be an erase of a
+ * sector that is erased already. */
 #ifndef RUNNER_ORDER_H
 #define RUNNER_ORDER_H
 
@@ -27,7 +28,7 @@ struct order_walk {
 /* False at the end. */
 bool order_next(struct order_walk *walk, struct order_step *out);
 
-/* Compare; on a difference false, and why says it in words. With prefix, ours may go on. */
+/* Compare, with the world as ours left it; on a difference false, and why says it in words. With prefix, ours may go on. */
 bool order_same(const struct world *world, const struct world_journal *right,
                 const struct world_journal *ours, bool prefix, char *why, size_t why_size);
 
