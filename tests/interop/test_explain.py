@@ -481,6 +481,17 @@ def test_an_update_of_one_of_several_images_is_explained(images):
     assert swap == ["test", "none"]
 
 
+def test_what_a_firmware_loader_brings_is_explained_as_what_runs(images):
+    loader = ("-b", BOARD, "-m", "firmware-loader")
+    told = explain(images["v2"], *loader)
+    assert told["images"][0]["slots"][0]["version"] == "2.0.0+0"
+    assert versions(told, "as-is") == ["2.0.0+0"]
+    text = run(DFU, "explain", images["v2"], *loader).stdout
+    assert "slot 0   2.0.0+0" in text and "slot 1" not in text and "refuses" not in text
+    done = run(DFU, "explain", images["v2"], "-r", images["v1"], *loader)
+    assert done.returncode == 2 and "leave out --running" in done.stderr
+
+
 def test_an_image_for_a_single_slot_is_explained_as_what_runs(device, images, tmp_path):
     single = ("-b", BOARD, "-m", "single")
     told = explain(images["v2"], *single)

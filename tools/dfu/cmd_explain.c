@@ -229,7 +229,8 @@ static bool is_packed(const struct explain *e, const struct dfu_area *area)
            dfu_image_header_parse(raw, &header) == DFU_IMAGE_FINE && (header.flags & flags) != 0;
 }
 
-/* With a single slot the update is what runs, once it has been written. */
+/* With a single slot, or a program beside it that brings updates, the update is what runs, once it
+ * has been written. */
 static int explain_only_image(struct explain *e)
 {
     uint32_t size = 0;
@@ -237,8 +238,9 @@ static int explain_only_image(struct explain *e)
 
     if (cli_has(e->cli, OPT_RUNNING)) {
         return cli_fail(e->cli, CLI_USAGE,
-                        "board %s has a single slot, which %s will take; leave out --running",
-                        e->board->name, e->path);
+                        "with %s there is a single slot for applications, which %s will take; "
+                        "leave out --running",
+                        e->mode->text, e->path);
     }
     for (uint8_t i = 0; !code && i < e->board->map.image_count; i++) {
         code = put_file(e, e->path, e->board->map.images[i].primary, &size);
@@ -263,7 +265,7 @@ static int explain_image(struct explain *e)
     e->path = cli_arg(e->cli, 0);
     e->has_cost = true;
     pair = &e->board->map.images[0];
-    if (!pair->secondary) {
+    if (explain_taker(e) == 0) {
         return explain_only_image(e);
     }
     code = put_file(e, e->path, pair->secondary, &size);

@@ -52,6 +52,11 @@ static void look_at_slot(struct explain *e, struct explain_slot *slot,
     }
 }
 
+unsigned explain_taker(const struct explain *e)
+{
+    return e->board->map.images[0].secondary && e->mode->mode != DFU_MODE_FIRMWARE_LOADER ? 1 : 0;
+}
+
 static int look_at_pair(struct explain *e, uint8_t image)
 {
     const struct dfu_slot_pair *pair = &e->board->map.images[image];

@@ -71,6 +71,10 @@ struct explain {
 /* Everything but where the flash comes from: slots, outlook, scenarios. 0 or an exit code. */
 int explain_look(struct explain *e);
 
+/* The slot that an application of this mode is brought into: 0 where there is no other, or where a
+ * program in the other brings it. */
+unsigned explain_taker(const struct explain *e);
+
 /* Whether size bytes fit, and what would help if they do not. */
 void explain_measure(struct explain *e, uint32_t size);
 

@@ -353,7 +353,7 @@ static void print_fit(const struct explain *e)
 int explain_print(struct explain *e)
 {
     char text[SENTENCE];
-    int taker = e->slots[0][1].area ? 1 : 0; /* with a single slot the image is what runs */
+    unsigned taker = explain_taker(e);
 
     printf("%s; board %s, %s\n", e->path, e->is_board_known ? e->board->name : "not named",
            e->mode->text);
@@ -361,7 +361,8 @@ int explain_print(struct explain *e)
         if (e->source != EXPLAIN_IMAGE || taker == 0) {
             print_slot(e, i, 0);
         }
-        if (!e->has_fit || e->source != EXPLAIN_IMAGE || e->fit.size <= e->fit.limit) {
+        if (e->source != EXPLAIN_IMAGE ||
+            (taker == 1 && (!e->has_fit || e->fit.size <= e->fit.limit))) {
             print_slot(e, i, 1);
         }
         if (e->source != EXPLAIN_IMAGE) {
