@@ -46,6 +46,18 @@ def test_a_command_line_that_is_wrong_is_answered_with_the_right_one(words, says
     one_sentence(dfu("-d", NOWHERE, *words), 2, says)
 
 
+@pytest.mark.parametrize("mode, option", [
+    ("direct-xip", "--history"), ("single", "--history"), ("firmware-loader", "--attempts=3"),
+    ("overwrite", "--attempts=3"), ("ram-load", "--attempts=3"),
+])
+def test_what_a_mode_has_not_is_refused_by_the_virtual_device(tmp_path, mode, option):
+    said = dfu("sim", "-b", "sim", "-f", tmp_path / "flash.bin", "--hash-only", "-u", "0",
+               "-m", mode, option)
+    assert said.returncode == 2
+    assert f"{option.split('=')[0]} ".encode() in said.stderr
+    assert b"choose --mode move" in said.stderr
+
+
 @pytest.mark.parametrize("words, says", [
     (["echo", "x"], "name one with -d (serial:/dev/ttyACM0, udp:HOST) or in DFU_TARGET"),
     (["config", "fwinfo"], "name one with -d (config:HOST[:PORT]) or in DFU_TARGET"),

@@ -106,6 +106,25 @@ static void take_progress(const struct dfu_board *board, struct extras *extras)
     };
 }
 
+/* What only some modes have; an option that does nothing must not look as if it did. */
+static int check_mode(struct cli *cli, enum dfu_boot_mode mode, bool counts)
+{
+    bool swaps =
+        mode == DFU_MODE_SWAP_SCRATCH || mode == DFU_MODE_SWAP_MOVE || mode == DFU_MODE_SWAP_OFFSET;
+
+    if (counts && !swaps) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--attempts counts the starts of an image that was swapped in for a test, "
+                        "and this mode swaps none; leave it out, or choose --mode move");
+    }
+    if (cli_has(cli, EXTRAS_HISTORY) && !swaps && mode != DFU_MODE_OVERWRITE) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--history tells of images that the bootloader brings into slot 0, and in "
+                        "this mode it brings none; leave it out, or choose --mode move");
+    }
+    return CLI_DONE;
+}
+
 int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *extras,
                 struct dfu_boot_config *cfg)
 {
@@ -113,6 +132,9 @@ int extras_take(struct cli *cli, const struct dfu_board *board, struct extras *e
     int code = cli_number(cli, EXTRAS_ATTEMPTS, 1, 100, &attempts);
     bool keeps = attempts > 1 || cli_has(cli, EXTRAS_HISTORY) || cli_has(cli, EXTRAS_REVOCATION);
 
+    if (!code) {
+        code = check_mode(cli, board->map.mode, attempts > 1);
+    }
     if (!code && keeps) {
         code = extras_divide(cli, board, extras);
     }
