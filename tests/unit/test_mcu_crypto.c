@@ -166,7 +166,7 @@ struct encoding {
     uint8_t first, one, trailer;
     int padding_at; /* this byte of the padding is not zero; -1: all are */
     const char *mask;
-    size_t wrong_hash; /* the byte of the hash that is wrong; 0: none */
+    size_t wrong_hash; /* the byte of the hash that is wrong, from 1; 0: none */
 };
 
 static void hash_of(const char *name, const void *a, size_t a_len, const void *b, size_t b_len,
@@ -195,7 +195,7 @@ static void encode(const struct mcu_pair *pair, const struct encoding *how, uint
     memset(em + padding + 1, 0x5a, how->salt_len);
     hash_of("SHA256", zeros, 8, pair->digest, 32, em + padding + 1, how->salt_len, em + masked);
     if (how->wrong_hash > 0) {
-        em[masked + how->wrong_hash] ^= 1;
+        em[masked + how->wrong_hash - 1] ^= 1;
     }
     em[padding] = how->one;
     if (how->padding_at >= 0) {
@@ -236,7 +236,7 @@ static void another_encoding_than_that_of_images_is_refused(void **state)
         { 32, 0, 1, 0xbc, 0, "SHA256", 0 },   { 32, 0, 1, 0xbc, 1, "SHA256", 0 },
         { 32, 0, 1, 0xbc, 100, "SHA256", 0 }, { 32, 0, 1, 0xbc, 189, "SHA256", 0 },
         { 32, 0, 1, 0xbc, -1, "SHA1", 0 },    { 32, 0, 1, 0xbc, -1, "SHA256", 1 },
-        { 32, 0, 1, 0xbc, -1, "SHA256", 31 },
+        { 32, 0, 1, 0xbc, -1, "SHA256", 2 },  { 32, 0, 1, 0xbc, -1, "SHA256", 32 },
     };
 
     (void)state;
