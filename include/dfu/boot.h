@@ -114,6 +114,10 @@ struct dfu_boot_event {
  * cap with its NUL. Returns buf. */
 char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t cap);
 
+/* A line more, which MCUboot does not have: "E: The image: hash does not match". NULL for events that
+ * it adds nothing to. */
+char *dfu_boot_event_reason(const struct dfu_boot_event *event, char *buf, size_t cap);
+
 /* What encrypted images need besides policy.decryption. */
 struct dfu_boot_encryption;
 extern const struct dfu_boot_encryption dfu_boot_encrypted;

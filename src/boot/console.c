@@ -117,3 +117,15 @@ char *dfu_boot_event_text(const struct dfu_boot_event *event, char *buf, size_t 
     }
     return buf;
 }
+
+char *dfu_boot_event_reason(const struct dfu_boot_event *event, char *buf, size_t cap)
+{
+    struct text line = text_in(buf, cap);
+
+    if (event->id != DFU_BOOT_EV_INVALID_SLOT || event->b == DFU_IMAGE_FINE) {
+        return NULL;
+    }
+    text_add(&line, "E: The image: ");
+    text_add(&line, dfu_image_fault_text((enum dfu_image_fault)event->b));
+    return buf;
+}

@@ -199,6 +199,9 @@ static void say_event(void *ctx, const struct dfu_boot_event *event)
     char buf[LINE_MAX];
 
     sim_say(ctx, dfu_boot_event_text(event, buf, sizeof buf));
+    if (dfu_boot_event_reason(event, buf, sizeof buf)) {
+        sim_say(ctx, buf);
+    }
 }
 
 static bool is_loader_asked_for(const struct dfu_sim_device *dev)

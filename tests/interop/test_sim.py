@@ -166,6 +166,7 @@ def test_an_image_of_a_foreign_key_is_not_started(device, images, tmp_path):
     device.start("--init", old, trust=("--key", tmp_path / "right.pem"))
     with_client(device, "udp", lambda client: upgrade(client, new))
     device.wait_for("E: Image in the secondary slot is not valid!")
+    device.wait_for("E: The image: signed by none of the trusted keys")
     device.wait_for("app: application 1.0.0+0 running from slot 0", count=2)
     assert "2.0.0" not in device.console()
 

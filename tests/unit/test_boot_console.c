@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -115,6 +116,24 @@ static const struct {
       "E: Key whose hash begins 0x12ab cannot be revoked: what runs needs it" },
 };
 
+static void a_slot_that_is_not_valid_is_followed_by_what_is_wrong(void **state)
+{
+    struct dfu_boot_event event = { .id = DFU_BOOT_EV_INVALID_SLOT, .text = "secondary" };
+    char buf[96], told[96];
+
+    (void)state;
+    assert_null(dfu_boot_event_reason(&event, buf, sizeof buf)); /* no fault of the image */
+    for (int fault = DFU_IMAGE_FINE + 1; fault <= DFU_IMAGE_WRONG_ADDRESS; fault++) {
+        event.b = (uint32_t)fault;
+        snprintf(told, sizeof told, "E: The image: %s",
+                 dfu_image_fault_text((enum dfu_image_fault)fault));
+        assert_ptr_equal(dfu_boot_event_reason(&event, buf, sizeof buf), buf);
+        assert_string_equal(buf, told);
+    }
+    event.id = DFU_BOOT_EV_NO_IMAGE;
+    assert_null(dfu_boot_event_reason(&event, buf, sizeof buf));
+}
+
 static void every_event_has_its_line(void **state)
 {
     bool seen[DFU_BOOT_EV_COUNT] = { false };
@@ -154,6 +173,7 @@ static void an_event_from_elsewhere_has_no_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_slot_that_is_not_valid_is_followed_by_what_is_wrong),
         cmocka_unit_test(every_event_has_its_line),
         cmocka_unit_test(a_line_is_cut_to_its_buffer),
         cmocka_unit_test(an_event_from_elsewhere_has_no_line),

@@ -15,6 +15,9 @@ void boot_say(void *ctx, const struct dfu_boot_event *event)
 
     (void)ctx;
     console_print_line(dfu_boot_event_text(event, line, sizeof line));
+    if (dfu_boot_event_reason(event, line, sizeof line)) {
+        console_print_line(line);
+    }
 }
 #endif
 
