@@ -133,6 +133,9 @@ enum phase story_phase_in(const struct story *s, enum story_stage stage)
 {
     struct facts f;
 
+    if (s->spec.is_empty) { /* there is nothing to go back to */
+        return NEW_STAYS;
+    }
     switch (stage) {
     case STAGE_REQUEST: f = look(s); return phase_of_request(s, &f);
     case STAGE_CONFIRM: f = look(s); return phase_of_confirm(s, &f);
@@ -189,7 +192,8 @@ bool story_check_boot(struct story *s, enum phase phase, const struct world_boot
         return story_fail(s, "the %s image runs but the primary does not hold it",
                           image_names[runs]);
     }
-    if ((story_is_swap(s) || phase == OLD_STAYS) && !holds(s, WORLD_SEC, runs == OLD ? NEW : OLD)) {
+    if ((story_is_swap(s) || phase == OLD_STAYS) && !s->spec.is_empty &&
+        !holds(s, WORLD_SEC, runs == OLD ? NEW : OLD)) {
         return story_fail(s, "the %s image is lost (phase: %s)",
                           image_names[runs == OLD ? NEW : OLD], phase_names[phase]);
     }

@@ -293,6 +293,58 @@ static void plan_encrypted(struct plan *plan, enum story_strategy strategy)
     }
 }
 
+/* Slots and scratch on flash of different kinds, where that is possible at all (unit-boot_units). */
+static void plan_own_units(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct slots small[] = { { 512, 7, 1, 8, LAYOUT_EQUAL, 2 },
+                                          { 1024, 4, 1, 8, LAYOUT_EQUAL, 1 } };
+    static const struct {
+        uint8_t primary, secondary, scratch;
+    } units[] = { { 4, 8, 4 }, { 8, 4, 8 }, { 1, 8, 1 },   { 8, 1, 8 },
+                  { 8, 4, 4 }, { 8, 1, 1 }, { 16, 4, 16 }, { 4, 16, 4 } };
+    static const uint32_t unit_sizes[][2] = { { 700, 1500 }, { 1500, 700 }, { 0, 300 } };
+
+    for (size_t i = 0; i < COUNT(units) * COUNT(small) * COUNT(unit_sizes) * 2; i++) {
+        size_t n = i / 2 / COUNT(small) / COUNT(unit_sizes);
+        struct story_spec spec = spec_of(strategy, units[n].primary, n % 4 == 1 ? 0x00 : 0xff,
+                                         &small[i / 2 % COUNT(small)],
+                                         unit_sizes[i / 2 / COUNT(small) % COUNT(unit_sizes)]);
+
+        spec.secondary_unit = units[n].secondary;
+        spec.scratch_unit = units[n].scratch;
+        spec.is_permanent = i % 2 == 1;
+        if (strategy == STORY_SCRATCH || units[n].primary == units[n].scratch) {
+            add_twice(plan, spec, SINGLES, "own units");
+        }
+    }
+}
+
+/* Swap using scratch takes an update where the primary holds no image. */
+static void plan_empty(struct plan *plan)
+{
+    static const struct slots small[] = { { 512, 7, 0, 8, LAYOUT_EQUAL, 2 },
+                                          { 1024, 3, 0, 8, LAYOUT_EQUAL, 1 },
+                                          { 512, 8, 0, 8, LAYOUT_COARSE, 2 } };
+    static const uint32_t empty_sizes[][2] = { { 700, 1500 }, { 700, 0 } };
+
+    for (size_t i = 0; i < COUNT(small) * COUNT(empty_sizes) * 2 * 2 * 3; i++) {
+        static const uint8_t crypt_lens[] = { 0, 16, 32 };
+        bool is_wide = i / COUNT(small) / COUNT(empty_sizes) / 4 == 2;
+        struct story_spec spec =
+            spec_of(STORY_SCRATCH, is_wide ? 16 : 4, is_wide ? 0x00 : 0xff,
+                    &small[i % COUNT(small)], empty_sizes[i / COUNT(small) % COUNT(empty_sizes)]);
+
+        spec.crypt_len = crypt_lens[i / COUNT(small) / COUNT(empty_sizes) / 4];
+        spec.is_permanent = i / COUNT(small) / COUNT(empty_sizes) % 2 == 1;
+        spec.is_confirmed = i / COUNT(small) / COUNT(empty_sizes) / 2 % 2 == 1;
+        spec.is_empty = true;
+        add_twice(plan, spec, SINGLES, "empty primary");
+        if (i % COUNT(small) == 1) {
+            add_twice(plan, spec, PAIRS, "empty primary, pair");
+        }
+    }
+}
+
 static const struct beyond {
     const char *what, *what_pairs;
     unsigned switches;
@@ -386,7 +438,11 @@ void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t 
         plan_special(plan, strategies[i]);
         plan_encrypted(plan, strategies[i]);
         plan_encrypted_pairs(plan, strategies[i]);
+        if (strategies[i] == STORY_SCRATCH) {
+            plan_empty(plan);
+        }
         if (!is_unpacked(strategies[i])) {
+            plan_own_units(plan, strategies[i]);
             plan_beyond(plan, strategies[i]);
         }
     }

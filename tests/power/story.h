@@ -55,6 +55,8 @@ enum story_switch {
 struct story_spec {
     enum story_strategy strategy;
     uint8_t write_size, erased;
+    uint8_t secondary_unit,
+        scratch_unit;         /* write sizes of their own; 0: write_size, as the primary */
     uint32_t sector, sectors; /* of the secondary */
     uint32_t extra;     /* sectors more in the primary; with an offset in the secondary: 0, 1 */
     enum layout layout; /* of the slots */
@@ -63,7 +65,10 @@ struct story_spec {
     uint32_t old_size, new_size; /* whole images; 0: the largest that fits */
     bool is_permanent;
     bool is_confirmed; /* the old image has a trailer with everything set, or none at all */
-    bool is_signed;    /* Ed25519, else by hash alone */
+    /* The primary holds no image, or, with is_confirmed, one whose header is broken. The story is
+     * then the upgrade alone. */
+    bool is_empty;
+    bool is_signed; /* Ed25519, else by hash alone */
     /* A unit whose program was torn may still read erased. Plain cells then take a program like
      * any erased unit; sticky ones (parts with error correction) refuse until the next erase. */
     bool is_sticky;

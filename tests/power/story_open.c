@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "dfu/update.h"
 #include "packed_image.h"
 #include "story_inner.h"
 
@@ -88,11 +89,17 @@ static bool build_images(struct story *s, EVP_PKEY *const keys[IMAGES])
     return true;
 }
 
+static uint8_t max_align_of(const struct story_spec *spec)
+{
+    return (uint8_t)max_u32(max_u32(spec->write_size, 8),
+                            max_u32(spec->secondary_unit, spec->scratch_unit));
+}
+
 static uint16_t key_size_of(const struct story_spec *spec)
 {
     uint32_t len = spec->crypt_len + (spec->keeps_wrapped_keys ? 8u : 0u);
 
-    return (uint16_t)round_up(len, spec->write_size > 8 ? spec->write_size : 8);
+    return (uint16_t)round_up(len, max_align_of(spec));
 }
 
 static enum dfu_boot_mode mode_of(enum story_strategy strategy)
@@ -119,9 +126,12 @@ static void lay_areas(const struct story_spec *spec, struct world_spec *world)
     lay_slot(spec, false, &world->areas[WORLD_SEC]);
     if (spec->strategy == STORY_SCRATCH) {
         layout_add(&world->areas[WORLD_SCR], spec->sector, spec->scratch);
-        world->areas[WORLD_SCR].write_size = spec->write_size;
+        world->areas[WORLD_SCR].write_size =
+            spec->scratch_unit ? spec->scratch_unit : spec->write_size;
     }
-    world->areas[WORLD_PRI].write_size = world->areas[WORLD_SEC].write_size = spec->write_size;
+    world->areas[WORLD_PRI].write_size = spec->write_size;
+    world->areas[WORLD_SEC].write_size =
+        spec->secondary_unit ? spec->secondary_unit : spec->write_size;
 }
 
 static void read_keys(struct story *s, EVP_PKEY *const keys[IMAGES])
@@ -147,7 +157,7 @@ static void build_world(struct story *s, EVP_PKEY *const keys[IMAGES])
         .mode = mode_of(spec->strategy),
         .is_fast = spec->strategy == STORY_FAST || spec->strategy == STORY_UNPACK_FAST,
         .unpacks = is_packed(s),
-        .max_align = spec->write_size > 8 ? spec->write_size : 8,
+        .max_align = max_align_of(spec),
         .max_sectors = spec->max_sectors,
         .erased = spec->erased,
         .validate_primary = !spec->is_unchecked,
@@ -173,9 +183,15 @@ static bool fill(struct story *s)
 {
     const struct dfu_area *pri = &s->world.area[WORLD_PRI];
 
-    boot_world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
+    if (!s->spec.is_empty || s->spec.is_confirmed) {
+        s->image[OLD][0] ^= s->spec.is_empty;
+        boot_world_load(&s->world, WORLD_PRI, 0, s->image[OLD], s->size[OLD]);
+    }
     boot_world_load(&s->world, WORLD_SEC, dfu_slot_upload_offset(&s->world.map, 0), s->closed[NEW],
                     s->closed_size[NEW]);
+    if (s->spec.is_empty && dfu_boot_request_upgrade(&s->world.map, 0, s->spec.is_permanent)) {
+        return false;
+    }
     return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_image_ok(&s->world.map, pri) == 0 &&
                                      dfu_trailer_write_copy_done(&s->world.map, pri) == 0);
@@ -196,7 +212,11 @@ static void find_stages(struct story *s)
 {
     bool is_trial = story_is_swap(s) && !s->spec.is_permanent;
 
-    s->has[STAGE_REQUEST] = s->has[STAGE_UPGRADE] = true;
+    s->has[STAGE_UPGRADE] = true;
+    if (s->spec.is_empty) {
+        return;
+    }
+    s->has[STAGE_REQUEST] = true;
     s->has[STAGE_ATTEMPT] = is_trial && story_uses(s, SWITCH_ATTEMPTS);
     s->has[STAGE_REVERT] = is_trial;
     s->has[STAGE_CONFIRM] = !s->spec.is_permanent;

@@ -3,6 +3,7 @@
 /* One failing path as text and back:
  *   move,w=4,e=ff,s=1024x5+1,n=16,old=700,new=3000,test,factory,hash,plain,checked,upgrade,cuts=12i7/3b/9a
  * Encrypted images add aes=16,wrapped (or unwrapped) before the cuts.
+ * Units of their own of secondary and scratch are u=8/4, a primary without an image is empty.
  * Switches beyond MCUboot are a number (enum story_switch), beyond=31 is all of them.
  * b, a and i are before, after and inside an operation; the number after i is the tear's seed.
  * p and s are an erase that stopped: its sector is erased up to, or from, that byte. */
@@ -65,6 +66,15 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
         len = strlen(out) - strlen("cuts=");
         (void)snprintf(out + len, size - len, "aes=%u,%s,cuts=", spec->crypt_len,
                        spec->keeps_wrapped_keys ? "wrapped" : "unwrapped");
+    }
+    if (spec->secondary_unit > 0 || spec->scratch_unit > 0) {
+        len = strlen(out) - strlen("cuts=");
+        (void)snprintf(out + len, size - len, "u=%u/%u,cuts=", spec->secondary_unit,
+                       spec->scratch_unit);
+    }
+    if (spec->is_empty) {
+        len = strlen(out) - strlen("cuts=");
+        (void)snprintf(out + len, size - len, "empty,cuts=");
     }
     if (spec->switches != 0) {
         len = strlen(out) - strlen("cuts=");
@@ -135,21 +145,22 @@ static bool parse_name(const char *text, struct story_spec *spec, struct story_p
     }
     spec->is_permanent |= strcmp(text, "permanent") == 0;
     spec->is_confirmed |= strcmp(text, "confirmed") == 0;
+    spec->is_empty |= strcmp(text, "empty") == 0;
     spec->is_signed |= strcmp(text, "ed25519") == 0;
     spec->is_sticky |= strcmp(text, "sticky") == 0;
     spec->is_unchecked |= strcmp(text, "unchecked") == 0;
     spec->keeps_wrapped_keys |= strcmp(text, "wrapped") == 0;
     return strcmp(text, "wrapped") == 0 || strcmp(text, "unwrapped") == 0 ||
            strcmp(text, "permanent") == 0 || strcmp(text, "test") == 0 ||
-           strcmp(text, "confirmed") == 0 || strcmp(text, "factory") == 0 ||
-           strcmp(text, "ed25519") == 0 || strcmp(text, "hash") == 0 ||
-           strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0 ||
+           strcmp(text, "empty") == 0 || strcmp(text, "confirmed") == 0 ||
+           strcmp(text, "factory") == 0 || strcmp(text, "ed25519") == 0 ||
+           strcmp(text, "hash") == 0 || strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0 ||
            strcmp(text, "unchecked") == 0 || strcmp(text, "checked") == 0;
 }
 
 static bool parse_number(const char *text, struct story_spec *spec)
 {
-    unsigned value = 0;
+    unsigned value = 0, other = 0;
 
     if (sscanf(text, "w=%u", &value) == 1) {
         spec->write_size = (uint8_t)value;
@@ -163,6 +174,9 @@ static bool parse_number(const char *text, struct story_spec *spec)
         spec->crypt_len = (uint8_t)value;
     } else if (sscanf(text, "beyond=%u", &value) == 1) {
         spec->switches = value;
+    } else if (sscanf(text, "u=%u/%u", &value, &other) == 2) {
+        spec->secondary_unit = (uint8_t)value;
+        spec->scratch_unit = (uint8_t)other;
     } else if (sscanf(text, "old=%u", &value) == 1) {
         spec->old_size = value;
     } else if (sscanf(text, "new=%u", &value) == 1) {
