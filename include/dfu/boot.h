@@ -186,10 +186,13 @@ struct dfu_boot_config {
     const struct dfu_boot_rollback *counter_downgrade;
     const struct dfu_boot_sharing *sharing; /* NULL: nothing is told */
     bool compare_build_number; /* where versions are compared; else by three numbers only */
-    bool bootstrap;            /* an empty or broken primary is filled from a valid secondary */
-    bool validate_once;        /* single slot: an image found good is marked, and then trusted */
-    bool enter_loader;         /* firmware loader: a pin or a retained mode asks for it */
-    bool loader_if_invalid;    /* firmware loader: it runs too where the application cannot */
+    /* An empty or broken primary is filled from a valid secondary. Its trailer is confirmed then,
+     * in modes that swap; where power failed just before that it stays without, as with MCUboot: it
+     * cannot be gone back from either way. */
+    bool bootstrap;
+    bool validate_once;     /* single slot: an image found good is marked, and then trusted */
+    bool enter_loader;      /* firmware loader: a pin or a retained mode asks for it */
+    bool loader_if_invalid; /* firmware loader: it runs too where the application cannot */
     const struct dfu_boot_ram *ram; /* RAM load: one window for all images, or one for each */
     uint8_t ram_count;
     uint8_t *buf; /* scratch for copying and hashing, a multiple of 32, at least 64 */

@@ -312,24 +312,27 @@ static void a_broken_primary_is_filled_only_where_that_is_configured(void **stat
     }
 }
 
-static void a_fill_that_is_cut_is_made_again(void **state)
+/* Nothing is gone back to, whichever of its flags the cut prevented. */
+static void stays(struct device *d)
 {
-    struct world_spec spec = spec_move();
-    uint32_t count = 1;
+    assert_int_equal(start(d), NEW);
+    assert_string_equal(ops_of(d), "");
+}
+
+static void a_fill_that_is_cut_is_made_again_and_stays(void **state)
+{
+    static make_spec *const modes[] = { spec_move, spec_offset, spec_scratch };
 
     (void)state;
-    spec.bootstrap = true;
-    for (uint32_t op = 0; op <= count; op++) {
-        struct device *d = device_new(&spec);
+    EACH(modes, make)
+    {
+        struct world_spec spec = make();
+        struct device *d;
 
-        put_image(d, WORLD_SEC, NEW, SIZE);
-        if (op > 0) {
-            start_cut(d, DFU_SIM_CUT_INSIDE, op, op);
-        }
-        assert_int_equal(start(d), NEW);
-        count = op == 0 ? d->last.ops : count;
-        assert_int_equal(start(d), NEW);
-        assert_string_equal(ops_of(d), "");
+        spec.bootstrap = true;
+        d = device_new(&spec);
+        put_update(d, NEW, SIZE);
+        check_after_every_cut(d, NEW, 3, stays);
         device_free(d);
     }
 }
@@ -518,7 +521,7 @@ int main(void)
         cmocka_unit_test(a_broken_primary_does_not_run_and_is_not_erased),
         cmocka_unit_test(a_primary_flagged_not_bootable_does_not_run),
         cmocka_unit_test(a_broken_primary_is_filled_only_where_that_is_configured),
-        cmocka_unit_test(a_fill_that_is_cut_is_made_again),
+        cmocka_unit_test(a_fill_that_is_cut_is_made_again_and_stays),
         cmocka_unit_test(a_primary_whose_lengths_make_no_sense_is_replaced),
         cmocka_unit_test(slots_that_do_not_fit_keep_what_they_have),
         cmocka_unit_test(a_senseless_configuration_is_refused),
