@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from images import dfu, done, imgtool, one_sentence
+from images import dfu, done, imgtool, one_sentence, our_imgtool
 
 BASE = ["-v", "1.2.3+4", "-S", "0x60000"]
 HEAD = ["-H", "0x200", "--pad-header"]
@@ -57,7 +57,7 @@ def test_the_bytes_and_lines_are_imgtools(world, tmp_path, name, form):
                   "--boot-record", "SPE", "--custom-tlv", "0xa0", "text"]):
         args = ["sign", *BASE, *HEAD, "--compression", form, *extra, world / f"{name}.bin"]
         printed = done(imgtool(*args, tmp_path / "theirs.bin"))
-        assert done(dfu(*args, tmp_path / "ours.bin")) == printed
+        assert done(our_imgtool(*args, tmp_path / "ours.bin")) == printed
         ours = (tmp_path / "ours.bin").read_bytes()
         assert ours == (tmp_path / "theirs.bin").read_bytes(), args
         done(dfu("verify", *(key if extra else []), tmp_path / "ours.bin"))
@@ -73,7 +73,7 @@ def test_each_accepts_what_the_other_signed(world, tmp_path, kind, form):
     key = world / f"{kind}.pem"
     args = ["sign", *BASE, *HEAD, "-k", key, "--compression", form, world / "code.bin"]
     printed = done(imgtool(*args, tmp_path / "theirs.bin"))
-    assert done(dfu(*args, tmp_path / "ours.bin")) == printed
+    assert done(our_imgtool(*args, tmp_path / "ours.bin")) == printed
     for name in ("ours.bin", "theirs.bin"):
         assert done(dfu("verify", "-k", key, tmp_path / name)) == \
             done(imgtool("verify", "-k", key, tmp_path / name))

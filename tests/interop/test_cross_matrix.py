@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from image_format import opened, unprotected
-from images import KEY_TYPES, dfu, done, imgtool
+from images import KEY_TYPES, dfu, done, imgtool, our_imgtool
 
 COMBINATIONS = 330
 AT_LEAST = 5
@@ -252,7 +252,7 @@ def our_part(world, combination):
     out = f"ours-{combination.number}.{combination.suffix}"
     words = [f"oursig-{combination.number}" if word == f"sig-{combination.number}" else word
              for word in combination.sign(out)]
-    return dfu(*words, cwd=world)
+    return our_imgtool(*words, cwd=world)
 
 
 def file(world, combination, whose):
