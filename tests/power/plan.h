@@ -8,7 +8,7 @@
 #include "pool.h"
 #include "story.h"
 
-#define JOBS_MAX  8192
+#define JOBS_MAX  12288
 #define SIZES_MAX 16
 
 enum depth { SINGLES, PAIRS };
