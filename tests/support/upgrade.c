@@ -86,6 +86,17 @@ struct world_spec spec_scratch(void)
     return spec;
 }
 
+struct world_spec spec_scratch_shared(void)
+{
+    struct world_spec spec = spec_scratch();
+
+    spec.max_sectors = 32;
+    spec.areas[WORLD_PRI].size = 0x3000;
+    spec.areas[WORLD_PRI].runs[0].count = 3;
+    spec.areas[WORLD_SEC] = spec.areas[WORLD_PRI];
+    return spec;
+}
+
 static struct world_spec with_pairs(struct world_spec spec, uint8_t pairs)
 {
     for (uint8_t i = 1; i < pairs; i++) {

@@ -32,6 +32,9 @@ struct world_spec spec_equal(enum dfu_boot_mode mode, bool has_secondary);
 /* Swap using offset has one sector more in the secondary, swap using scratch one in scratch. */
 struct world_spec spec_offset(void);
 struct world_spec spec_scratch(void);
+/* Slots so small that the images reach into the sector of the trailer, which then is in scratch for
+ * a while. */
+struct world_spec spec_scratch_shared(void);
 
 /* Several image pairs, up to WORLD_PAIRS. */
 struct world_spec spec_move_pairs(uint8_t pairs);

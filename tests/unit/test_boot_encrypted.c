@@ -65,19 +65,6 @@ static void cut_everywhere(struct device *d, const struct pictures *p, unsigned 
     free(kept);
 }
 
-/* Slots so small that the images reach into the sector of the trailer, which then is in scratch
- * for a while. */
-static struct world_spec spec_scratch_shared(void)
-{
-    struct world_spec spec = spec_scratch();
-
-    spec.max_sectors = 32;
-    spec.areas[WORLD_PRI].size = 0x3000;
-    spec.areas[WORLD_PRI].runs[0].count = 3;
-    spec.areas[WORLD_SEC] = spec.areas[WORLD_PRI];
-    return spec;
-}
-
 static const struct encrypted_setting swaps[] = {
     { spec_move, 16, false, 16, 16, 0x2064, 0x21f4 },
     { spec_move, 32, false, 32, 32, 0x21f4, 0x2064 },

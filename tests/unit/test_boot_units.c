@@ -31,12 +31,9 @@ static struct world_spec apart(void)
 /* It shares one with the images, so that the first records are made in scratch. */
 static struct world_spec shared(void)
 {
-    struct world_spec spec = spec_scratch();
+    struct world_spec spec = spec_scratch_shared();
 
     spec.max_sectors = 12;
-    spec.areas[WORLD_PRI].size = 0x3000;
-    spec.areas[WORLD_PRI].runs[0].count = 3;
-    spec.areas[WORLD_SEC] = spec.areas[WORLD_PRI];
     return spec;
 }
 
