@@ -44,8 +44,8 @@ static bool runs(const struct dfu_client_images *images, const struct dfu_firmwa
 }
 
 /* Upload, start it once, look whether it came up, keep it. Each call that fails leaves its
- * sentence in dfu_remote_why. */
-static int upgrade(struct dfu_remote *device, const void *data, size_t len)
+ * sentence in dfu_remote_why. *kept is false where the device went back to its old image. */
+static int upgrade(struct dfu_remote *device, const void *data, size_t len, bool *kept)
 {
     struct dfu_client_images images;
     struct dfu_remote_image image;
@@ -78,7 +78,8 @@ static int upgrade(struct dfu_remote *device, const void *data, size_t len)
         return err;
     }
     print_images(&images);
-    if (!runs(&images, &image.firmware)) {
+    *kept = runs(&images, &image.firmware);
+    if (!*kept) {
         printf("the device went back to its old image\n");
         return 0;
     }
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
     struct dfu_client_images images;
     struct dfu_remote *device;
     size_t len = 0;
+    bool kept = true;
     void *data = argc > 2 ? read_file(argv[2], &len) : NULL;
     int err;
 
@@ -132,12 +134,12 @@ int main(int argc, char **argv)
         print_images(&images);
     }
     if (!err && data) {
-        err = upgrade(device, data, len);
+        err = upgrade(device, data, len, &kept);
     }
     if (err) {
         fprintf(stderr, "client: %s\n", dfu_remote_why(device));
     }
     dfu_remote_close(device);
     free(data);
-    return err ? 1 : 0;
+    return err || !kept ? 1 : 0;
 }

@@ -128,11 +128,19 @@ device_stop() {
 }
 trap device_stop EXIT
 
+# The command ends well, or with an error, and its words contain TEXT; they are kept in $work/said.
 says() { # TEXT COMMAND...
-    local text=$1
-    shift
-    "$@" >"$work/said" 2>&1 || true
-    grep -F "$text" "$work/said" >/dev/null || { echo "'$*' does not say '$text':" && cat "$work/said" && return 1; }
+    "${@:2}" >"$work/said" 2>&1 || { echo "'${*:2}' ends with $?:" && cat "$work/said" && return 1; }
+    has_said "$@"
+}
+
+refuses() { # TEXT COMMAND...
+    ! "${@:2}" >"$work/said" 2>&1 || { echo "'${*:2}' ends well" && return 1; }
+    has_said "$@"
+}
+
+has_said() { # TEXT COMMAND...
+    grep -F "$1" "$work/said" >/dev/null || { echo "'${*:2}' does not say '$1':" && cat "$work/said" && return 1; }
 }
 
 make_firmware() {
@@ -153,12 +161,12 @@ upgrades_a_device() { # client PROGRAM, as $program
     says "20564 of 20564 bytes" "$program" "$target" "$work/2.0.0.bin"
     grep -F "slot 0: version 2.0.0, runs" "$work/said" >/dev/null
     says "slot 0: version 2.0.0, runs, confirmed" "$program" "$target"
-    says "went back to its old image" "$program" "$target" "$work/3.0.0.bin"
+    refuses "went back to its old image" "$program" "$target" "$work/3.0.0.bin"
     says "slot 0: version 2.0.0, runs, confirmed" "$program" "$target"
-    says "not a firmware image that can be sent" "$program" "$target" "$work/program.bin"
+    refuses "not a firmware image that can be sent" "$program" "$target" "$work/program.bin"
     device_stop
-    says "nothing listens on that port; start the device" "$program" "$target"
-    says "udp:HOST: is not HOST[:PORT]" "$program" "udp:HOST:"
+    refuses "nothing listens on that port; start the device" "$program" "$target"
+    refuses "udp:HOST: is not HOST[:PORT]" "$program" "udp:HOST:"
 }
 
 shows_only_dfu_names() {
