@@ -54,6 +54,7 @@ void dfu_loop_init(struct dfu_loop *loop)
     sigset_t stop_signals;
 
     *loop = (struct dfu_loop){ .count = 0 };
+    dfu_awake_init(&loop->awake);
     sigemptyset(&stop_signals);
     sigaddset(&stop_signals, SIGINT);
     sigaddset(&stop_signals, SIGTERM);
@@ -96,11 +97,27 @@ static const struct timespec *time_until(uint64_t due_ms, struct timespec *out)
     return out;
 }
 
+static int wait_for(struct dfu_loop *loop, struct pollfd *fds, uint64_t due_ms)
+{
+    struct timespec left;
+    sigset_t none;
+    int ready = 0;
+
+    dfu_awake_begin(&loop->awake);
+    while (ready == 0 && dfu_awake_lasts(&loop->awake)) {
+        ready = poll(fds, loop->count, 0);
+    }
+    if (ready == 0) {
+        sigemptyset(&none);
+        ready = ppoll(fds, loop->count, time_until(due_ms, &left), &none);
+    }
+    dfu_awake_end(&loop->awake, ready > 0);
+    return ready;
+}
+
 enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms)
 {
     struct pollfd fds[DFU_LOOP_FILES_MAX] = { 0 };
-    struct timespec left;
-    sigset_t none;
 
     for (unsigned i = 0; i < loop->count; i++) {
         fds[i].events = (short)((loop->files[i]->ignores_input ? 0 : POLLIN) |
@@ -108,8 +125,7 @@ enum dfu_loop_event dfu_loop_wait(struct dfu_loop *loop, uint64_t due_ms)
         /* Else the end of what nobody reads now would be told again and again. */
         fds[i].fd = fds[i].events ? loop->files[i]->fd : -1;
     }
-    sigemptyset(&none);
-    if (ppoll(fds, loop->count, time_until(due_ms, &left), &none) > 0) {
+    if (wait_for(loop, fds, due_ms) > 0) {
         for (unsigned i = 0; i < loop->count; i++) {
             if (fds[i].revents) {
                 loop->files[i]->ready(loop->files[i]->ctx);

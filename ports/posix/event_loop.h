@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "awake.h"
+
 #define DFU_LOOP_FILES_MAX 24u
 
 struct dfu_loop_file {
@@ -24,6 +26,7 @@ struct dfu_loop_file {
 struct dfu_loop {
     struct dfu_loop_file *files[DFU_LOOP_FILES_MAX];
     unsigned count;
+    struct dfu_awake awake;
 };
 
 /* Catch SIGINT and SIGTERM from now on; ignore SIGPIPE. */

@@ -33,6 +33,7 @@ int dfu_link_begin(struct dfu_link *link, const char *target, char why[DFU_LINK_
 
     memset(link, 0, offsetof(struct dfu_link, rx)); /* buffers cost memory once they are used */
     link->fd = -1;
+    dfu_awake_init(&link->awake);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t len = strlen(kinds[i].prefix);
 
@@ -94,28 +95,43 @@ int dfu_link_send(struct dfu_link *link, const uint8_t *packet, size_t len)
     return link->kind ? link->kind->send(link, packet, len) : DFU_ERR_IO;
 }
 
-int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_t timeout_ms)
+static int receive_now(struct dfu_link *link, uint8_t *packet, size_t cap)
 {
-    uint64_t end_ms = dfu_link_now_ms() + timeout_ms;
+    int len = !link->kind        ? DFU_ERR_IO
+              : link->is_opening ? 0
+                                 : link->kind->receive(link, packet, cap);
 
-    for (;;) {
-        int len = !link->kind        ? DFU_ERR_IO
-                  : link->is_opening ? 0
-                                     : link->kind->receive(link, packet, cap);
-        uint64_t now_ms = dfu_link_now_ms();
+    if (len != 0) {
+        link->is_refused = link->is_refused && len < 0;
+    }
+    return len;
+}
+
+static int wait_for_more(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_t timeout_ms)
+{
+    uint64_t now_ms = dfu_link_now_ms(), end_ms = now_ms + timeout_ms;
+    int len = 0;
+
+    dfu_awake_begin(&link->awake);
+    while (len == 0 && now_ms < end_ms) {
         struct pollfd fd = { .fd = link->fd, .events = POLLIN };
 
-        if (len != 0) {
-            link->is_refused = link->is_refused && len < 0;
-            return len;
-        }
-        if (now_ms >= end_ms) {
-            return 0;
-        }
-        if (poll(&fd, 1, (int)(end_ms - now_ms)) < 0 && errno != EINTR) {
+        if (!dfu_awake_lasts(&link->awake) && poll(&fd, 1, (int)(end_ms - now_ms)) < 0 &&
+            errno != EINTR) {
             return DFU_ERR_IO;
         }
+        len = receive_now(link, packet, cap);
+        now_ms = dfu_link_now_ms();
     }
+    dfu_awake_end(&link->awake, len > 0);
+    return len;
+}
+
+int dfu_link_receive(struct dfu_link *link, uint8_t *packet, size_t cap, uint32_t timeout_ms)
+{
+    int len = receive_now(link, packet, cap);
+
+    return len == 0 && timeout_ms > 0 ? wait_for_more(link, packet, cap, timeout_ms) : len;
 }
 
 void dfu_link_close(struct dfu_link *link)

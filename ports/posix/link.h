@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "awake.h"
 #include "framing.h"
 
 #define DFU_LINK_PACKET_MAX 65543u /* an SMP header and the longest payload */
@@ -42,6 +43,7 @@ struct dfu_link {
     uint32_t bytes_per_s; /* of packets, on a line whose speed is known; else 0 */
     bool is_refused;      /* the host says that nothing listens there; cleared by any packet */
     bool is_line;         /* what is sent takes its time: serial, also by TCP, and Bluetooth LE */
+    struct dfu_awake awake;
 
     bool is_opening;         /* see dfu_link_begin */
     uint64_t opening_due_ms; /* when to go on, if nothing comes in before */

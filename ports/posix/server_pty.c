@@ -257,7 +257,9 @@ uint64_t dfu_server_pty_due_ms(const struct dfu_server_pty *server)
 
 void dfu_server_pty_poll(struct dfu_server_pty *server)
 {
-    move_bytes(server);
+    if (server->baud > 0) {
+        move_bytes(server);
+    }
 }
 
 void dfu_server_pty_close(struct dfu_server_pty *server)
