@@ -16,6 +16,7 @@
 #define REQUESTS_MAX 4096u
 #define REQUEST_MAX  4096u
 #define ANSWER_MS    5000
+#define AWAKE_S      50e-6
 
 static uint8_t requests[REQUESTS_MAX][REQUEST_MAX];
 static size_t lens[REQUESTS_MAX];
@@ -43,14 +44,26 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int pump(int fd, size_t n, size_t window)
+/* True once an answer is there. One that comes at once finds nobody asleep: to wake up takes longer. */
+static int answer_comes(int fd)
 {
     struct pollfd wait = { .fd = fd, .events = POLLIN };
+    uint8_t answer[REQUEST_MAX];
+    double end_s = now_s() + AWAKE_S;
+
+    do {
+        if (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
+            return 1;
+        }
+    } while (now_s() < end_s);
+    return poll(&wait, 1, ANSWER_MS) > 0 && recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0;
+}
+
+static int pump(int fd, size_t n, size_t window)
+{
     size_t sent = 0, answered = 0;
 
     while (answered < n) {
-        uint8_t answer[REQUEST_MAX];
-
         while (sent < n && sent - answered < (answered == 0 ? 1 : window)) {
             if (send(fd, requests[sent], lens[sent], 0) != (ssize_t)lens[sent]) {
                 perror("pump");
@@ -58,13 +71,11 @@ static int pump(int fd, size_t n, size_t window)
             }
             sent++;
         }
-        if (poll(&wait, 1, ANSWER_MS) <= 0) {
+        if (!answer_comes(fd)) {
             fprintf(stderr, "pump: no answer to request %zu\n", answered);
             return 1;
         }
-        while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
-            answered++;
-        }
+        answered++;
     }
     return 0;
 }
