@@ -48,8 +48,8 @@ struct dfu_upload_config {
     /* Send on while the device is asked for hashes: right where the way is long, and wrong where
      * what is sent in vain takes longer than an answer, as on a serial line. */
     bool sends_meanwhile;
-    /* Ask for hashes behind the first chunk, without waiting for its answer. An answer to that
-     * question alone then shows that the chunk is lost. Wrong where a request may be refused until
+    /* Ask for hashes, or else for the parameters, behind the first chunk, without waiting for its
+     * answer. An answer to that question alone then shows that the chunk is lost. Wrong where a request may be refused until
      * somebody has logged in, and on a line that keeps no second packet while the device erases. */
     bool asks_at_once;
 };
@@ -103,6 +103,9 @@ struct dfu_upload {
     /* state */
     bool has_silence; /* it was given */
     bool is_first, is_started;
+    bool is_probing; /* the question behind the first chunk is open, and not for hashes */
+    struct dfu_call probe;
+    uint32_t probed_after; /* the chunks sent before it */
     uint8_t seq, stalls, restarts, broken, overtaken;
     uint32_t next, high, best, sent_to, acked_at_loss;
     uint32_t told_to; /* up to where kept and copied count */

@@ -32,10 +32,19 @@ static void finish(struct dfu_upload *u, int result)
     }
 }
 
-/* A question takes a buffer of the device, too. */
+/* A question takes a buffer of the device, too. One that only probes, and may be lost, never keeps
+ * the last chunk back. */
 static uint32_t in_flight(const struct dfu_upload *u)
 {
-    return u->plan.is_asking + flight_count(&u->flight);
+    bool probes = u->is_probing && u->flight.window > 1;
+
+    return u->plan.is_asking + probes + flight_count(&u->flight);
+}
+
+static void forget_questions(struct dfu_upload *u)
+{
+    plan_forget(&u->plan);
+    u->is_probing = false;
 }
 
 /* Whether no chunk may be sent until something is answered. */
@@ -97,7 +106,7 @@ static void restart(struct dfu_upload *u, uint64_t now_ms)
         finish(u, DFU_ERR_STATE);
     }
     flight_forget(&u->flight); /* what was true before says nothing now */
-    plan_forget(&u->plan);
+    forget_questions(u);
     u->is_first = true;
     u->acked = 0;
     u->high = 0;
@@ -278,8 +287,28 @@ int dfu_upload_start(struct dfu_upload *u, const struct dfu_upload_config *confi
 static bool asks_behind_first(const struct dfu_upload *u)
 {
     return u->config.asks_at_once && u->is_first && u->overtaken < OVERTAKEN_MAX &&
-           !u->plan.is_asking && u->next < u->config.image.size && u->flight.window > 1 &&
+           !u->plan.is_asking && !u->is_probing && u->flight.window > 1 &&
            flight_count(&u->flight) == 1;
+}
+
+/* For hashes, or, where there is nothing to learn from them, for what every server knows. */
+static size_t ask_behind_first(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap)
+{
+    size_t len = u->next < u->config.image.size ? plan_ask(u, now_ms, frame, cap) : 0;
+    int probe_len;
+
+    if (len > 0) {
+        return len;
+    }
+    u->probe = (struct dfu_call){ .version = u->config.version, .seq = u->seq };
+    probe_len = dfu_client_params(&u->probe, frame, cap);
+    if (probe_len < 0) {
+        return 0;
+    }
+    u->seq++;
+    u->is_probing = true;
+    u->probed_after = u->flight.sent;
+    return (size_t)probe_len;
 }
 
 size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, size_t cap)
@@ -300,6 +329,7 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
     }
     if (flight_expire(&u->flight, now_ms, patience(u))) {
         u->next = u->acked;
+        u->is_probing = false;
         if (u->is_first) {
             plan_forget(&u->plan);
         }
@@ -307,7 +337,10 @@ size_t dfu_upload_next(struct dfu_upload *u, uint64_t now_ms, uint8_t *frame, si
     if (now_ms >= u->hold_until_ms) {
         u->hold_until_ms = 0;
     }
-    if (asks_behind_first(u) || (u->plan.is_asking && !u->is_first)) {
+    if (asks_behind_first(u)) {
+        return ask_behind_first(u, now_ms, frame, cap);
+    }
+    if (u->plan.is_asking && !u->is_first) {
         len = plan_ask(u, now_ms, frame, cap);
         if (len > 0) {
             return len;
@@ -347,7 +380,7 @@ static void take_end(struct dfu_upload *u, uint64_t now_ms, bool has_match, bool
 /* The question behind the first chunk is answered, and that is not: it is lost, or its answer is. */
 static void take_overtaken(struct dfu_upload *u, uint32_t asked_after)
 {
-    plan_forget(&u->plan); /* it was about an upload that may have been another */
+    forget_questions(u); /* they were about an upload that may have been another */
     if (flight_count(&u->flight) > 0 && asked_after == u->flight.sent) {
         flight_set_all(&u->flight, FLIGHT_LOST);
         u->overtaken++;
@@ -371,6 +404,21 @@ static bool take_hashes(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fr
     return true;
 }
 
+/* The same for a probe. */
+static bool take_probe(struct dfu_upload *u, const uint8_t *frame, size_t len)
+{
+    struct dfu_answer answer;
+
+    if (!u->is_probing || dfu_client_answer(&u->probe, frame, len, &answer) == DFU_ERR_NOENT) {
+        return false;
+    }
+    u->is_probing = false;
+    if (u->is_first) {
+        take_overtaken(u, u->probed_after);
+    }
+    return true;
+}
+
 int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *frame, size_t len)
 {
     struct dfu_answer answer;
@@ -384,7 +432,7 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
     }
     chunk = flight_find(&u->flight, calls, frame, len, &answer, &err);
     if (!chunk) {
-        u->ignored += !take_hashes(u, now_ms, frame, len);
+        u->ignored += !take_hashes(u, now_ms, frame, len) && !take_probe(u, frame, len);
         return u->result;
     }
     was = *chunk;
@@ -392,6 +440,7 @@ int dfu_upload_answer(struct dfu_upload *u, uint64_t now_ms, const uint8_t *fram
     if (!u->is_first) { /* the first one's time is the erase's */
         flight_measure(&u->flight, now_ms, was.sent_ms, was.left_ms);
         plan_heard(u, now_ms, was.order);
+        u->is_probing = u->is_probing && was.order <= u->probed_after; /* else it is lost */
     }
     if (err == DFU_ERR_PERM) {
         take_refusal(u, now_ms, &was, &answer.refusal);
@@ -440,7 +489,7 @@ uint64_t dfu_upload_deadline(const struct dfu_upload *u)
 void dfu_upload_link_back(struct dfu_upload *u, uint64_t now_ms)
 {
     flight_set_all(&u->flight, FLIGHT_LOST);
-    plan_forget(&u->plan);
+    forget_questions(u);
     u->next = u->acked;
     u->flight.backoff = 0;
     u->flight.line_free_ms = 0;

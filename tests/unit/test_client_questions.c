@@ -57,21 +57,20 @@ static void a_question_travels_with_the_first_chunk_and_nothing_else(void **stat
     rig_free(h.rig);
 }
 
-/* Where it is not wanted, where there is no buffer for it, and where nothing follows the chunk. */
+/* Where it is not wanted, and where there is no buffer for it. */
 static void no_question_travels_with_the_first_chunk_where_there_should_be_none(void **state)
 {
     (void)state;
-    for (unsigned row = 0; row < 3; row++) {
+    for (unsigned row = 0; row < 4; row++) {
         struct by_hand h;
 
-        by_hand_begin(&h, row == 1 ? 1 : 3);
-        h.u.config.sha256 = &dfu_sha256_openssl;
+        by_hand_begin(&h, row % 2 ? 1 : 3);
+        h.u.config.sha256 = row < 2 ? &dfu_sha256_openssl : NULL;
         h.u.config.sends_meanwhile = true;
-        h.u.config.asks_at_once = row != 0;
-        h.u.config.image.size = row == 2 ? 300 : h.u.config.image.size;
-        h.u.plan.is_off = false;
+        h.u.config.asks_at_once = row % 2;
+        h.u.plan.is_off = row >= 2;
         assert_int_equal(by_hand_next_group(&h), 1);
-        assert_int_equal(by_hand_next_group(&h), 0);
+        assert_int_equal(by_hand_next(&h), 0);
         rig_free(h.rig);
     }
 }
@@ -98,6 +97,13 @@ static void a_question_that_is_answered_first_repeats_the_chunk_three_times_at_m
     rig_free(h.rig);
 }
 
+#define PARAMS 6
+
+static bool next_is_probe(struct by_hand *h)
+{
+    return by_hand_next(h) > 0 && h->frame[0] == 8 && h->frame[5] == 0 && h->frame[7] == PARAMS;
+}
+
 static void a_server_that_does_not_know_the_question_is_not_asked_again(void **state)
 {
     struct by_hand h;
@@ -107,7 +113,7 @@ static void a_server_that_does_not_know_the_question_is_not_asked_again(void **s
     begin_at_once(&h, first);
     by_hand_reply_map(&h, h.frame, MAP(not_supported));
     assert_int_equal(by_hand_next_group(&h), 1);
-    assert_int_equal(by_hand_next_group(&h), 0);
+    assert_true(next_is_probe(&h)); /* it knows this one */
     rig_free(h.rig);
 }
 
@@ -184,6 +190,100 @@ static void a_question_that_is_lost_is_repeated_once_the_device_has_erased(void 
     assert_false(h.u.plan.is_off);
     h.now_ms += 2001;
     assert_int_equal(by_hand_next_group(&h), 65);
+    rig_free(h.rig);
+}
+
+/* ---- The question behind the first chunk that asks for no hashes ---- */
+
+static const char params[] = "\xa1\x69"
+                             "buf_count\x04";
+
+/* The chunk is sent and in first, the question in frame: every byte is to be sent, or there is but
+ * this chunk. */
+static void begin_with_probe(struct by_hand *h, bool is_short, uint8_t first[8])
+{
+    by_hand_begin(h, 3);
+    h->u.config.sha256 = is_short ? &dfu_sha256_openssl : NULL;
+    h->u.config.image.size = is_short ? 300 : h->u.config.image.size;
+    h->u.config.asks_at_once = true;
+    h->u.config.sends_meanwhile = true;
+    h->u.flight.is_by_chance = true;
+    h->u.plan.is_off = !is_short;
+    assert_int_equal(by_hand_next_group(h), 1);
+    memcpy(first, h->frame, 8);
+    assert_true(next_is_probe(h));
+    assert_int_equal(by_hand_next(h), 0);
+}
+
+static void without_hashes_too_a_lost_first_chunk_is_sent_again_at_once(void **state)
+{
+    (void)state;
+    for (unsigned is_short = 0; is_short < 2; is_short++) {
+        struct by_hand h;
+        uint8_t first[8];
+
+        begin_with_probe(&h, is_short, first);
+        h.now_ms += 5;
+        by_hand_reply_map(&h, h.frame, MAP(params));
+        assert_int_equal(by_hand_next_group(&h), 1);
+        assert_true(next_is_probe(&h)); /* this one may be lost as well */
+        assert_int_equal(h.u.overtaken, 1);
+        assert_int_equal(h.u.ignored, 0);
+        rig_free(h.rig);
+    }
+}
+
+static void a_device_that_erases_for_long_gets_nothing_twice_before_its_time(void **state)
+{
+    struct by_hand h;
+    uint8_t first[8];
+
+    (void)state;
+    begin_with_probe(&h, false, first);
+    h.now_ms += 2400;
+    assert_int_equal(by_hand_next(&h), 0);
+    h.now_ms += 101;
+    assert_int_equal(by_hand_next_group(&h), 1);
+    assert_true(next_is_probe(&h));
+    rig_free(h.rig);
+}
+
+/* A server has a buffer for each of the window's chunks, not for the question beside them. */
+static void a_probe_takes_the_place_of_a_chunk_until_it_is_answered(void **state)
+{
+    struct by_hand h;
+    uint8_t first[8], probe[8];
+
+    (void)state;
+    begin_with_probe(&h, false, first);
+    memcpy(probe, h.frame, 8);
+    memcpy(h.frame, first, 8);
+    (void)by_hand_reply(&h, 400, -1);
+    assert_int_equal(by_hand_next_group(&h), 1);
+    assert_int_equal(by_hand_next_group(&h), 1);
+    assert_int_equal(by_hand_next(&h), 0);
+    by_hand_reply_map(&h, probe, MAP(params));
+    assert_int_equal(h.u.overtaken, 0);
+    assert_int_equal(by_hand_next_group(&h), 1);
+    assert_int_equal(by_hand_next(&h), 0);
+    rig_free(h.rig);
+}
+
+static void a_lost_probe_is_not_waited_for(void **state)
+{
+    struct by_hand h;
+    uint8_t first[8];
+
+    (void)state;
+    begin_with_probe(&h, false, first);
+    memcpy(h.frame, first, 8);
+    (void)by_hand_reply(&h, 400, -1);
+    assert_int_equal(by_hand_next_group(&h), 1);
+    (void)by_hand_reply(&h, h.u.next, -1); /* to what was sent behind it */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(by_hand_next_group(&h), 1);
+    }
+    assert_int_equal(by_hand_next(&h), 0);
     rig_free(h.rig);
 }
 
@@ -311,6 +411,10 @@ int main(void)
         cmocka_unit_test(a_busy_device_gets_the_first_chunk_again_after_its_pause_only),
         cmocka_unit_test(nor_does_an_open_question_keep_it_back),
         cmocka_unit_test(a_question_that_is_lost_is_repeated_once_the_device_has_erased),
+        cmocka_unit_test(without_hashes_too_a_lost_first_chunk_is_sent_again_at_once),
+        cmocka_unit_test(a_device_that_erases_for_long_gets_nothing_twice_before_its_time),
+        cmocka_unit_test(a_probe_takes_the_place_of_a_chunk_until_it_is_answered),
+        cmocka_unit_test(a_lost_probe_is_not_waited_for),
         cmocka_unit_test(a_question_is_not_repeated_while_chunks_before_it_are_on_the_line),
     };
 
