@@ -60,6 +60,23 @@ def built(folder, *options, board=BOARD, **more):
     return folder
 
 
+def kept(name):
+    """A folder to build in that the next run finds, so that it compiles nothing again; of the options
+    of an earlier run none is left."""
+    folder = FIRMWARE.with_name(f"{BOARD}-{name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "CMakeCache.txt").unlink(missing_ok=True)
+    return folder
+
+
+def own_key(folder):
+    """No development key."""
+    key = folder / "own.pem"
+    if not key.exists():
+        run(DFU, "keygen", "-k", key, "-t", "ecdsa-p256")
+    return key
+
+
 def flash_with(slot0=b"", slot1=b""):
     """Flash as a factory leaves it, the bootloader aside."""
     flash = b"\xff" * SLOT0 + slot0.ljust(SLOT_SIZE, b"\xff") + slot1.ljust(SLOT_SIZE, b"\xff")

@@ -11,7 +11,7 @@ from smpclient import SMPClient
 from smpclient.requests.image_management import ImageStatesRead
 from smpclient.requests.os_management import EchoWrite
 
-from parts import BANNER, SOURCE, Board, built, flash_with, signed
+from parts import BANNER, SOURCE, Board, built, flash_with, kept, signed
 
 MTU = 498
 FRAMES = 5
@@ -20,8 +20,8 @@ PATIENCE_S = 600  # of a machine that has much else to do
 
 
 @pytest.fixture(scope="module", name="application")
-def fixture_application(tmp_path_factory):
-    return built(tmp_path_factory.mktemp("ble"), "-DEXTRA_CONF_FILE=overlay_bt.conf",
+def fixture_application():
+    return built(kept("ble"), "-DEXTRA_CONF_FILE=overlay_bt.conf",
                  f"-DBLE_HOST={SOURCE}/tests/qemu/ble_line.c;{SOURCE}/ports/mps2/line.c")
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from parts import (BANNER, BINARY, BOARD, DFU, KEY, SOURCE, TABLE, Board, Device, built, flash_with,
-                   run)
+                   kept, own_key, run)
 
 
 def configure(folder, *options):
@@ -22,10 +22,8 @@ def words(result):
 
 
 @pytest.fixture(scope="module", name="key")
-def fixture_key(tmp_path_factory):
-    key = tmp_path_factory.mktemp("key") / "own.pem"
-    run(DFU, "keygen", "-k", key, "-t", "ecdsa-p256")
-    return key
+def fixture_key():
+    return own_key(kept("release"))
 
 
 def with_key(folder, key):
@@ -35,18 +33,18 @@ def with_key(folder, key):
 
 
 @pytest.fixture(scope="module", name="release")
-def fixture_release(tmp_path_factory, key):
+def fixture_release(key):
     """A release with a key of its own and three fragments, the last of them not this project's."""
-    folder = tmp_path_factory.mktemp("release")
+    folder = kept("release")
     version = folder / "version.conf"
     version.write_text('CONFIG_MCUBOOT_IMGTOOL_SIGN_VERSION="3.1.4+0"\n')
-    result = configure(folder / "build", "-DRELEASE=ON", with_key(folder, key),
+    result = configure(folder, "-DRELEASE=ON", with_key(folder, key),
                        "-DEXTRA_CONF_FILE=overlay_mcuboot.conf;overlay_permanent_download.conf;"
                        f"{version}")
     assert result.returncode == 0, result.stderr
     assert "DEVELOPMENT KEY" not in result.stderr
-    run("cmake", "--build", folder / "build")
-    return folder / "build"
+    run("cmake", "--build", folder)
+    return folder
 
 
 def test_the_development_key_is_warned_of(tmp_path):
@@ -183,9 +181,12 @@ def test_it_is_linked_for_the_partition_that_the_board_file_chooses(tmp_path):
 def test_without_the_bootloader_the_application_takes_its_place(tmp_path):
     alone = tmp_path / "alone.conf"
     alone.write_text("CONFIG_BOOTLOADER_MCUBOOT=n\n")
-    assert configure(tmp_path / "build", f"-DEXTRA_CONF_FILE={alone}").returncode == 0
-    run("cmake", "--build", tmp_path / "build")
-    entry = int.from_bytes((tmp_path / "build/app.bin").read_bytes()[4:8], "little")
+    folder = kept("alone")
+    signed_image = folder / "app.signed.bin"
+    signed_image.unlink(missing_ok=True)
+    assert configure(folder, f"-DEXTRA_CONF_FILE={alone}").returncode == 0
+    run("cmake", "--build", folder)
+    entry = int.from_bytes((folder / "app.bin").read_bytes()[4:8], "little")
     base, size = (TABLE[f"boot_partition_{what}"] for what in ("base", "size"))
     assert base < entry < base + size
-    assert not (tmp_path / "build/app.signed.bin").exists()
+    assert not signed_image.exists()

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from parts import (BANNER, BOARD, FIRMWARE, RECOVERY, STORAGE, Board, Device, built, flash_with,
-                   signed)
+                   kept, signed)
 from test_options import configure, words
 
 FIVE_FRAMES = 5 * (498 - 3)
@@ -19,8 +19,8 @@ def options_of(folder):
 
 
 @pytest.fixture(scope="module", name="folder")
-def fixture_folder(tmp_path_factory):
-    return built(tmp_path_factory.mktemp("profiles"),
+def fixture_folder():
+    return built(kept("serial-confirm"),
                  "-DEXTRA_CONF_FILE=overlay_smp_serial.conf;overlay_confirm.conf")
 
 
@@ -60,7 +60,7 @@ def test_the_serial_profile_takes_packets_of_five_frames(tmp_path, device):
 
 
 def test_the_small_profiles_do_what_an_update_needs(tmp_path):
-    folder = built(tmp_path / "small", "-DBOOT_CONF=overlay_small.conf",
+    folder = built(kept("small"), "-DBOOT_CONF=overlay_small.conf",
                    "-DEXTRA_CONF_FILE=overlay_small.conf")
     one, two = (signed(tmp_path, version, program=folder / "app.bin")
                 for version in ("1.0.0", "2.0.0"))

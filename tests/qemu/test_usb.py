@@ -8,7 +8,8 @@ import struct
 
 import pytest
 
-from parts import BANNER, BOARD, DFU, SLOT0, SLOT1, SLOT_SIZE, Board, Device, built, flash_with, run
+from parts import (BANNER, BOARD, DFU, SLOT0, SLOT1, SLOT_SIZE, Board, Device, built, flash_with, kept,
+                   own_key, run)
 from usb_host import UsbHost
 
 SUPPORT = "<inf> main: This device supports USB DFU class."
@@ -19,22 +20,21 @@ RESET_ON_THE_WAY = (0, 74, 251)  # dfu-util 0.11 where the device comes back as 
 class Firmware:
     """Three builds with one key: the DFU application, the same hands-free, and another one."""
 
-    def __init__(self, folder):
-        self.key = folder / "own.pem"
-        run(DFU, "keygen", "-k", self.key, "-t", "ecdsa-p256")
-        self.plain = self.build(folder / "dfu", "-DEXTRA_CONF_FILE=overlay_usb_dfu.conf")
+    def __init__(self):
+        self.key = own_key(kept("usb"))
+        self.plain = self.build("usb", "-DEXTRA_CONF_FILE=overlay_usb_dfu.conf")
         self.hands_free = self.build(
-            folder / "hands-free",
+            "usb-hands-free",
             "-DEXTRA_CONF_FILE=overlay_usb_dfu.conf;overlay_permanent_download.conf")
-        self.hello = self.build(folder / "hello", "-DAPP=hello") / "app.signed.bin"
+        self.hello = self.build("usb-hello", "-DAPP=hello") / "app.signed.bin"
 
-    def build(self, folder, *options):
-        return built(folder, f"-DSB_CONFIG_BOOT_SIGNATURE_KEY_FILE={self.key}", *options)
+    def build(self, name, *options):
+        return built(kept(name), f"-DSB_CONFIG_BOOT_SIGNATURE_KEY_FILE={self.key}", *options)
 
 
 @pytest.fixture(scope="module", name="firmware")
-def fixture_firmware(tmp_path_factory):
-    return Firmware(tmp_path_factory.mktemp("usb"))
+def fixture_firmware():
+    return Firmware()
 
 
 @pytest.fixture(name="plug")
