@@ -100,6 +100,15 @@ class Device:
     def versions(self):
         return {slot: image["version"] for slot, image in self.images().items()}
 
+    def upgrade_and_stay(self, two):
+        """From 1.0.0, started once, to 2.0.0 in one command; after another start it still runs."""
+        self.dfu("upgrade", two)
+        self.machine.qmp.ask("system_reset")
+        self.machine.wait_for(BANNER, 3)
+        assert self.versions() == {0: "2.0.0", 1: "1.0.0"}
+        assert self.images()[0]["confirmed"]
+        assert self.machine.guest_errors() == []
+
     def exceptions(self):
         """How many SysTick exceptions the application has served: its one task's run time."""
         return json.loads(self.dfu("taskstat", "--json"))["tasks"][0]["runtime"]
