@@ -157,6 +157,26 @@ int copy_image(const struct boot_pair *pair)
     return err ? err : dfu_trailer_write_magic(cfg_of(pair)->map, pair->primary);
 }
 
+/* From off to the end of the primary, each run of units that hold something in one write. Those that
+ * hold nothing are left unprogrammed, so that they can still be. */
+static int copy_sparse(const struct boot_pair *pair, uint32_t off)
+{
+    const uint32_t end = pair->primary->size, unit = pair->primary->write_size;
+
+    for (uint32_t from = off; off <= end; off += unit) {
+        int empty = off < end ? dfu_area_is_erased(pair->secondary, off, unit) : 1;
+
+        if (empty > 0) {
+            empty = slot_copy(pair, pair->primary, from, pair->secondary, from, off - from);
+            from = off + unit;
+        }
+        if (empty < 0) {
+            return empty;
+        }
+    }
+    return DFU_OK;
+}
+
 int copy_slot(const struct boot_pair *pair)
 {
     const struct dfu_area *primary = pair->primary;
@@ -178,9 +198,7 @@ int copy_slot(const struct boot_pair *pair)
     flags = round_down(at.swap_info, primary->write_size);
     err = copy_update(pair, flags);
     progress_end(pair);
-    return err ? err
-               : slot_copy_sparse(pair, primary, flags, pair->secondary, flags,
-                                  primary->size - flags);
+    return err ? err : copy_sparse(pair, flags);
 }
 
 int copy_drop_request(const struct boot_pair *pair)

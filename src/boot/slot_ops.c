@@ -109,25 +109,6 @@ int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t
     return slot_copy_through(pair, none, dst, dst_off, src, src_off, len);
 }
 
-int slot_copy_sparse(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
-                     const struct dfu_area *src, uint32_t src_off, uint32_t len)
-{
-    uint32_t unit = dst->write_size;
-
-    for (uint32_t at = 0; at < len; at += unit) {
-        int empty = dfu_area_is_erased(src, src_off + at, unit);
-        int err = empty < 0 ? empty : DFU_OK;
-
-        if (!err && !empty) {
-            err = slot_copy(pair, dst, dst_off + at, src, src_off + at, unit);
-        }
-        if (err) {
-            return err;
-        }
-    }
-    return DFU_OK;
-}
-
 int slot_header_is_erased(const struct dfu_area *area, uint32_t off)
 {
     return dfu_area_is_erased(area, off, sizeof(uint32_t));
