@@ -221,6 +221,7 @@ static void put_records_in_place(struct run *run, struct right_boot *boot)
     static char hex[4 * DFU_FLASH_WRITE_SIZE_MAX + 1];
     struct dfu_trailer at;
 
+    run->odd_hex = NULL;
     if (dfu_slot_trailer(&run->right.map, &run->right.area[WORLD_PRI], &at)) {
         return;
     }
@@ -237,6 +238,7 @@ static void put_records_in_place(struct run *run, struct right_boot *boot)
         hex[4 * (size_t)at.status_stride] = '\0';
         run->odd_off = op->off;
         run->odd_hex = op->hex;
+        run->is_odd_elsewhere = op->off != at.status;
         op->off = at.status;
         op->hex = hex;
     }

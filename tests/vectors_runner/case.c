@@ -95,7 +95,7 @@ static const struct {
     { "direct-xip-revert", DFU_MODE_DIRECT_XIP_REVERT, false },
 };
 
-const char *case_unsupported(const cJSON *json)
+const char *case_unknown_mode(const cJSON *json)
 {
     const char *mode = json_str(json, "mode");
 

@@ -41,8 +41,8 @@ struct case_ops {
     size_t count;
 };
 
-/* NULL, or why this build cannot run the case yet. */
-const char *case_unsupported(const cJSON *json);
+/* NULL, or a mode that the runner does not know. */
+const char *case_unknown_mode(const cJSON *json);
 
 /* Direct-XIP: nothing moves, and the application marks slots by area. */
 bool case_runs_in_place(const struct swap_case *c);

@@ -19,8 +19,7 @@
 #include "jsonl.h"
 #include "run.h"
 
-#define WORKERS     2
-#define REASONS_MAX 8
+#define WORKERS 2
 
 struct options {
     const char *dir, *only_case;
@@ -87,7 +86,7 @@ static void run_share(const struct file_run *file, size_t worker, struct tally *
         }
         if (file->is_geometry) {
             run_geometry_row(file->values[i], (unsigned)i + 1, &report);
-        } else if (!case_unsupported(file->values[i])) {
+        } else if (!case_unknown_mode(file->values[i])) {
             case_open(&c, file->values[i]);
             run_case(&c, &report, file->options->only_step, file->options->only_cut);
             case_close(&c);
@@ -140,6 +139,8 @@ static struct tally sum(const struct tally *tallies)
         all.boots += tallies[i].boots;
         all.cuts += tallies[i].cuts;
         all.pairs += tallies[i].pairs;
+        all.fewer_pairs += tallies[i].fewer_pairs;
+        all.more_pairs += tallies[i].more_pairs;
         all.rows += tallies[i].rows;
         all.differences += tallies[i].differences;
         all.failed_cases += tallies[i].failed_cases;
@@ -147,28 +148,20 @@ static struct tally sum(const struct tally *tallies)
     return all;
 }
 
-static void print_unsupported(const struct file_run *file)
+/* Returns how many cases cannot be run: each has failed. */
+static unsigned print_unknown(const struct file_run *file)
 {
-    struct {
-        const char *why;
-        unsigned count;
-    } reasons[REASONS_MAX] = { { NULL, 0 } };
+    unsigned count = 0;
 
     for (size_t i = 0; !file->is_geometry && i < file->count; i++) {
-        const char *why = is_wanted(file, i) ? case_unsupported(file->values[i]) : NULL;
+        const char *mode = is_wanted(file, i) ? case_unknown_mode(file->values[i]) : NULL;
 
-        for (size_t j = 0; why && j < REASONS_MAX; j++) {
-            if (!reasons[j].why || strcmp(reasons[j].why, why) == 0) {
-                reasons[j].why = why;
-                reasons[j].count++;
-                break;
-            }
+        if (mode) {
+            (void)printf("  %s: mode %s is not known\n", json_str(file->values[i], "id"), mode);
+            count++;
         }
     }
-    for (size_t j = 0; j < REASONS_MAX && reasons[j].why; j++) {
-        (void)printf("%-18s %6u cases of %s: not supported yet\n", "", reasons[j].count,
-                     reasons[j].why);
-    }
+    return count;
 }
 
 static bool run_file(const char *path, const struct options *options, struct tally *total)
@@ -179,6 +172,7 @@ static bool run_file(const char *path, const struct options *options, struct tal
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     double start = seconds();
     struct tally all;
+    unsigned unknown;
     bool is_fine;
 
     if (tallies == MAP_FAILED) {
@@ -193,10 +187,14 @@ static bool run_file(const char *path, const struct options *options, struct tal
                  (int)(strlen(name) - strlen(".jsonl.gz")), name, all.cases + all.rows,
                  file.is_geometry ? "rows " : "cases", all.boots, all.cuts, all.pairs,
                  all.differences, seconds() - start, is_fine ? "" : "  A WORKER FAILED");
-    print_unsupported(&file);
-    total->cases += all.cases + all.rows;
-    total->differences += all.differences;
-    total->failed_cases += all.failed_cases;
+    if (all.fewer_pairs > 0) {
+        (void)printf("%-18s %6u pairs fewer than recorded, %u more\n", "", all.fewer_pairs,
+                     all.more_pairs);
+    }
+    unknown = print_unknown(&file);
+    total->cases += all.cases + all.rows + unknown;
+    total->differences += all.differences + unknown;
+    total->failed_cases += all.failed_cases + unknown;
     for (size_t i = 0; i < file.count; i++) {
         cJSON_Delete(file.values[i]);
     }

@@ -12,6 +12,8 @@
 
 struct tally {
     unsigned cases, boots, cuts, pairs, differences, failed_cases, rows;
+    unsigned fewer_pairs, more_pairs; /* than MCUboot has, as our second boots take fewer or more
+                                         operations */
 };
 
 /* Where in a case we are; -1 where it does not matter. */

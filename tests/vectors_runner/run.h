@@ -31,6 +31,7 @@ struct run {
     uint32_t
         odd_off; /* where MCUboot put the first records (B12), and which bytes; NULL: nowhere */
     const char *odd_hex;
+    bool is_odd_elsewhere; /* not where they belong */
 };
 
 /* What a boot must do, once the case's bugs are taken out. */
@@ -48,6 +49,7 @@ struct right_boot {
 /* What our loader did, in the recording's words. */
 struct our_boot {
     int err;
+    uint32_t ops; /* erases and writes */
     char result[16], type[48], runs[48];
     int holds[WORLD_PLACES]; /* index of the image, or -1 */
     uint32_t hold_off[WORLD_PLACES];

@@ -96,6 +96,7 @@ struct our_boot run_start(struct run *run)
     run->ours.sim.double_programs = 0;
     start = boot_world_start(&run->ours);
     out.err = start.err;
+    out.ops = start.ops;
     run->report->tally->boots++;
     (void)snprintf(out.result, sizeof out.result, "%s",
                    start.err == 0                ? "ok"

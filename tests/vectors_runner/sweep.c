@@ -23,6 +23,7 @@ struct outcome {
     struct our_boot boot;
     uint8_t sha8[WORLD_PLACES][8];
     uint8_t odd_sha8[8]; /* of the primary with its first records where MCUboot puts them (B12) */
+    bool places_records; /* a swap in this boot copies those records from scratch */
     bool is_used;
 };
 
@@ -88,6 +89,26 @@ static void grow(struct memory *memory)
     *memory = bigger;
 }
 
+/* Whether the first operation of a swap with scratch still is to be finished, or begun: else the
+ * primary has a trailer of its own, with the first records where MCUboot or we have put them. A
+ * third record shows that the trailer is whole, whatever is left in scratch (B2). */
+static bool places_records(const struct world *w)
+{
+    struct dfu_slot_state primary, scratch;
+    struct dfu_trailer at;
+    bool is_begun;
+
+    if (w->spec.mode != DFU_MODE_SWAP_SCRATCH ||
+        dfu_slot_state_read(&w->map, &w->area[WORLD_PRI], &primary) ||
+        dfu_slot_trailer(&w->map, &w->area[WORLD_PRI], &at) ||
+        dfu_slot_state_read(&w->map, &w->area[WORLD_SCR], &scratch)) {
+        return false;
+    }
+    is_begun = primary.magic == DFU_MAGIC_GOOD && primary.copy_done == DFU_FLAG_UNSET;
+    return !is_begun || (scratch.magic == DFU_MAGIC_GOOD &&
+                         boot_world_bytes(w, WORLD_PRI)[at.status + 2 * at.status_stride] != 3);
+}
+
 static void note_odd_primary(struct sweep *s, struct outcome *out)
 {
     const struct run *run = s->run;
@@ -126,6 +147,7 @@ static void boot_and_note(struct sweep *s, struct outcome *out, const struct key
 
     out->is_used = true;
     out->from = *from;
+    out->places_records = places_records(w);
     out->boot = run_start(s->run);
     out->left = key_of(w);
     for (enum world_place place = WORLD_PRI; place < WORLD_PLACES; place++) {
@@ -215,61 +237,75 @@ static void area_hex8(const struct run *run, const uint8_t *state, enum world_pl
     hex8(key.bytes, out);
 }
 
-/* The recorded hash of an area, or what is right instead:
+/* What a row is judged by. */
+struct judged {
+    const cJSON *row;      /* the right outcome */
+    const cJSON *recorded; /* what MCUboot did */
+    bool has_copied;       /* in this boot or the one before */
+    bool is_as_without_cut;
+    bool has_placed_records; /* the first records of a swap with scratch are ours */
+};
+
+/* The only right hash of an area, the recorded one but for these:
  * B6: the stale request is erased too, so the secondary is as after the whole boot.
- * B1: what is skipped though it should not be may hold no image; then only this hash tells.
- * B7: a boot that copied again left what the whole boot leaves, without the unit too many. */
-static void right_sha8(const struct sweep *s, const cJSON *row, bool has_copied,
-                       enum world_place place, const char *recorded, char out[17])
+ * B1: in the last operation with an offset MCUboot takes the new image for the old one, so it skips
+ * what it must not, or copies what nobody needs; the whole boot does neither.
+ * B5, B7: a boot that copied again left what the whole boot leaves, with a magic, and without the
+ * unit too many. A unit that was copied before the cut stays where nothing is copied again. */
+static void right_sha8(const struct sweep *s, const struct judged *judged, enum world_place place,
+                       const char *recorded, char out[17])
 {
-    const cJSON *bug = cJSON_GetObjectItemCaseSensitive(row, "bug");
+    bool is_stale = shows(judged->row, "B6") && place == WORLD_SEC;
     char whole[17];
 
-    (void)snprintf(out, 17, "%s", recorded);
-    if (bug && strcmp(bug->valuestring, "B6") == 0 && place == WORLD_SEC) {
+    area_hex8(s->run, s->recorded_after, place, whole);
+    if (is_stale || judged->is_as_without_cut ||
+        (judged->has_copied && !s->run->odd_hex && strcmp(whole, recorded) == 0)) {
         area_hex8(s->run, s->right_after, place, out);
-    } else if (has_copied) {
-        area_hex8(s->run, s->recorded_after, place, whole);
-        if (strcmp(whole, recorded) == 0) {
-            area_hex8(s->run, s->right_after, place, out);
-        }
+    } else {
+        (void)snprintf(out, 17, "%s", recorded);
     }
 }
 
-static void check_hashes(struct sweep *s, const struct outcome *ours, const cJSON *row,
-                         bool has_copied)
+/* B12: records that this boot or the one before has placed lie where the status begins; put where
+ * MCUboot puts them, all is as recorded. */
+static bool has_records_in_place(const struct outcome *ours)
+{
+    return memcmp(ours->sha8[WORLD_PRI], ours->odd_sha8, sizeof ours->odd_sha8) != 0;
+}
+
+static void check_hashes(struct sweep *s, const struct outcome *ours, const struct judged *judged)
 {
     struct run *run = s->run;
-    bool is_offset = run->c->spec.mode == DFU_MODE_SWAP_OFFSET;
     const cJSON *hash;
 
-    cJSON_ArrayForEach(hash, json_get(row, "sha8"))
+    cJSON_ArrayForEach(hash, json_get(judged->row, "sha8"))
     {
         enum world_place place = case_place(hash->string);
-        char right[17], is[17], odd[17], whole[17];
+        bool is_odd = place == WORLD_PRI && run->odd_hex && judged->has_placed_records;
+        char right[17], is[17];
 
-        right_sha8(s, row, has_copied, place, hash->valuestring, right);
-        hex8(ours->sha8[place], is);
-        hex8(place == WORLD_PRI ? ours->odd_sha8 : ours->sha8[place], odd);
-        area_hex8(run, s->right_after, place, whole);
-        if (strcmp(right, is) != 0 && strcmp(hash->valuestring, is) != 0 &&
-            strcmp(hash->valuestring, odd) != 0 && !(is_offset && strcmp(whole, is) == 0)) {
+        right_sha8(s, judged, place, hash->valuestring, right);
+        hex8(is_odd ? ours->odd_sha8 : ours->sha8[place], is);
+        if (strcmp(right, is) != 0) {
             report_differ(run->report, &run->spot, "%s is %s, right is %s", hash->string, is,
                           right);
+        } else if (is_odd && run->is_odd_elsewhere && !has_records_in_place(ours)) {
+            report_differ(run->report, &run->spot, "the first records are beside the status");
         }
     }
 }
 
-static void check_row(struct sweep *s, const struct outcome *ours, const cJSON *row,
-                      const cJSON *recorded, bool has_copied)
+static void check_row(struct sweep *s, const struct outcome *ours, const struct judged *judged)
 {
     struct run *run = s->run;
+    const cJSON *row = judged->row;
     const char *result = json_str(row, "result");
     const cJSON *bug = cJSON_GetObjectItemCaseSensitive(row, "bug");
     const cJSON *runs = json_get(row, "runs");
     char type[48], why[WHY_SIZE];
 
-    if (bug && strcmp(bug->valuestring, "B6") != 0 && strcmp(bug->valuestring, "B1") != 0) {
+    if (bug && !shows(row, "B6") && !shows(row, "B1")) {
         report_fatal("%s: nothing is known about bug %s here", run->c->id, bug->valuestring);
     }
     if (strcmp(result, ours->boot.result) != 0) {
@@ -279,7 +315,7 @@ static void check_row(struct sweep *s, const struct outcome *ours, const cJSON *
         report_differ(run->report, &run->spot, "runs \"%s\", right is \"%s\"", ours->boot.runs,
                       cJSON_IsString(runs) ? runs->valuestring : "");
     }
-    run_type_of_row(recorded, type, sizeof type);
+    run_type_of_row(judged->recorded, type, sizeof type);
     if (type[0] != '\0' && strcmp(type, ours->boot.type) != 0) {
         report_differ(run->report, &run->spot, "carried out %s, right is %s", ours->boot.type,
                       type);
@@ -287,35 +323,118 @@ static void check_row(struct sweep *s, const struct outcome *ours, const cJSON *
     if (!run_holds_match(run, &ours->boot, json_get(row, "holds"), why, sizeof why)) {
         report_differ(run->report, &run->spot, "%s", why);
     }
-    check_hashes(s, ours, row, has_copied);
+    check_hashes(s, ours, judged);
+}
+
+/* ---- What a resumed boot may cost ---- */
+
+/* B1: what is left of the whole boot, from the first operation behind the last record on. */
+static uint32_t rest_of_boot(const struct sweep *s, int cut)
+{
+    int from = cut;
+
+    while (from > 0 && s->ops.list[from - 1].kind != 'W') {
+        from--;
+    }
+    return (uint32_t)((int)s->ops.count - from);
+}
+
+/* A full copy leaves flags alone that the request left erased, so that they can be programmed once
+ * more: it writes up to the flags, and then each run of fields that are set. MCUboot writes them
+ * with what is before them. */
+static uint32_t writes_of_trailer(const struct sweep *s)
+{
+    const struct world *w = &s->run->ours;
+    const struct dfu_area *pri = &w->area[WORLD_PRI];
+    const uint8_t *bytes = s->right_after + pri->base;
+    struct dfu_trailer at;
+    uint32_t flags, writes;
+    bool was_set = false;
+
+    if (dfu_slot_trailer(&w->map, pri, &at)) {
+        report_fatal("%s: no trailer", s->run->c->id);
+    }
+    flags = at.swap_info / pri->write_size * pri->write_size;
+    writes = (flags + CASE_CHUNK - 1) / CASE_CHUNK;
+    for (uint32_t off = flags; off < pri->size; off += pri->write_size) {
+        bool is_set = false;
+
+        for (uint32_t i = 0; i < pri->write_size; i++) {
+            is_set = is_set || bytes[off + i] != w->spec.erased;
+        }
+        writes += is_set && !was_set;
+        was_set = is_set;
+    }
+    return writes - (pri->size + CASE_CHUNK - 1) / CASE_CHUNK;
+}
+
+/* Never more erases and writes than MCUboot needed from the same flash, but where it did wrong. */
+static void check_cost(const struct sweep *s, const struct outcome *ours, const cJSON *sweep,
+                       int cut, bool has_copied)
+{
+    const struct run *run = s->run;
+    const cJSON *rows = json_get(sweep, "next");
+    bool is_whole_copy = run->c->spec.mode == DFU_MODE_OVERWRITE && !run->c->spec.is_fast;
+    uint32_t recorded = (uint32_t)cJSON_GetArrayItem(json_get(sweep, "ops"), cut)->valueint;
+    uint32_t most = recorded;
+
+    if (shows(outcome_at(rows, cut), "B6")) {
+        most++; /* the erase of the stale request */
+    } else if (case_shows(run->c, "B5") && has_copied) {
+        most++; /* the magic */
+    } else if (shows(outcome_at(rows, cut > 0 ? cut - 1 : 0), "B1") ||
+               shows(outcome_at(rows, cut), "B1")) {
+        most =
+            rest_of_boot(s, cut); /* also where what MCUboot skips was done just before the cut */
+    } else if (is_whole_copy && has_copied) {
+        most += writes_of_trailer(s);
+    }
+    if (ours->boot.ops > most) {
+        report_differ(run->report, &run->spot, "%u operations, right are %u at most (recorded %u)",
+                      ours->boot.ops, most, recorded);
+    }
 }
 
 /* ---- Sweeps and pairs ---- */
 
+static bool has_swapped(const char *type)
+{
+    return type[0] != '\0' && strcmp(type, "none") != 0;
+}
+
 static void check_cut(struct sweep *s, const cJSON *sweep, int cut)
 {
     struct run *run = s->run;
-    const cJSON *next_row = right_outcome_at(json_get(sweep, "next"), cut);
-    const cJSON *then_row = right_outcome_at(json_get(sweep, "then"), cut);
-    struct outcome next, then;
-    bool has_copied;
-    char type[48];
+    struct judged next = { .recorded = outcome_at(json_get(sweep, "next"), cut),
+                           .row = right_outcome_at(json_get(sweep, "next"), cut) };
+    struct judged then = { .row = right_outcome_at(json_get(sweep, "then"), cut) };
+    struct outcome our_next, our_then;
+    char type[48], then_type[48];
 
-    run_type_of_row(next_row, type, sizeof type);
-    has_copied = type[0] != '\0' && strcmp(type, "none") != 0;
     run->spot.cut = cut;
     boot_world_restore(&run->ours, s->states + (size_t)cut * run->ours.state_size);
-    boot_twice(s, &next, &then);
+    boot_twice(s, &our_next, &our_then);
     run->report->tally->cuts++;
     if (run->report->is_verbose && run->only_cut >= 0) {
-        (void)fprintf(run->report->out,
-                      "  cut %d: next carried out %s, runs \"%s\"; then %s, \"%s\"\n", cut,
-                      next.boot.type, next.boot.runs, then.boot.type, then.boot.runs);
+        (void)fprintf(
+            run->report->out, "  cut %d: next carried out %s, runs \"%s\"; then %s, \"%s\"\n", cut,
+            our_next.boot.type, our_next.boot.runs, our_then.boot.type, our_then.boot.runs);
     }
+    then.recorded = then.row;
+    run_type_of_row(next.row, type, sizeof type);
+    run_type_of_row(then.row, then_type, sizeof then_type);
+    next.has_copied = then.has_copied = has_swapped(type);
+    next.has_placed_records = has_swapped(type) && our_next.places_records;
+    next.is_as_without_cut =
+        run->c->spec.mode == DFU_MODE_SWAP_OFFSET &&
+        (strstr(type, "resume test") != NULL || strstr(type, "resume perm") != NULL);
+    then.has_placed_records = has_swapped(then_type) || next.has_placed_records;
+    then.is_as_without_cut = !has_swapped(then_type) && next.is_as_without_cut;
     run->spot.boot = "next";
-    check_row(s, &next, next_row, outcome_at(json_get(sweep, "next"), cut), has_copied);
+    check_row(s, &our_next, &next);
+    check_cost(s, &our_next, sweep, cut, next.has_copied);
     run->spot.boot = "then";
-    check_row(s, &then, then_row, then_row, has_copied);
+    check_row(s, &our_then, &then);
 }
 
 static void check_states(struct sweep *s, const cJSON *sweep)
@@ -411,9 +530,36 @@ static void check_second_cuts(struct sweep *s, const cJSON *pairs, int a, uint8_
     boot_world_journal_free(&journal);
 }
 
+/* MCUboot's pairs end where its second boot does, ours where ours does: there must be no more of
+ * them, but for the copy that B1 leaves out, in each cut of that step. */
+static void check_pair_count(struct sweep *s, const cJSON *pairs, unsigned ours)
+{
+    struct tally *tally = s->run->report->tally;
+    unsigned recorded = (unsigned)json_int(pairs, "pairs"), left_out = 0;
+    const cJSON *exception;
+    struct dfu_sector sector;
+
+    cJSON_ArrayForEach(exception, json_get(pairs, "exceptions"))
+    {
+        if (shows(cJSON_GetArrayItem(exception, 3), "B1") &&
+            dfu_area_sector(&s->run->ours.area[WORLD_PRI], 0, &sector) == 0) {
+            uint32_t ops = 1 + (sector.size + CASE_CHUNK - 1) / CASE_CHUNK;
+
+            left_out = ops * (ops + 1);
+        }
+    }
+    tally->more_pairs += left_out;
+    tally->fewer_pairs += recorded + left_out - ours;
+    if (ours > recorded + left_out) {
+        report_differ(s->run->report, &s->run->spot, "%u pairs, right are %u at most", ours,
+                      recorded + left_out);
+    }
+}
+
 static void check_pairs(struct sweep *s, const cJSON *pairs)
 {
     struct run *run = s->run;
+    unsigned before = run->report->tally->pairs;
     uint8_t *state = malloc(run->ours.state_size);
 
     if (!state) {
@@ -425,7 +571,11 @@ static void check_pairs(struct sweep *s, const cJSON *pairs)
             check_second_cuts(s, pairs, a, state);
         }
     }
-    run->spot.second_cut = -1;
+    run->spot.cut = run->spot.second_cut = -1;
+    run->spot.boot = NULL;
+    if (run->only_cut < 0) {
+        check_pair_count(s, pairs, run->report->tally->pairs - before);
+    }
     free(state);
 }
 
