@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""Ctrl-C and SIGTERM in the middle of an upload and of an upgrade: words, an exit code, and the same
-command goes on."""
+"""Ctrl-C and SIGTERM in the middle of an upload, of an upgrade and of what is done with files, and
+while a link opens: words, an exit code, and the same command goes on."""
 
 import fcntl
 import json
@@ -174,6 +174,71 @@ def test_what_nobody_answers_ends_at_once(tmp_path, link, command, how):
         assert (error["code"], error["message"]) == (code, words)
     for descriptor in (master, side):
         os.close(descriptor)
+    silent.close()
+
+
+@pytest.mark.parametrize("way", ["upload", "download"])
+def test_a_file_that_ctrl_c_stops_goes_on_with_the_same_command(device, images, tmp_path, way):
+    (tmp_path / "files").mkdir()
+    content = images[1].read_bytes()
+    local, there = tmp_path / "local", tmp_path / "files" / "f"
+    (local if way == "upload" else there).write_bytes(content)
+    words = [local, "/f"] if way == "upload" else ["/f", local]
+    device.start("--init", images[0], "--files", tmp_path / "files", *LINE)
+    user = Terminal("-d", f"serial:{device.link}", "fs", way, *words)
+    user.wait_for(r"\[#+\.+\] +[3-9]\d%")
+    os.write(user.keys, b"\x03")
+    assert user.ended() == 130, user.shown
+    who = "the device has" if way == "upload" else "here are"
+    found = re.fullmatch(rf"dfu: interrupted: {who} (\d+) of {len(content)} bytes, (\d+) %; the same "
+                         r"command goes on from there", user.shown.splitlines()[-1])
+    assert found, user.shown
+    have, percent = int(found[1]), int(found[2])
+    assert 0 < have < len(content) and percent == have * 100 // len(content)
+    assert dfu(device, "fs", way, *words)["resumed_at"] >= have
+    assert local.read_bytes() == there.read_bytes() == content
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command, deed", [
+    (["stat", "/f"], "tell the file's size"), (["hash", "/f"], "hash the file"),
+    (["close"], "close its file"), (["upload", __file__, "/f"], "tell the file's size"),
+    (["download", "/f"], "close its file")], ids=lambda value: str(value[0]))
+def test_a_question_about_files_that_nobody_answers_ends_in_words(tmp_path, command, deed, number,
+                                                                 code):
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    client = subprocess.Popen(
+        [DFU, "-d", f"udp:127.0.0.1:{silent.getsockname()[1]}", "fs", *command], cwd=tmp_path,
+        stderr=subprocess.PIPE, text=True, preexec_fn=hear_signals)
+    silent.recv(2048)
+    client.send_signal(number)
+    _, said = client.communicate(timeout=60)
+    assert client.returncode == code
+    assert said == (f"dfu: interrupted before the device could {deed}; give the same command "
+                    "again\n")
+    assert list(tmp_path.iterdir()) == []
+    silent.close()
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", [["image", "list"], ["fs", "close"]], ids=" ".join)
+def test_a_link_that_does_not_open_ends_in_words(tmp_path, command, number, code):
+    """A handshake that nobody answers."""
+    (tmp_path / "psk.txt").write_text("field-7:000102030405060708090a0b0c0d0e0f\n")
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    client = subprocess.Popen(
+        [DFU, "--json", "-d", f"dtls:127.0.0.1:{silent.getsockname()[1]},"
+         f"psk={tmp_path / 'psk.txt'}", *command],
+        stdout=subprocess.PIPE, text=True, preexec_fn=hear_signals)
+    silent.recv(2048)
+    time.sleep(0.2)  # it waits for the answer by now
+    client.send_signal(number)
+    out, _ = client.communicate(timeout=60)
+    error = json.loads(out)["error"]
+    assert client.returncode == error["code"] == code
+    assert error["message"] == "interrupted before anything was sent; give the same command again"
     silent.close()
 
 

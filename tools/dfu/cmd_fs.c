@@ -158,32 +158,32 @@ static int download(struct device *dev)
 
 static int run_stat(struct cli *cli)
 {
-    return device_with(cli, stat_file);
+    return device_with_long(cli, stat_file);
 }
 
 static int run_hash(struct cli *cli)
 {
-    return device_with(cli, hash_file);
+    return device_with_long(cli, hash_file);
 }
 
 static int run_hash_types(struct cli *cli)
 {
-    return device_with(cli, hash_types);
+    return device_with_long(cli, hash_types);
 }
 
 static int run_close(struct cli *cli)
 {
-    return device_with(cli, close_file);
+    return device_with_long(cli, close_file);
 }
 
 static int run_upload(struct cli *cli)
 {
-    return device_with(cli, upload);
+    return device_with_long(cli, upload);
 }
 
 static int run_download(struct cli *cli)
 {
-    return device_with(cli, download);
+    return device_with_long(cli, download);
 }
 
 static const struct cli_option transfer_options[] = {

@@ -3,6 +3,7 @@
 /* A device as the commands see it: a session of the port, with what a user wants to see of it. */
 #include "device.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,11 +80,46 @@ static int check_kind(struct cli *cli)
                     cli->target, group, cli->command->name);
 }
 
-static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exit_code)
+/* What takes its time is the other end's: a connection, a handshake. */
+static int await_open(struct device *dev, char why[DFU_LINK_WHY_LEN])
+{
+    struct dfu_link *link = &dev->session.link;
+    int err = 0;
+
+    while (!err && link->is_opening && !interrupt_came()) {
+        struct pollfd fd = { .fd = link->fd, .events = link->opening_events };
+        uint64_t now_ms = dfu_link_now_ms();
+        uint64_t left_ms = link->opening_due_ms > now_ms ? link->opening_due_ms - now_ms : 0;
+
+        (void)poll(&fd, 1, (int)left_ms);
+        err = dfu_session_go_on(&dev->session, why);
+    }
+    return err;
+}
+
+/* Exit codes. */
+static int open_session(struct device *dev, bool is_one_of_many)
 {
     char why[DFU_LINK_WHY_LEN] = "";
-    struct device *dev = calloc(1, sizeof(*dev));
     int err;
+
+    dev->session.waits_for_none = true;
+    err = dfu_session_open(&dev->session, why);
+    dev->session.waits_for_none = is_one_of_many;
+    if (!err && !is_one_of_many && dev->session.link.is_opening) {
+        interrupt_catch();
+        err = await_open(dev, why);
+        interrupt_release();
+        if (interrupt_came()) {
+            return device_fail_early(dev);
+        }
+    }
+    return err ? cli_fail(dev->cli, exit_code_of(err), "%s", why) : CLI_DONE;
+}
+
+static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exit_code)
+{
+    struct device *dev = calloc(1, sizeof(*dev));
 
     if (!dev) {
         *exit_code = cli_fail(cli, CLI_INTERNAL, "out of memory");
@@ -94,7 +130,6 @@ static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exi
     dev->session.hooks = (struct dfu_session_hooks){ dev, sent, received, lost };
     dev->session.timeout_ms = cli->timeout_ms;
     dev->session.latency_ms = cli->latency_ms;
-    dev->session.waits_for_none = is_one_of_many;
     *exit_code = check_kind(cli);
     if (!*exit_code) {
         *exit_code = login_open(cli, &dev->login);
@@ -102,9 +137,8 @@ static struct device *open_device(struct cli *cli, bool is_one_of_many, int *exi
     if (!*exit_code) {
         *exit_code = record_open(cli, &dev->record);
     }
-    err = *exit_code ? 0 : dfu_session_open(&dev->session, why);
-    if (err) {
-        *exit_code = cli_fail(cli, exit_code_of(err), "%s", why);
+    if (!*exit_code) {
+        *exit_code = open_session(dev, is_one_of_many);
     }
     if (*exit_code) {
         device_close(dev);
@@ -143,6 +177,21 @@ int device_with(struct cli *cli, int (*run)(struct device *dev))
         return code;
     }
     code = run(dev);
+    device_close(dev);
+    return code;
+}
+
+int device_with_long(struct cli *cli, int (*run)(struct device *dev))
+{
+    int code;
+    struct device *dev = device_open(cli, &code);
+
+    if (!dev) {
+        return code;
+    }
+    interrupt_catch();
+    code = run(dev);
+    interrupt_release();
     device_close(dev);
     return code;
 }
@@ -197,26 +246,43 @@ static int code_of(struct device *dev, int result, const char *what)
     case 0: return CLI_DONE;
     case DFU_ERR_PERM: return CLI_REFUSED;
     case DFU_ERR_TIMEOUT: return device_fail_silent(dev, what);
-    case DFU_CLIENT_RUNNING: return device_fail_early(dev);
+    case DFU_CLIENT_RUNNING:
+        return cli_fail(dev->cli, 128 + interrupt_came(),
+                        "interrupted before the device could %s; give the same command again",
+                        what);
     default: return device_fail_broken(dev, what);
     }
+}
+
+static int exchange(struct device *dev, const struct dfu_call *call, int len,
+                    enum device_patience patience)
+{
+    struct dfu_exchange x;
+    const struct dfu_job job = dfu_job_of_exchange(&x);
+
+    dfu_session_exchange(&dev->session, &x, call, dev->out, len, (enum dfu_patience)patience);
+    device_run(dev, &job, NULL, NULL);
+    dev->session.version = x.call.version;
+    dev->answer = x.answer;
+    return x.result;
 }
 
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what)
 {
-    struct dfu_exchange x;
-    const struct dfu_job job = dfu_job_of_exchange(&x);
-
     if (len < 0) {
         return cli_fail(dev->cli, CLI_USAGE, "cannot ask the device to %s: the request is too long",
                         what);
     }
-    dfu_session_exchange(&dev->session, &x, call, dev->out, len, (enum dfu_patience)patience);
-    device_run(dev, &job, NULL, NULL);
-    dev->session.version = x.call.version;
-    dev->answer = x.answer;
-    return code_of(dev, x.result, what);
+    return code_of(dev, exchange(dev, call, len, patience), what);
+}
+
+/* A question before the first byte is sent. */
+static int try_first(struct device *dev, const struct dfu_call *call, int len, const char *what)
+{
+    int result = exchange(dev, call, len, DEVICE_QUICK);
+
+    return result == DFU_CLIENT_RUNNING ? device_fail_early(dev) : code_of(dev, result, what);
 }
 
 int device_ask(struct device *dev, const struct dfu_call *call, int len,
@@ -287,7 +353,7 @@ int device_params(struct device *dev, struct dfu_client_params *params)
 {
     struct dfu_call call = device_call(dev);
     int len = dfu_client_params(&call, dev->out, sizeof(dev->out));
-    int code = device_try(dev, &call, len, DEVICE_QUICK, tell_params);
+    int code = try_first(dev, &call, len, tell_params);
 
     if (code == CLI_REFUSED || (!code && dfu_client_params_read(&dev->answer, params))) {
         *params = cautious;
@@ -300,7 +366,7 @@ int device_slot_sizes(struct device *dev, struct dfu_client_slot_sizes *sizes)
 {
     struct dfu_call call = device_call(dev);
     int len = dfu_client_slot_info(&call, dev->out, sizeof(dev->out));
-    int code = device_try(dev, &call, len, DEVICE_QUICK, tell_slots);
+    int code = try_first(dev, &call, len, tell_slots);
 
     sizes->count = 0;
     if (!code && dfu_client_slot_info_read(&dev->answer, sizes)) {

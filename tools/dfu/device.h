@@ -43,6 +43,9 @@ struct device *device_begin(struct cli *cli, int *exit_code);
 /* Open, run, close: all of most commands. */
 int device_with(struct cli *cli, int (*run)(struct device *dev));
 
+/* The same; Ctrl-C or SIGTERM ends it in words: see interrupt.h. */
+int device_with_long(struct cli *cli, int (*run)(struct device *dev));
+
 /* A call to encode a request with, into dev->out. */
 struct dfu_call device_call(struct device *dev);
 

@@ -12,6 +12,7 @@
 #include "dfu/client_file.h"
 #include "dfu/err.h"
 #include "dfu/openssl.h"
+#include "interrupt.h"
 #include "progress.h"
 #include "reason.h"
 
@@ -88,6 +89,31 @@ static int fail(struct transfer *t, const char *what)
     return cli_fail(t->dev->cli, f->result == DFU_ERR_TIMEOUT ? silent : CLI_REFUSED, "%s", why);
 }
 
+static int fail_interrupted(const struct transfer *t)
+{
+    const struct dfu_file *f = &t->engine;
+    bool is_upload = f->config.source.read != NULL;
+
+    if (f->done == 0) {
+        return cli_fail(t->dev->cli, 128 + interrupt_came(),
+                        "interrupted before the device %s anything; give the same command again",
+                        is_upload ? "took" : "gave");
+    }
+    return cli_fail(t->dev->cli, 128 + interrupt_came(),
+                    "interrupted: %s %u of %u bytes, %u %%; the same command goes on from there",
+                    is_upload ? "the device has" : "here are", (unsigned)f->done, (unsigned)f->size,
+                    (unsigned)((uint64_t)f->done * 100 / f->size));
+}
+
+static int outcome(struct transfer *t, const char *what)
+{
+    switch (t->engine.result) {
+    case 0: return CLI_DONE;
+    case DFU_CLIENT_RUNNING: return fail_interrupted(t);
+    default: return fail(t, what);
+    }
+}
+
 /* Runs the prepared transfer. Exit codes. */
 static int run(struct transfer *t, struct dfu_file_config *config, const char *what)
 {
@@ -121,7 +147,7 @@ static int run(struct transfer *t, struct dfu_file_config *config, const char *w
     dev->session.version = t->engine.config.version;
     dev->session.seq = t->engine.config.seq;
     t->took_ms = dfu_link_now_ms() - start_ms;
-    code = t->engine.result ? fail(t, what) : CLI_DONE;
+    code = outcome(t, what);
     free(config->frame);
     return code;
 }
