@@ -77,13 +77,14 @@ static int prepare(int fd, const char *path, const struct dfu_board *board, char
     return DFU_OK;
 }
 
-static int open_locked(const char *path, const struct dfu_board *board, char *why, size_t cap)
+static int open_locked(const char *path, const struct dfu_board *board, bool *is_new, char *why,
+                       size_t cap)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    bool is_new = fd < 0 && errno == ENOENT;
     int err;
 
-    if (is_new) {
+    *is_new = fd < 0 && errno == ENOENT;
+    if (*is_new) {
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     }
     if (fd < 0) {
@@ -98,7 +99,7 @@ static int open_locked(const char *path, const struct dfu_board *board, char *wh
     }
     err = prepare(fd, path, board, why, cap);
     if (err) {
-        if (is_new) {
+        if (*is_new) {
             (void)unlink(path); /* what could not be created is not left behind */
         }
         (void)close(fd);
@@ -155,10 +156,11 @@ static int set_up_devices(struct dfu_flash_file *file, struct dfu_board *board)
 int dfu_flash_file_open(struct dfu_flash_file *file, const char *path, struct dfu_board *board,
                         char *why, size_t cap)
 {
-    int fd = open_locked(path, board, why, cap);
+    bool is_new;
+    int fd = open_locked(path, board, &is_new, why, cap);
     void *mem;
 
-    *file = (struct dfu_flash_file){ .fd = -1 };
+    *file = (struct dfu_flash_file){ .fd = -1, .is_new = is_new };
     if (fd < 0) {
         return fd;
     }

@@ -20,6 +20,7 @@ struct dfu_flash_file {
     uint8_t *programmed;
     uint32_t *wear;
     int fd;
+    bool is_new; /* it was not there before */
 };
 
 /* Open, or create erased, and attach to the areas of the board; both must then stay where they

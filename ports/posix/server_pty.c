@@ -124,9 +124,28 @@ static void move_bytes(void *ctx)
 
 /* ---- The terminal and its name ---- */
 
+/* Who serves a terminal holds a lock on it. Not flock's: that is for those who use the line. */
+static struct flock whole(void)
+{
+    return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+}
+
+static bool is_served(const char *link)
+{
+    struct flock lock = whole();
+    int fd = open(link, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    bool is_locked = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_locked;
+}
+
 static int open_terminal(struct dfu_server_pty *server)
 {
     struct termios raw;
+    struct flock lock = whole();
     int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0) {
@@ -142,6 +161,7 @@ static int open_terminal(struct dfu_server_pty *server)
         close(fd);
         return -err;
     }
+    (void)fcntl(server->terminal, F_OFD_SETLK, &lock);
     cfmakeraw(&raw);
     tcsetattr(server->terminal, TCSANOW, &raw);
     return fd;
@@ -177,6 +197,9 @@ static int make_link(const struct dfu_server_pty *server)
     }
     if (!is_replaceable(server->link)) {
         return -EEXIST;
+    }
+    if (is_served(server->link)) {
+        return -EBUSY;
     }
     unlink(fresh);
     if (symlink(server->name, fresh)) {

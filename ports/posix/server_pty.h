@@ -42,7 +42,8 @@ struct dfu_server_pty {
 };
 
 /* Open a pseudo terminal, let link point to it and join the loop. A link left over from an
- * earlier run is replaced; anything else of that name is not: -EEXIST. 0 or -errno. */
+ * earlier run is replaced; one to a line that is still served is not (-EBUSY), nor is anything else
+ * of that name (-EEXIST). 0 or -errno. */
 int dfu_server_pty_open(struct dfu_server_pty *server, struct dfu_loop *loop, const char *link);
 
 void dfu_server_pty_send(struct dfu_server_pty *server, const uint8_t *packet, size_t len);

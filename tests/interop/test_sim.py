@@ -4,6 +4,7 @@
 
 import asyncio
 import os
+import pty
 import random
 import re
 import resource
@@ -442,6 +443,27 @@ def test_a_file_in_place_of_the_link_is_kept(device):
     assert device.link.read_text() == "precious"
 
 
+def test_the_serial_line_of_a_device_that_runs_is_not_taken(device, images):
+    """One whose device was killed may be, even if its terminal's number is somebody else's by now."""
+    device.start("--init", images["v1"])
+    line = os.readlink(device.link)
+    device.flash.rename(device.folder / "in-use.bin")
+    refused(device, "--hash-only", "--serial", device.link, code=3,
+            says="uart is the serial line of another virtual device, which runs; stop that one or "
+                 "choose another name")
+    assert os.readlink(device.link) == line and not device.flash.exists()
+    with_client(device, "serial", slots)
+    device.process.kill()
+    device.process.wait()
+    device.link.unlink()
+    master, side = pty.openpty()
+    device.link.symlink_to(os.ttyname(side))
+    device.start("--init", images["v1"])
+    assert os.readlink(device.link) != os.ttyname(side)
+    os.close(master)
+    os.close(side)
+
+
 @pytest.mark.parametrize("cut", ["0", "x", "5:during", ":inside", "99999999999"])
 def test_a_power_cut_that_makes_no_sense_is_refused(device, cut):
     refused(device, "--hash-only", "--power-cut", cut, code=2, says="is no power cut")
@@ -451,6 +473,20 @@ def test_a_first_image_that_does_not_fit_is_refused(device, tmp_path):
     large = tmp_path / "large.bin"
     large.write_bytes(bytes(1 << 20))
     refused(device, "--hash-only", "--init", large, code=2, says="does not fit slot 0")
+    assert not device.flash.exists()
+
+
+def test_a_first_image_that_cannot_be_read_leaves_nothing(device, tmp_path):
+    refused(device, "--hash-only", "--init", tmp_path / "none.bin", code=2, says="none.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flash_file_that_was_there_outlives_a_wrong_first_image(device, tmp_path):
+    device.start()
+    assert device.stop() == 0
+    before = device.flash.read_bytes()
+    refused(device, "--hash-only", "--init", tmp_path / "none.bin", code=2, says="none.bin")
+    assert device.flash.read_bytes() == before
 
 
 def test_a_first_image_that_is_none_leaves_slot_0_empty(device, images, tmp_path):

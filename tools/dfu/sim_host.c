@@ -573,6 +573,9 @@ int sim_host_open(struct cli *cli, const struct sim_host_config *config, struct 
         err = set_up(host);
     }
     if (err) {
+        if (host->is_flash_open && host->file.is_new) {
+            (void)unlink(config->flash); /* there never was such a device */
+        }
         sim_host_close(host);
         return err;
     }

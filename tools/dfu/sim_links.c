@@ -172,6 +172,12 @@ static int serve_serial(struct sim_links *links)
                         "another name",
                         config->serial);
     }
+    if (err == -EBUSY) {
+        return cli_fail(links->cli, CLI_NO_DEVICE,
+                        "%s is the serial line of another virtual device, which runs; stop that "
+                        "one or choose another name",
+                        config->serial);
+    }
     if (err) {
         return cli_fail(links->cli, CLI_NO_DEVICE,
                         "cannot make the serial line %s: %s; choose another name", config->serial,
