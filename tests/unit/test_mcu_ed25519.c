@@ -260,6 +260,31 @@ static void a_pure_signature_is_of_all_bytes_of_the_image(void **state)
     EVP_PKEY_free(pair.pkey);
 }
 
+static void a_pure_signature_has_one_length_and_one_type_of_key(void **state)
+{
+    const struct library *library = *state;
+    struct mcu_pair pair;
+    uint8_t sig[65] = { 0 };
+    struct message message = { .bytes = "image", .fails_at = sizeof(message.bytes) };
+    struct dfu_reader reader = { read_message, &message, sizeof(message.bytes) };
+    struct dfu_key key = { library->pure, pair.der, 0 };
+    struct dfu_signer signer;
+
+    mcu_pair_make(&pair, &library->scheme, 24);
+    assert_int_equal(dfu_openssl_signer(pair.pkey, pair.der, pair.der_len, &signer), 0);
+    assert_int_equal(signer.sign(signer.ctx, message.bytes, 5, sig, sizeof(sig)), 64);
+    key.der_len = pair.der_len;
+    assert_int_equal(key.alg->verify_message(&key, &reader, 5, sig, 64), 0);
+    assert_int_equal(key.alg->verify_message(&key, &reader, 5, sig, 63), DFU_ERR_VERIFY);
+    assert_int_equal(key.alg->verify_message(&key, &reader, 5, sig, 65), DFU_ERR_VERIFY);
+    key.der_len--;
+    assert_int_equal(key.alg->verify_message(&key, &reader, 5, sig, 64), DFU_ERR_INVAL);
+    key.der_len = pair.der_len;
+    pair.der[8] ^= 1; /* Ed448 */
+    assert_int_equal(key.alg->verify_message(&key, &reader, 5, sig, 64), DFU_ERR_INVAL);
+    EVP_PKEY_free(pair.pkey);
+}
+
 #define WITH_EACH(test)                                        \
     { #test "_by_monocypher", test, NULL, NULL, &monocypher }, \
     {                                                          \
@@ -275,6 +300,7 @@ int main(void)
         WITH_EACH(r_has_one_encoding_to_c25519),
         WITH_EACH(tables_of_pure_signatures_are_of_no_hash),
         WITH_EACH(a_pure_signature_is_of_all_bytes_of_the_image),
+        WITH_EACH(a_pure_signature_has_one_length_and_one_type_of_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
