@@ -72,10 +72,10 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_BAD_MAGIC,   /* Bad image magic a; Image=b */
     DFU_BOOT_EV_AREA_FAILED,
     DFU_BOOT_EV_PANIC,
-    DFU_BOOT_EV_NO_IMAGE,  /* Unable to find bootable image */
-    DFU_BOOT_EV_CHAINLOAD, /* Bootloader chainload address offset: a */
-    DFU_BOOT_EV_VERSION,   /* Image version: va.b.c */
-    DFU_BOOT_EV_JUMP,      /* Jumping to the <text>image slot */
+    DFU_BOOT_EV_NO_IMAGE,    /* Unable to find bootable image */
+    DFU_BOOT_EV_CHAINLOAD,   /* Bootloader chainload address offset: a */
+    DFU_BOOT_EV_VERSION,     /* Image version: va.b.c */
+    DFU_BOOT_EV_JUMP,        /* Jumping to the <text>image slot */
 
     DFU_BOOT_EV_NOT_FOR_PRIMARY,   /* Binary in secondary slot of image a is not designated ... */
     DFU_BOOT_EV_ERASING_SECONDARY, /* Erasing image from secondary slot */
@@ -234,8 +234,8 @@ struct dfu_boot_result {
     uint8_t fault_image;               /* the image that is at fault */
 };
 
-/* 0: run out->area. DFU_ERR_INVAL: the configuration is refused. DFU_ERR_VERIFY: nothing here may
- * run. DFU_ERR_POWER (simulator): unwound after a cut. */
+/* 0: run out->area, if dfu_boot_may_run() says so, too. DFU_ERR_INVAL: the configuration is
+ * refused. DFU_ERR_VERIFY: nothing here may run. DFU_ERR_POWER (simulator): unwound after a cut. */
 int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
 
 /* DFU_ERR_INVAL: dfu_boot() would refuse this configuration. */
@@ -244,6 +244,11 @@ int dfu_boot_check(const struct dfu_boot_config *cfg);
 /* dfu_boot() without that check, for firmware whose configuration is a constant that was checked
  * when it was built. */
 int dfu_boot_checked(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
+
+/* The verdicts on what is to run, asked once more, and whether there is a result->header to tell
+ * where the program begins: for the line before the jump, beside the 0 that dfu_boot() returned. So it takes
+ * two faults to jump where nothing was found fit to run. */
+bool dfu_boot_may_run(const struct dfu_boot_config *cfg, const struct dfu_boot_result *result);
 
 /* What a decision rests on. */
 enum dfu_boot_why {

@@ -121,12 +121,10 @@ noreturn void port_reset(void)
     }
 }
 
-noreturn void port_halt(void)
+void port_halt(void)
 {
     SYST_CSR = 0;
-    for (;;) {
-        __asm volatile("wfi");
-    }
+    __asm volatile("wfi");
 }
 
 noreturn void port_jump(uint32_t vectors)

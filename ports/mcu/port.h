@@ -42,8 +42,8 @@ void port_idle(void);
 
 noreturn void port_reset(void);
 
-/* Where there is nothing left to do: until something resets the processor. */
-noreturn void port_halt(void);
+/* Where there is nothing left to do, until something resets the processor; may come back. */
+void port_halt(void);
 
 /* Into the program whose vector table lies there. */
 noreturn void port_jump(uint32_t vectors);

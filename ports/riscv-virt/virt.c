@@ -146,12 +146,10 @@ noreturn void port_reset(void)
     }
 }
 
-noreturn void port_halt(void)
+void port_halt(void)
 {
-    __asm volatile("csrw mie, zero");
-    for (;;) {
-        __asm volatile("wfi");
-    }
+    __asm volatile("csrw mie, zero\n"
+                   "wfi");
 }
 
 noreturn void port_jump(uint32_t vectors)

@@ -16,6 +16,7 @@ struct check_subject {
     bool is_counted; /* it must have the image's security counter, where there is one */
 };
 
+/* The report's verdict is trust only if the image verifies and passes all other rules, too. */
 void check_image(const struct check_subject *subject, struct dfu_image_report *report);
 
 #endif

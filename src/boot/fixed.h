@@ -22,6 +22,13 @@ static inline const struct dfu_boot_config *fixed_boot(struct kept_boot kept)
     return kept.cfg;
 }
 
+/* Whether it may ask more of an image than to verify: always, but where all is constant. */
+static inline bool fixed_has_rules(struct kept_boot kept)
+{
+    (void)kept;
+    return true;
+}
+
 static inline enum dfu_boot_mode fixed_mode(enum dfu_boot_mode mode)
 {
     return mode;

@@ -15,10 +15,10 @@ static int start_application(const struct dfu_boot_config *cfg, struct dfu_boot_
                                         .secondary = slots->secondary,
                                         .image = i };
         struct dfu_verdict verdict = { 0 };
-        int err = place_check(&pair, 0, &out->fault, &verdict);
+        int err = place_check(&pair, slots->primary, &out->fault, &verdict);
 
         if (!err) {
-            err = place_report(&pair, 0, &verdict, out);
+            err = place_report(&pair, slots->primary, &verdict, out);
         }
         if (err) {
             out->fault_image = i;
@@ -37,10 +37,10 @@ static int start_loader(const struct dfu_boot_config *cfg, struct dfu_boot_resul
                                     .secondary = slots->secondary };
     struct dfu_verdict verdict = { 0 };
     enum dfu_image_fault fault;
-    int err = place_check(&pair, 1, &fault, &verdict);
+    int err = place_check(&pair, slots->secondary, &fault, &verdict);
 
     if (!err) {
-        err = place_report(&pair, 1, &verdict, out);
+        err = place_report(&pair, slots->secondary, &verdict, out);
     }
     return err;
 }

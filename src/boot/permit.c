@@ -28,10 +28,19 @@ void permit_withdraw(struct dfu_boot_result *out)
     out->area = NULL;
 }
 
-/* Asked of the configuration each time: a word in memory is no leave to skip checks. */
-static bool leaves_unchecked(const struct dfu_boot_config *cfg)
+bool permit_is_marked(const struct dfu_boot_config *cfg, const struct dfu_area *area)
 {
-    return !cfg->validate_primary || cfg->validate_once;
+    struct dfu_slot_state state;
+
+    return dfu_slot_state_read(cfg->map, area, &state) == DFU_OK && state.magic == DFU_MAGIC_GOOD &&
+           state.image_ok == DFU_FLAG_SET;
+}
+
+/* Asked of the configuration and of the slot each time: a word in memory is no leave to skip
+ * checks. */
+static bool leaves_unchecked(const struct dfu_boot_config *cfg, const struct dfu_boot_place *place)
+{
+    return !cfg->validate_primary || (cfg->validate_once && permit_is_marked(cfg, place->area));
 }
 
 static bool is_permitted(const struct dfu_boot_config *cfg, const struct dfu_boot_place *place)
@@ -39,44 +48,31 @@ static bool is_permitted(const struct dfu_boot_config *cfg, const struct dfu_boo
     if (dfu_verdict_is_trusted(&place->verdict)) {
         return true;
     }
-    return leaves_unchecked(cfg) && verdict_is_waived(&place->verdict);
+    return verdict_is_waived(&place->verdict) && leaves_unchecked(cfg, place);
 }
 
-static uint32_t count_permits(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
+static bool are_permitted(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
 {
-    volatile uint32_t permitted = 0;
-
     for (uint8_t i = 0; i < cfg->map->image_count; i++) {
-        if (out->places[i].area && is_permitted(cfg, &out->places[i])) {
-            permitted++;
+        if (out->places[i].area && !is_permitted(cfg, &out->places[i])) {
+            return false;
         }
     }
-    return permitted;
+    return out->places[0].area != NULL;
 }
 
-static uint32_t count_places(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
-{
-    volatile uint32_t places = 0;
-
-    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
-        if (out->places[i].area) {
-            places++;
-        }
-    }
-    return places;
-}
-
+/* dfu_boot_may_run() asks all of this again. */
 int permit_check(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
-    volatile int result = DFU_ERR_VERIFY;
-
-    if (out->places[0].area && is_permitted(cfg, &out->places[0]) &&
-        count_permits(cfg, out) == count_places(cfg, out)) {
-        result = DFU_OK;
-    }
-    if (result != DFU_OK || !is_permitted(cfg, &out->places[0])) {
+    if (!are_permitted(cfg, out)) {
         permit_withdraw(out);
         return DFU_ERR_VERIFY;
     }
-    return result;
+    return DFU_OK;
+}
+
+bool dfu_boot_may_run(const struct dfu_boot_config *cfg, const struct dfu_boot_result *result)
+{
+    return result->area && result->header.hdr_size >= DFU_IMAGE_HEADER_SIZE &&
+           are_permitted(cfg, result);
 }

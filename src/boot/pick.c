@@ -357,12 +357,12 @@ static int choose_all(struct pick *p, struct dfu_boot_result *out)
     return DFU_OK;
 }
 
-/* The header as it was verified: of a copy in RAM, the copy's. */
-static int report(const struct pick *p, const struct choice *c, struct dfu_boot_result *out)
+/* Of a copy in RAM, the copy's header. */
+static int report(const struct pick *p, struct choice *c, struct dfu_boot_result *out)
 {
     const struct ram_span *ram = &p->ram[c->pair.image];
+    struct dfu_image_header *header = &c->header[c->slot];
     struct dfu_boot_place *place;
-    struct dfu_image_header header;
 
     emit(c, DFU_BOOT_EV_LOADED, 0, slot_names[c->slot]);
     place = permit_run(out, c->pair.image, c->area[c->slot], (uint8_t)c->slot, &c->verdict);
@@ -370,14 +370,12 @@ static int report(const struct pick *p, const struct choice *c, struct dfu_boot_
         place->ram = ram->mem;
         place->ram_addr = ram->addr;
         place->ram_len = ram->len;
-        if (dfu_image_header_parse(ram->mem, &header) != DFU_IMAGE_FINE) {
+        if (dfu_image_header_parse(ram->mem, header) != DFU_IMAGE_FINE) {
             return DFU_ERR_VERIFY;
         }
-    } else if (slot_header_read(place->area, 0, &header)) {
-        return DFU_ERR_VERIFY;
     }
     if (c->pair.image == 0) {
-        out->header = header;
+        out->header = *header;
     }
     return DFU_OK;
 }

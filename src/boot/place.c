@@ -9,14 +9,14 @@
 #include "dfu/err.h"
 #include "image/fixed.h"
 
-static const struct dfu_area *area_of(const struct boot_pair *pair, uint8_t slot)
+static bool is_loader(const struct boot_pair *pair, const struct dfu_area *area)
 {
-    return slot == 0 ? pair->primary : pair->secondary;
+    return area != pair->primary;
 }
 
-static void verify(const struct boot_pair *pair, uint8_t slot, struct dfu_image_report *report)
+static void verify(const struct boot_pair *pair, const struct dfu_area *area,
+                   struct dfu_image_report *report)
 {
-    const struct dfu_area *area = area_of(pair, slot);
     struct dfu_image_policy policy = copied_policy(&cfg_of(pair)->policy);
     struct dfu_area_span span = { area, 0 };
     struct dfu_reader reader = dfu_area_reader(&span);
@@ -24,15 +24,16 @@ static void verify(const struct boot_pair *pair, uint8_t slot, struct dfu_image_
     policy.body_is_clear = true; /* it runs where it lies */
     check_image(&(struct check_subject){ pair->kept, &policy, &reader,
                                          slot_image_limit(cfg_of(pair)->map, area), pair->image,
-                                         slot == 0 },
+                                         !is_loader(pair, area) },
                 report);
 }
 
-int place_check_magic(const struct boot_pair *pair, uint8_t slot, struct dfu_verdict *verdict)
+int place_check_magic(const struct boot_pair *pair, const struct dfu_area *area,
+                      struct dfu_verdict *verdict)
 {
     uint8_t raw[DFU_IMAGE_HEADER_SIZE];
     struct dfu_image_header header;
-    int err = dfu_area_read(area_of(pair, slot), 0, raw, sizeof raw);
+    int err = dfu_area_read(area, 0, raw, sizeof raw);
 
     if (err) {
         return err == DFU_ERR_POWER ? err : DFU_ERR_VERIFY;
@@ -46,40 +47,41 @@ int place_check_magic(const struct boot_pair *pair, uint8_t slot, struct dfu_ver
     return DFU_OK;
 }
 
-int place_check(const struct boot_pair *pair, uint8_t slot, enum dfu_image_fault *fault,
-                struct dfu_verdict *verdict)
+int place_check(const struct boot_pair *pair, const struct dfu_area *area,
+                enum dfu_image_fault *fault, struct dfu_verdict *verdict)
 {
     struct dfu_image_header header;
     struct dfu_image_report report = { .key_index = -1 };
 
     *fault = DFU_IMAGE_FINE;
     if (!cfg_of(pair)->validate_primary) {
-        return place_check_magic(pair, slot, verdict);
+        return place_check_magic(pair, area, verdict);
     }
-    verify(pair, slot, &report);
+    verify(pair, area, &report);
     *verdict = report.verdict;
-    if (dfu_verdict_is_trusted(&report.verdict) &&
-        slot_header_read(area_of(pair, slot), 0, &header) == DFU_OK &&
+    if (dfu_verdict_is_trusted(&report.verdict) && slot_header_read(area, 0, &header) == DFU_OK &&
         (header.flags & DFU_IMAGE_F_NON_BOOTABLE) == 0) {
         return DFU_OK;
     }
     *fault = report.fault;
-    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
-                                             .a = pair->image,
-                                             .b = report.fault,
-                                             .text = slot == 0 ? "primary" : "secondary" });
+    boot_emit(pair,
+              (struct dfu_boot_event){ .id = DFU_BOOT_EV_INVALID_SLOT,
+                                       .a = pair->image,
+                                       .b = report.fault,
+                                       .text = is_loader(pair, area) ? "secondary" : "primary" });
     return DFU_ERR_VERIFY;
 }
 
-int place_report(const struct boot_pair *pair, uint8_t slot, const struct dfu_verdict *verdict,
-                 struct dfu_boot_result *out)
+int place_report(const struct boot_pair *pair, const struct dfu_area *area,
+                 const struct dfu_verdict *verdict, struct dfu_boot_result *out)
 {
-    struct dfu_image_header header;
+    struct dfu_image_header header = { 0 };
 
-    if (slot_header_read(area_of(pair, slot), 0, &header)) {
+    if (slot_header_read(area, 0, &header)) {
         return DFU_ERR_VERIFY;
     }
-    permit_run(out, pair->image, area_of(pair, slot), slot, verdict)->is_loader = slot == 1;
+    permit_run(out, pair->image, area, is_loader(pair, area), verdict)->is_loader =
+        is_loader(pair, area);
     if (pair->image == 0) {
         out->header = header;
     }
@@ -95,9 +97,9 @@ int place_look(const struct dfu_boot_config *cfg, uint8_t image, struct dfu_boot
                                     .image = image };
 
     out->fit = DFU_SLOTS_FIT;
-    verify(&pair, 0, &out->primary_report);
+    verify(&pair, slots->primary, &out->primary_report);
     if (slots->secondary) {
-        verify(&pair, 1, &out->secondary_report);
+        verify(&pair, slots->secondary, &out->secondary_report);
     }
     return dfu_slot_state_read(cfg->map, slots->primary, &out->primary);
 }

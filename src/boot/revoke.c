@@ -132,6 +132,21 @@ static void verify(const struct check_subject *subject, struct dfu_image_report 
     }
 }
 
+static enum dfu_image_fault check(const struct check_subject *subject, int key_index)
+{
+    const struct dfu_boot_config *cfg = fixed_boot(subject->kept);
+    const struct dfu_image_policy *policy = subject->policy;
+    struct dfu_revoked revoked;
+    uint8_t hash[HASH_SIZE];
+
+    if (key_index < 0 || dfu_revoked_read(cfg->revocation->area, &revoked)) {
+        return DFU_IMAGE_FINE;
+    }
+    return hash_key(policy, &policy->keys[key_index], hash) || holds(&revoked, hash)
+               ? DFU_IMAGE_KEY_UNKNOWN
+               : DFU_IMAGE_FINE;
+}
+
 /* ---- Revoking ---- */
 
 static bool is_trusted_by(const struct dfu_boot_config *cfg, const struct dfu_boot_place *place,
@@ -247,4 +262,5 @@ static bool makes_sense(const struct dfu_boot_config *cfg)
            sha256_of(&cfg->policy);
 }
 
-const struct dfu_boot_revocation_rules dfu_boot_revocation_rules = { makes_sense, verify, apply };
+const struct dfu_boot_revocation_rules dfu_boot_revocation_rules = { makes_sense, verify, check,
+                                                                     apply };

@@ -45,7 +45,7 @@ int rollback_counter_of(const struct dfu_reader *reader, uint32_t *value)
     return 1;
 }
 
-static enum dfu_image_fault check(const struct check_subject *subject)
+static enum dfu_image_fault check(const struct check_subject *subject, bool is_repeated)
 {
     const struct dfu_boot_counter *counter = fixed_boot(subject->kept)->counter;
     uint32_t value, kept;
@@ -58,7 +58,9 @@ static enum dfu_image_fault check(const struct check_subject *subject)
         return DFU_IMAGE_UNREADABLE;
     }
     if (value < kept) {
-        emit(fixed_boot(subject->kept), DFU_BOOT_EV_COUNTER_TOO_LOW, value, kept);
+        if (!is_repeated) {
+            emit(fixed_boot(subject->kept), DFU_BOOT_EV_COUNTER_TOO_LOW, value, kept);
+        }
         return DFU_IMAGE_COUNTER_TOO_LOW;
     }
     return DFU_IMAGE_FINE;

@@ -9,8 +9,9 @@
 
 /* What a configuration points at to have counters at all. */
 struct dfu_boot_rollback {
-    /* Whether a verified image has a counter that is not lower than the kept one. */
-    enum dfu_image_fault (*check)(const struct check_subject *subject);
+    /* Whether an image has a counter that is not lower than the kept one. One that is lower is told
+     * unless that is_repeated. */
+    enum dfu_image_fault (*check)(const struct check_subject *subject, bool is_repeated);
     /* Raise the kept counters to those of the images that run, and are confirmed. */
     void (*raise)(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out);
     /* Whether the primary's image has a counter, and the secondary's none or a lower one. */

@@ -5,14 +5,6 @@
 #include "boot/place.h"
 #include "dfu/err.h"
 
-static bool is_marked_good(const struct boot_pair *pair)
-{
-    struct dfu_slot_state state;
-
-    return dfu_slot_state_read(cfg_of(pair)->map, pair->primary, &state) == DFU_OK &&
-           state.magic == DFU_MAGIC_GOOD && state.image_ok == DFU_FLAG_SET;
-}
-
 /* Whether no erase can harm the image and leave the mark: it ends below the mark's sector. */
 static bool is_apart(const struct boot_pair *pair)
 {
@@ -51,11 +43,11 @@ static int check(const struct boot_pair *pair, enum dfu_image_fault *fault,
     bool is_once = cfg_of(pair)->validate_primary && cfg_of(pair)->validate_once;
     int err;
 
-    if (is_once && is_marked_good(pair)) {
-        return place_check_magic(pair, 0, verdict);
+    if (is_once && permit_is_marked(cfg_of(pair), pair->primary)) {
+        return place_check_magic(pair, pair->primary, verdict);
     }
-    err = place_check(pair, 0, fault, verdict);
-    return !err && is_once ? mark_good(pair) : err;
+    err = place_check(pair, pair->primary, fault, verdict);
+    return !err && is_once && dfu_verdict_is_trusted(verdict) ? mark_good(pair) : err;
 }
 
 static int start(struct kept_boot kept, struct dfu_boot_result *out)
@@ -71,7 +63,7 @@ static int start(struct kept_boot kept, struct dfu_boot_result *out)
 
         out->swap[i] = DFU_SWAP_NONE;
         if (!err) {
-            err = place_report(&pair, 0, &verdict, out);
+            err = place_report(&pair, pair.primary, &verdict, out);
         }
         if (err) {
             out->fault_image = i;

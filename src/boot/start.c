@@ -117,7 +117,7 @@ static void announce(const struct dfu_boot_config *cfg, const struct dfu_boot_re
                                        .text = cfg->strategy->pick ? NULL : "first " });
 }
 
-static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
+int dfu_boot_checked(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
 {
     int err;
 
@@ -130,7 +130,7 @@ static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     if (!err) {
         err = permit_check(cfg, out);
     }
-    if (err || !out->places[0].area) {
+    if (err) {
         emit(cfg, (struct dfu_boot_event){ .id = DFU_BOOT_EV_NO_IMAGE });
         return DFU_ERR_VERIFY;
     }
@@ -139,14 +139,6 @@ static int start(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
     conclude(cfg, out);
     announce(cfg, out);
     return DFU_OK;
-}
-
-/* Whatever way start() came to its end: without a place nothing runs. */
-int dfu_boot_checked(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)
-{
-    volatile int err = start(cfg, out); /* what it is, not what a comparison says it must be */
-
-    return err == 0 && !out->area ? DFU_ERR_VERIFY : err;
 }
 
 int dfu_boot(const struct dfu_boot_config *cfg, struct dfu_boot_result *out)

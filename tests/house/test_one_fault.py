@@ -2,9 +2,11 @@
 # Copyright the dfukit authors
 """No single fault of the processor makes the bootloader run what it must not.
 
-Each call and each conditional jump of src/boot and src/image that a start executes goes wrong once:
-the call is skipped, the jump goes the other way (tests/fault/probe.c). The device holds an image with
-a wrong signature or a changed payload; whatever happens then, that image does not run."""
+Each call and each conditional jump of src/boot, of src/image and of the microcontrollers' main() that a
+start executes goes wrong once: the call is skipped, the jump goes the other way (tests/fault/probe.c).
+The device holds an image that must not run: its signature or payload is wrong, its security counter
+too low or its key revoked. Whatever happens then, that image does not run, and a good one is entered
+where it begins."""
 
 import os
 import re
@@ -17,13 +19,17 @@ BUILD = Path(os.environ.get("DFU_BINARY_DIR", "build/test"))
 PROBE = BUILD / "tests/fault-probe"
 SOURCE = Path(os.environ.get("DFU_SOURCE_DIR", Path(__file__).parents[2]))
 TIMES = (1, 2, 3)  # which execution of an instruction goes wrong
-SCENARIOS = ["move-signature", "move-payload", "move-update", "overwrite-update", "xip", "ram",
-             "single"]
+SCENARIOS = ["move-signature", "move-payload", "move-update", "offset-update", "scratch-update",
+             "overwrite-update", "bootstrap-move", "bootstrap-overwrite", "xip", "ram", "single",
+             "single-once", "loader-asked", "loader-instead", "encrypted-move",
+             "encrypted-overwrite", "encrypted-ram", "compressed", "counter-move",
+             "counter-update", "counter-xip", "counter-single", "revoked-move", "revoked-update",
+             "revoked-ram"]
 
 
 def functions():
     """Names of all functions of the two folders, static ones too."""
-    names = set()
+    names = {"boot_main"}
     for folder in ("boot", "image"):
         for path in (SOURCE / "src" / folder).glob("*.c"):
             names |= set(re.findall(r"^(?:\w[\w ]*[ *])?(\w+)\(", path.read_text(), re.M))

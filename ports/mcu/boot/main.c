@@ -62,7 +62,7 @@ static bool is_recovery_asked_for(void)
 
 int main(void)
 {
-    struct dfu_boot_result result;
+    struct dfu_boot_result result = { 0 };
     int err;
 
 #ifdef CONFIG_BOOT_CONSOLE
@@ -83,8 +83,8 @@ int main(void)
     }
 #endif
 #endif
-    if (!err) {
-        port_jump(board_address(result.area) + result.image_off + result.header.hdr_size);
+    while (err || !dfu_boot_may_run(&boot_config, &result)) {
+        port_halt();
     }
-    port_halt();
+    port_jump(board_address(result.area) + result.image_off + result.header.hdr_size);
 }

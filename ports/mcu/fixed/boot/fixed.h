@@ -23,6 +23,12 @@ static inline const struct dfu_boot_config *fixed_boot(struct kept_boot kept)
     return &boot_config;
 }
 
+static inline bool fixed_has_rules(struct kept_boot kept)
+{
+    (void)kept;
+    return boot_config.revocation || boot_config.counter;
+}
+
 static inline enum dfu_boot_mode fixed_mode(enum dfu_boot_mode mode)
 {
     (void)mode;
