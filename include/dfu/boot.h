@@ -70,8 +70,6 @@ enum dfu_boot_event_id {
     DFU_BOOT_EV_NO_KEY,      /* a kept key is all 0xff: copied as it is */
     DFU_BOOT_EV_KEY_MISSING, /* Image a in the primary slot cannot be encrypted */
     DFU_BOOT_EV_BAD_MAGIC,   /* Bad image magic a; Image=b */
-    DFU_BOOT_EV_AREA_FAILED,
-    DFU_BOOT_EV_PANIC,
     DFU_BOOT_EV_NO_IMAGE,    /* Unable to find bootable image */
     DFU_BOOT_EV_CHAINLOAD,   /* Bootloader chainload address offset: a */
     DFU_BOOT_EV_VERSION,     /* Image version: va.b.c */

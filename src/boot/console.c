@@ -38,8 +38,6 @@ static const char *const lines[DFU_BOOT_EV_COUNT] = {
     [DFU_BOOT_EV_KEY_MISSING] =
         "E: The key of image $a in the primary slot is not ours; it cannot be swapped out",
     [DFU_BOOT_EV_BAD_MAGIC] = "E: Bad image magic 0x$A; Image=$b",
-    [DFU_BOOT_EV_AREA_FAILED] = "E: Failed to open flash areas, cannot continue",
-    [DFU_BOOT_EV_PANIC] = "E: panic!",
     [DFU_BOOT_EV_NO_IMAGE] = "E: Unable to find bootable image",
     [DFU_BOOT_EV_CHAINLOAD] = "I: Bootloader chainload address offset: 0x$A",
     [DFU_BOOT_EV_VERSION] = "I: Image version: v$a.$b.$c",

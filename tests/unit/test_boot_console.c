@@ -67,8 +67,6 @@ static const struct {
       "W: 7 status write fails performing the swap" },
     { { .id = DFU_BOOT_EV_BAD_MAGIC, .a = 0xffffffffu, .b = 0 },
       "E: Bad image magic 0xffffffff; Image=0" },
-    { { .id = DFU_BOOT_EV_AREA_FAILED }, "E: Failed to open flash areas, cannot continue" },
-    { { .id = DFU_BOOT_EV_PANIC }, "E: panic!" },
     { { .id = DFU_BOOT_EV_NO_IMAGE }, "E: Unable to find bootable image" },
     { { .id = DFU_BOOT_EV_CHAINLOAD, .a = 0xc000 },
       "I: Bootloader chainload address offset: 0xc000" },
