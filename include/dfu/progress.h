@@ -6,7 +6,7 @@
  *
  * Told after every sector that is erased and every buffer that is written, so often; the callback
  * runs in between, and is quick. A swap that power interrupted goes on counting where it was. Modes
- * that swap or overwrite; unpacking a compressed image is not told. */
+ * that swap or overwrite; of a compressed image, what it decodes to is counted. */
 #ifndef DFU_PROGRESS_H
 #define DFU_PROGRESS_H
 

@@ -46,7 +46,11 @@ static int make_room(const struct boot_pair *pair, uint32_t size)
 
 int copy_make_room(const struct boot_pair *pair, uint32_t size, bool whole)
 {
+    const struct dfu_area *primary = pair->primary;
+    uint32_t erases = whole ? primary->size : size + primary->runs[primary->run_count - 1].size;
+
     announce(pair);
+    progress_begin_copy(pair, erases, size);
     return whole ? slot_erase(pair, pair->primary) : make_room(pair, size);
 }
 

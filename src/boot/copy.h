@@ -9,7 +9,8 @@
 #include "boot/strategy.h"
 
 /* What every copy says and does first: erase what an image of so many bytes needs in the primary,
- * and its trailer; or all of the primary. Then, before the first byte, how many there are. */
+ * and its trailer; or all of the primary. Progress begins. Then, before the first byte, how many
+ * there are. */
 int copy_make_room(const struct boot_pair *pair, uint32_t size, bool whole);
 void copy_announce(const struct boot_pair *pair, uint32_t size);
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "boot/copy.h"
 #include "boot/keys.h"
+#include "boot/progress.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
@@ -91,6 +92,7 @@ static int copy_decoded(const struct boot_pair *pair, struct layers *l)
             return err;
         }
         boot_feed(pair);
+        progress_moved(pair, pair->primary, 0, padded);
     }
     return DFU_OK;
 }
@@ -107,6 +109,7 @@ static int install(const struct boot_pair *pair, bool whole)
     if (!err) {
         copy_announce(pair, round_up(size, pair->primary->write_size));
         err = copy_decoded(pair, &l);
+        progress_end(pair);
     }
     close_update(pair, &l);
     return err ? err : dfu_trailer_write_magic(cfg_of(pair)->map, pair->primary);

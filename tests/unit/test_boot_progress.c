@@ -12,6 +12,7 @@
 
 #include "dfu/err.h"
 #include "dfu/progress.h"
+#include "packed_image.h"
 #include "upgrade.h"
 
 #define SIZE   0x2864u
@@ -83,6 +84,42 @@ static void an_update_tells_how_far_it_is_and_how_long_it_takes(void **state)
         assert_int_equal(start(d), NEW);
         assert_true(t.count > 5 && t.has_ended);
         assert_int_equal(t.first_done, 0);
+        took_ms = (d->world.sim.elapsed_us - t.begun_us) / 1000;
+        assert_in_range(t.first_ms, took_ms * 9 / 10, took_ms * 11 / 10);
+        device_free(d);
+    }
+}
+
+static void a_compressed_update_tells_how_much_of_what_it_decodes_to_is_written(void **state)
+{
+    static struct packed_image packed;
+    static uint8_t image[PACKED_BODY_MAX];
+
+    (void)state;
+    for (int fast = 0; fast < 2; fast++) {
+        struct world_spec spec = fast ? spec_overwrite_fast() : spec_overwrite();
+        struct test_recipe plain = { .hdr_size = 32,
+                                     .version = { .major = NEW },
+                                     .pattern = NEW,
+                                     .body = SIZE,
+                                     .tlvs = { { DFU_TLV_SHA256, NULL, 0 } },
+                                     .tlv_count = 1 };
+        struct device *d;
+        struct told t;
+        uint64_t took_ms;
+
+        spec.unpacks = true;
+        d = device_new(&spec);
+        packed_image_make(&packed, &plain, false);
+        test_image_build(&packed.recipe, image);
+        put_image(d, WORLD_PRI, OLD, SIZE);
+        boot_world_load(&d->world, WORLD_SEC, 0, image, test_image_size(&packed.recipe));
+        request(d, false);
+        arm(&t, d);
+        assert_int_equal(start(d), NEW);
+        assert_true(t.count > 5 && t.has_ended);
+        assert_int_equal(t.first_done, 0);
+        assert_int_equal(t.last_done, packed.plain_size);
         took_ms = (d->world.sim.elapsed_us - t.begun_us) / 1000;
         assert_in_range(t.first_ms, took_ms * 9 / 10, took_ms * 11 / 10);
         device_free(d);
@@ -269,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_tells_how_far_it_is_and_how_long_it_takes),
+        cmocka_unit_test(a_compressed_update_tells_how_much_of_what_it_decodes_to_is_written),
         cmocka_unit_test(an_interrupted_swap_goes_on_counting),
         cmocka_unit_test(a_start_without_an_update_tells_nothing),
         cmocka_unit_test(the_watchdog_is_fed_at_bounded_intervals_in_every_mode),
