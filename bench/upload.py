@@ -76,7 +76,7 @@ class Row:
 
 
 ROWS = [
-    Row("UDP", "udp", 7),
+    Row("UDP", "udp", 15),
     Row("UDP 5 ms", "udp", 3, trip_ms=5),
     Row("UDP 50 ms", "udp", 3, at_once=True, trip_ms=50),
     Row("UDP 500 ms", "udp", 1, at_once=True, trip_ms=500),
