@@ -7,6 +7,7 @@
 
 #define NEAR_US  200u /* an answer from this machine, to somebody who slept */
 #define AWAKE_US 30u
+#define VAIN_MAX 63u
 
 static uint64_t now_us(void)
 {
@@ -26,7 +27,8 @@ void dfu_awake_init(struct dfu_awake *a)
 
 void dfu_awake_begin(struct dfu_awake *a)
 {
-    a->is_asleep = !a->has_room || !a->is_near;
+    a->is_asleep = !a->has_room || !a->is_near || a->rest > 0;
+    a->was_awake = !a->is_asleep;
     a->start_us = now_us();
 }
 
@@ -38,5 +40,16 @@ bool dfu_awake_lasts(struct dfu_awake *a)
 
 void dfu_awake_end(struct dfu_awake *a, bool came)
 {
-    a->is_near = came && (!a->is_asleep || now_us() - a->start_us < NEAR_US);
+    if (!a->is_asleep) {
+        a->vain = a->vain > 0 ? (uint8_t)(a->vain - 1) : 0;
+    } else if (a->was_awake) {
+        a->vain = a->vain < VAIN_MAX / 2 ? (uint8_t)(a->vain * 2 + 1) : VAIN_MAX;
+        a->rest = a->vain / 2;
+        a->is_near = false;
+    } else {
+        a->is_near = came && now_us() - a->start_us < NEAR_US;
+        if (a->is_near && a->rest > 0) {
+            a->rest--;
+        }
+    }
 }

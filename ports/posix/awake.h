@@ -5,7 +5,8 @@
  *
  * It answers sooner than a process that sleeps gets going again. So where the last answer took no
  * time, the next one is looked for without sleep, but not for long, and never where the process has
- * only one processor, which the peer needs. */
+ * only one processor, which the peer needs. If that is in vain again and again, as where others keep
+ * the processors busy, it is tried less and less often. */
 #ifndef DFU_POSIX_AWAKE_H
 #define DFU_POSIX_AWAKE_H
 
@@ -16,6 +17,9 @@ struct dfu_awake {
     bool has_room;  /* there are several processors */
     bool is_near;   /* the peer, by its last answer */
     bool is_asleep; /* in this wait */
+    bool was_awake; /* when it began */
+    uint8_t vain;   /* how often lately that was in vain, more or less */
+    uint8_t rest;   /* waits for a peer that is near that are slept through before the next try */
     uint64_t start_us;
 };
 

@@ -66,6 +66,47 @@ static void one_that_does_is_near_again(void **state)
     }
 }
 
+/* How many waits for a peer that is near are slept through until one begins awake. */
+static unsigned sleeps(struct dfu_awake *a)
+{
+    unsigned count = 0;
+
+    for (;;) {
+        dfu_awake_begin(a);
+        if (a->was_awake) {
+            return count;
+        }
+        dfu_awake_end(a, true);
+        count += a->is_near;
+    }
+}
+
+static void what_is_in_vain_is_tried_less_and_less_often(void **state)
+{
+    struct dfu_awake a = { .has_room = true, .is_near = true };
+    unsigned before = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        unsigned count;
+
+        wait_in_vain(&a);
+        dfu_awake_end(&a, true);
+        count = sleeps(&a);
+        assert_true(i < 2 || count > before || a.vain == 63);
+        before = count;
+    }
+    assert_true(before >= 31);
+    while (a.vain > 0) { /* what succeeds is tried as often as at first, in time */
+        (void)sleeps(&a);
+        (void)dfu_awake_lasts(&a);
+        dfu_awake_end(&a, true);
+    }
+    wait_in_vain(&a);
+    dfu_awake_end(&a, true);
+    assert_int_equal(sleeps(&a), 1);
+}
+
 static void the_only_processor_is_left_to_the_peer(void **state)
 {
     struct dfu_awake a = { 0 };
@@ -85,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_that_does_not_answer_at_once_is_waited_for_asleep),
         cmocka_unit_test(one_that_does_is_near_again),
+        cmocka_unit_test(what_is_in_vain_is_tried_less_and_less_often),
         cmocka_unit_test_teardown(the_only_processor_is_left_to_the_peer, free_processors),
     };
 
