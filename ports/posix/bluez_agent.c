@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define AGENT   "/dfukit/agent"
 #define MANAGER "org.bluez.AgentManager1"
@@ -28,16 +29,42 @@ static bool ask_user(const char *peer, uint32_t *passkey)
     return end != line && number <= 999999;
 }
 
+/* m is about the device that a client pairs; as the default agent it is asked about others, too. */
+static bool is_about_peer(const struct dfu_bluez_agent *agent, sd_bus_message *m)
+{
+    const char *device = "";
+
+    return agent->device && sdbus.message_read(m, "o", &device) >= 0 &&
+           strcmp(device, agent->device) == 0;
+}
+
+static int refuse(sd_bus_message *m, const char *text)
+{
+    return sdbus.reply_method_errorf(m, "org.bluez.Error.Rejected", "%s", text);
+}
+
+/* BlueZ 5.66 goes on waiting for the device where only pairing ended. */
+static int hang_up(struct dfu_bluez_agent *agent, sd_bus_message *m)
+{
+    int err = refuse(m, "no passkey");
+
+    dfu_bluez_post(agent->bluez,
+                   dfu_bluez_message(agent->bluez, agent->device, BLUEZ_DEVICE, "Disconnect"));
+    return err;
+}
+
 static int give_passkey(sd_bus_message *m, void *ctx, sd_bus_error *error)
 {
-    const struct dfu_bluez_agent *agent = ctx;
+    struct dfu_bluez_agent *agent = ctx;
     uint32_t passkey = agent->passkey;
 
     (void)error;
-    if (!agent->has_passkey && (!agent->peer || !ask_user(agent->peer, &passkey))) {
-        return sdbus.reply_method_errorf(m, "org.bluez.Error.Rejected", "no passkey");
+    if (!is_about_peer(agent, m)) {
+        return refuse(m, "not the device that is paired here");
     }
-    return sdbus.reply_method_return(m, "u", passkey);
+    agent->was_asked = true;
+    agent->has_answered = agent->has_passkey || ask_user(agent->peer, &passkey);
+    return agent->has_answered ? sdbus.reply_method_return(m, "u", passkey) : hang_up(agent, m);
 }
 
 static int show_passkey(sd_bus_message *m, void *ctx, sd_bus_error *error)
@@ -55,6 +82,15 @@ static int show_passkey(sd_bus_message *m, void *ctx, sd_bus_error *error)
     return sdbus.reply_method_return(m, "");
 }
 
+static int authorize(sd_bus_message *m, void *ctx, sd_bus_error *error)
+{
+    const struct dfu_bluez_agent *agent = ctx;
+
+    (void)error;
+    return agent->show || is_about_peer(agent, m) ? sdbus.reply_method_return(m, "")
+                                                  : refuse(m, "not the device that is paired here");
+}
+
 static int agree(sd_bus_message *m, void *ctx, sd_bus_error *error)
 {
     (void)ctx, (void)error;
@@ -65,13 +101,14 @@ static const sd_bus_vtable agent_table[] = {
     { .type = _SD_BUS_VTABLE_START, .x.start = { .element_size = sizeof(sd_bus_vtable) } },
     SD_BUS_METHOD("RequestPasskey", "o", "u", give_passkey, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("DisplayPasskey", "ouq", "", show_passkey, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("AuthorizeService", "os", "", agree, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("AuthorizeService", "os", "", authorize, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Cancel", "", "", agree, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Release", "", "", agree, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 
-static bool call(struct dfu_bluez *bluez, const char *member, const char *capability)
+static sd_bus_message *to_manager(struct dfu_bluez *bluez, const char *member,
+                                  const char *capability)
 {
     sd_bus_message *m = dfu_bluez_message(bluez, "/org/bluez", MANAGER, member);
     int err = m ? sdbus.message_append(m, "o", AGENT) : -1;
@@ -83,18 +120,30 @@ static bool call(struct dfu_bluez *bluez, const char *member, const char *capabi
         sdbus.message_unref(m);
         m = NULL;
     }
-    return dfu_bluez_send(bluez, m, DFU_BLUEZ_CALL_MS, NULL);
+    return m;
 }
 
-bool dfu_bluez_agent_begin(struct dfu_bluez_agent *agent, struct dfu_bluez *bluez, const char *peer,
-                           const uint32_t *passkey)
+static bool call(struct dfu_bluez *bluez, const char *member, const char *capability)
 {
-    *agent = (struct dfu_bluez_agent){ .peer = peer,
+    return dfu_bluez_send(bluez, to_manager(bluez, member, capability), DFU_BLUEZ_CALL_MS, NULL);
+}
+
+bool dfu_bluez_agent_begin(struct dfu_bluez_agent *agent, struct dfu_bluez *bluez,
+                           const char *device, const char *peer, const uint32_t *passkey)
+{
+    *agent = (struct dfu_bluez_agent){ .bluez = bluez,
+                                       .device = device,
+                                       .peer = peer,
                                        .has_passkey = passkey != NULL,
                                        .passkey = passkey ? *passkey : 0 };
     return sdbus.add_object_vtable(bluez->bus, NULL, AGENT, "org.bluez.Agent1", agent_table,
                                    agent) >= 0 &&
-           call(bluez, "RegisterAgent", "KeyboardOnly");
+           call(bluez, "RegisterAgent", "KeyboardOnly") && call(bluez, "RequestDefaultAgent", NULL);
+}
+
+void dfu_bluez_agent_end(struct dfu_bluez *bluez)
+{
+    dfu_bluez_post(bluez, to_manager(bluez, "UnregisterAgent", NULL));
 }
 
 bool dfu_bluez_agent_show(struct dfu_bluez_agent *agent, struct dfu_bluez *bluez,

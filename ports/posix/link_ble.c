@@ -25,6 +25,7 @@
 #define CONNECTS     3u
 #define RESOLVE_MS   15000u
 #define PAIR_MS      60000u
+#define LEAVE_MS     5000u
 #define SEND_MS      5000u
 #define WRITE_MAX    510u /* BlueZ 5.66, as the device, drops longer ones unanswered */
 #define ANSWER_MS    2000u
@@ -41,7 +42,8 @@ struct dfu_link_ble {
 
     char device[DFU_BLUEZ_PATH_LEN], characteristic[DFU_BLUEZ_PATH_LEN];
     bool is_chosen; /* which one it is */
-    bool is_found, is_heard, is_connected, is_resolved, is_ours;
+    char address[18];
+    bool is_found, is_heard, is_connected, is_resolved, is_paired, is_ours;
     bool has_sent, is_through;
     int write_fd;
     uint16_t mtu;
@@ -120,6 +122,8 @@ static bool look_at(void *ctx, const struct dfu_bluez_object *object)
         ble->is_heard = object->is_heard;
         ble->is_connected = object->is_connected;
         ble->is_resolved = object->is_resolved;
+        ble->is_paired = object->is_paired;
+        snprintf(ble->address, sizeof(ble->address), "%s", object->address);
     }
     return !(object->is_heard || object->is_connected);
 }
@@ -178,6 +182,13 @@ static bool is_error(const struct dfu_link_ble *ble, const char *name)
     return strcmp(ble->bluez.error, name) == 0;
 }
 
+static int tell_of_leaving(const struct dfu_link_ble *ble, char why[DFU_LINK_WHY_LEN])
+{
+    snprintf(why, DFU_LINK_WHY_LEN,
+             "the Bluetooth device %s disconnected at once; try again, nearer to it", ble->wanted);
+    return DFU_ERR_IO;
+}
+
 static int resolve(struct dfu_link_ble *ble, char why[DFU_LINK_WHY_LEN])
 {
     uint64_t end_ms = dfu_link_now_ms() + RESOLVE_MS;
@@ -188,10 +199,11 @@ static int resolve(struct dfu_link_ble *ble, char why[DFU_LINK_WHY_LEN])
     if (ble->is_resolved) {
         return 0;
     }
+    if (!ble->is_connected) {
+        return tell_of_leaving(ble, why);
+    }
     snprintf(why, DFU_LINK_WHY_LEN,
-             ble->is_connected
-                 ? "the Bluetooth device %s does not tell its services; restart it, and try again"
-                 : "the Bluetooth device %s disconnected at once; try again, nearer to it",
+             "the Bluetooth device %s does not tell its services; restart it, and try again",
              ble->wanted);
     return DFU_ERR_IO;
 }
@@ -251,27 +263,66 @@ static int acquire(struct dfu_link_ble *ble, const char *member)
     return fd;
 }
 
-/* Subscribing is refused until the link is as safe as the device wants it. */
-static bool is_pairing_wanted(const struct dfu_link_ble *ble)
+/* It is being disconnected, by itself or by another program. */
+static bool is_leaving(const struct dfu_link_ble *ble)
 {
-    return is_error(ble, "org.bluez.Error.NotAuthorized") ||
-           is_error(ble, "org.bluez.Error.NotPermitted") ||
-           strstr(ble->bluez.text, "ATT error: 0x05") || strstr(ble->bluez.text, "ATT error: 0x0f");
+    return !ble->agent.was_asked && (is_error(ble, "org.bluez.Error.NotConnected") ||
+                                     strcasecmp(ble->bluez.text, "Not connected") == 0);
 }
 
+/* Somebody has the sockets, or listens. */
 static bool is_taken(const struct dfu_link_ble *ble)
 {
-    return is_error(ble, "org.bluez.Error.NotPermitted") && strstr(ble->bluez.text, "cquired");
+    return (is_error(ble, "org.bluez.Error.NotPermitted") && strstr(ble->bluez.text, "cquired")) ||
+           is_error(ble, "org.bluez.Error.InProgress");
 }
 
-static int subscribe(struct dfu_link *link, struct dfu_link_ble *ble)
+/* Where the device wants to be paired, BlueZ pairs and asks the agent. BlueZ 5.66 crashes after an
+ * AcquireNotify that the device refused, and tells why a StartNotify failed: that comes first. It
+ * listens no more when the socket is asked for, for nobody else may then. */
+static bool is_let_in(struct dfu_link_ble *ble)
 {
-    link->fd = acquire(ble, "AcquireNotify");
-    if (link->fd < 0 && is_pairing_wanted(ble) && !is_taken(ble) &&
-        dfu_bluez_call(&ble->bluez, ble->device, BLUEZ_DEVICE, "Pair", PAIR_MS)) {
-        link->fd = acquire(ble, "AcquireNotify");
+    bool is_fine;
+
+    if (!ble->is_paired) {
+        (void)dfu_bluez_agent_begin(&ble->agent, &ble->bluez, ble->device, ble->wanted,
+                                    ble->has_passkey ? &ble->passkey : NULL);
     }
-    return link->fd;
+    is_fine = dfu_bluez_call(&ble->bluez, ble->characteristic, BLUEZ_CHARACTERISTIC, "StartNotify",
+                             PAIR_MS);
+    if (!ble->is_paired) {
+        dfu_bluez_agent_end(&ble->bluez);
+    }
+    return is_fine && dfu_bluez_call(&ble->bluez, ble->characteristic, BLUEZ_CHARACTERISTIC,
+                                     "StopNotify", DFU_BLUEZ_CALL_MS);
+}
+
+/* What the device wants to be paired for, and how far that went. */
+static bool tell_of_pairing(const struct dfu_link_ble *ble, char why[DFU_LINK_WHY_LEN])
+{
+    const char *text = ble->bluez.text;
+
+    if (ble->agent.was_asked) {
+        snprintf(why, DFU_LINK_WHY_LEN,
+                 ble->agent.has_answered
+                     ? "the Bluetooth device %s was not paired: it refused the passkey; give the "
+                       "one that it shows now, at the prompt or as ,passkey=N"
+                     : "the Bluetooth device %s wants to be paired; give the passkey that it "
+                       "shows, at the prompt or as ,passkey=N",
+                 ble->wanted);
+        return true;
+    }
+    if (!strstr(text, "ATT error: 0x05") && !strstr(text, "ATT error: 0x08") &&
+        !strstr(text, "ATT error: 0x0f") && !is_error(ble, "org.bluez.Error.NotAuthorized")) {
+        return false;
+    }
+    snprintf(why, DFU_LINK_WHY_LEN,
+             ble->is_paired ? "the Bluetooth device %s does not know this computer any more; "
+                              "forget it with bluetoothctl remove %.17s, and pair again"
+                            : "the Bluetooth device %s serves only who is paired, and did not "
+                              "pair; make it show a passkey, and try again",
+             ble->wanted, ble->address);
+    return true;
 }
 
 static int fail_to_acquire(struct dfu_link_ble *ble, char why[DFU_LINK_WHY_LEN])
@@ -286,12 +337,17 @@ static int fail_to_acquire(struct dfu_link_ble *ble, char why[DFU_LINK_WHY_LEN])
         ble->is_ours = false; /* theirs, too */
         return DFU_ERR_BUSY;
     }
-    if (strncmp(ble->bluez.error, "org.bluez.Error.Authentication", 30) == 0) {
-        snprintf(why, DFU_LINK_WHY_LEN,
-                 "the Bluetooth device %s wants to be paired, and pairing failed (%s); give the "
-                 "passkey that it shows, at the prompt or as ,passkey=N",
-                 ble->wanted, ble->bluez.error);
+    if (is_leaving(ble)) {
+        return tell_of_leaving(ble, why);
+    }
+    if (tell_of_pairing(ble, why)) {
         return DFU_ERR_PERM;
+    }
+    if (is_error(ble, "org.freedesktop.DBus.Error.UnknownMethod")) {
+        snprintf(why, DFU_LINK_WHY_LEN,
+                 "bluetoothd hands over no sockets to talk to %s; install BlueZ 5.46 or newer",
+                 ble->wanted);
+        return DFU_ERR_NOTSUP;
     }
     snprintf(what, sizeof(what), "talk SMP to the Bluetooth device %s", ble->wanted);
     return dfu_bluez_why(&ble->bluez, what, why);
@@ -309,13 +365,27 @@ static int take_sockets(struct dfu_link *link, struct dfu_link_ble *ble, char wh
                  ble->wanted);
         return DFU_ERR_NOENT;
     }
-    if (subscribe(link, ble) < 0 || (ble->write_fd = acquire(ble, "AcquireWrite")) < 0) {
+    if (!is_let_in(ble) || (link->fd = acquire(ble, "AcquireNotify")) < 0 ||
+        (ble->write_fd = acquire(ble, "AcquireWrite")) < 0) {
         return fail_to_acquire(ble, why);
     }
     return 0;
 }
 
 /* ---- The link ---- */
+
+static void drop_sockets(struct dfu_link *link)
+{
+    struct dfu_link_ble *ble = link->ble;
+
+    if (ble->write_fd >= 0) {
+        close(ble->write_fd);
+    }
+    if (link->fd >= 0) {
+        close(link->fd);
+    }
+    ble->write_fd = link->fd = -1;
+}
 
 static void ble_close(struct dfu_link *link)
 {
@@ -324,19 +394,35 @@ static void ble_close(struct dfu_link *link)
     if (!ble) {
         return;
     }
-    if (ble->write_fd >= 0) {
-        close(ble->write_fd);
-    }
-    if (link->fd >= 0) {
-        close(link->fd);
-    }
-    link->fd = -1;
+    drop_sockets(link);
     if (ble->bluez.bus && ble->is_ours) {
         (void)dfu_bluez_call(&ble->bluez, ble->device, BLUEZ_DEVICE, "Disconnect", CONNECT_MS);
     }
     dfu_bluez_close(&ble->bluez);
     free(ble);
     link->ble = NULL;
+}
+
+static int find_and_connect(struct dfu_link *link, struct dfu_link_ble *ble,
+                            char why[DFU_LINK_WHY_LEN])
+{
+    int err = find(ble, why);
+
+    if (!err) {
+        err = connect_device(ble, why);
+    }
+    return err ? err : take_sockets(link, ble, why);
+}
+
+/* Until BlueZ knows that it has gone. */
+static void let_leave(struct dfu_link *link, struct dfu_link_ble *ble)
+{
+    uint64_t end_ms = dfu_link_now_ms() + LEAVE_MS;
+
+    drop_sockets(link);
+    while (look(ble) && ble->is_connected && dfu_link_now_ms() < end_ms) {
+        dfu_bluez_idle(&ble->bluez, LOOK_MS);
+    }
 }
 
 static int reach(struct dfu_link *link, const char *target, char why[DFU_LINK_WHY_LEN])
@@ -347,15 +433,17 @@ static int reach(struct dfu_link *link, const char *target, char why[DFU_LINK_WH
     if (!err) {
         err = dfu_bluez_open(&ble->bluez, ble->adapter[0] ? ble->adapter : NULL, why);
     }
-    if (!err) {
-        dfu_bluez_agent_begin(&ble->agent, &ble->bluez, ble->wanted,
-                              ble->has_passkey ? &ble->passkey : NULL);
-        err = find(ble, why);
+    if (err) {
+        return err;
     }
-    if (!err) {
-        err = connect_device(ble, why);
+    for (unsigned i = 0; i < CONNECTS; i++) {
+        err = find_and_connect(link, ble, why);
+        if (!err || !is_leaving(ble)) {
+            break;
+        }
+        let_leave(link, ble);
     }
-    return err ? err : take_sockets(link, ble, why);
+    return err;
 }
 
 static size_t write_max(const struct dfu_link_ble *ble)

@@ -20,7 +20,8 @@ start_bus() {
 # kernel's word that it is connected, it never says so on the bus, and bleak gives up.
 start_bluetoothd() {
     /usr/libexec/bluetooth/bluetoothd -n >>/mnt/bluetoothd.log 2>&1 &
-    renice -n -20 -p $! >/dev/null
+    BLUETOOTHD=$!
+    renice -n -20 -p $BLUETOOTHD >/dev/null
 }
 start_controllers() { # [COUNT]
     btvirt -L "-l${1:-2}" >/tmp/btvirt.log 2>&1 &

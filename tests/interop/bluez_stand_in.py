@@ -62,6 +62,7 @@ class Peer:
                            "Paired": False}
         self.characteristics = [BATTERY, CHARACTERISTIC]
         self.passkey = None  # that it shows; who has not typed it may not subscribe
+        self.is_listened_to = self.others_listen = self.was_hung_up = False
         self.heard_at = 1  # by the how-manieth scan
         self.connects, self.connected_at = 0, None
         self.values, self.notify_end, self.write_end = [], None, None
@@ -95,6 +96,7 @@ class Peer:
             one.close()
 
     def leave(self):
+        self.is_listened_to = False
         self.drop("notify_end")
         self.drop("write_end")
         self.properties.update(Connected=False, ServicesResolved=False)
@@ -140,7 +142,8 @@ class BlueZ:
         self.calls.append(message)
         for name, text in self.refusals.get(message.member, [])[:1]:
             self.refusals[message.member].pop(0)
-            return Message.new_error(message, f"org.bluez.Error.{name}", text)
+            whose = "" if "." in name else "org.bluez.Error."
+            return Message.new_error(message, whose + name, text)
         task = asyncio.ensure_future(self.answer(message))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -231,15 +234,18 @@ class BlueZ:
     async def on_RequestDefaultAgent(self, message):
         self.agent.is_default = True
 
-    async def on_Pair(self, message):
-        await self.pair(self.peer_at(message.path))
+    async def on_UnregisterAgent(self, message):
+        self.agent = None
+
+    async def ask_passkey(self, path):
+        return await self.ask(self.agent.whom, self.agent.path, "org.bluez.Agent1",
+                              "RequestPasskey", "o", [path])
 
     async def pair(self, peer):
-        try:
-            typed = await self.ask(self.agent.whom, self.agent.path, "org.bluez.Agent1",
-                                   "RequestPasskey", "o", [peer.path])
-        except Refusal:
-            raise Refusal("AuthenticationCanceled", "Authentication Canceled") from None
+        """What a refused subscription makes BlueZ do; it asks its default agent, whose that is."""
+        if not (self.agent and self.agent.is_default and self.agent.can == "KeyboardOnly"):
+            raise Refusal("AuthenticationRejected", "nobody to ask")
+        typed = await self.ask_passkey(peer.path)
         if typed.body[0] != peer.passkey:
             raise Refusal("AuthenticationFailed", "Authentication Failed")
         peer.properties["Paired"] = True
@@ -251,11 +257,15 @@ class BlueZ:
         if peer.passkey is not None and not peer.properties["Paired"]:
             try:
                 await self.pair(peer)
-            except Refusal:  # as 5.66 says it
+            except Refusal as refusal:  # as 5.66 says it, once somebody disconnects
+                while refusal.args[0] == "Rejected" and peer.properties["Connected"]:
+                    await asyncio.sleep(0.01)
+                peer.was_hung_up = not peer.properties["Connected"]
                 raise Refusal("Failed", "Operation failed with ATT error: 0x0e") from None
+        peer.is_listened_to = True
 
     async def on_StopNotify(self, message):
-        pass
+        self.peer_at(message.path).is_listened_to = False
 
     async def acquire(self, message, end):
         peer = self.peer_at(message.path)
@@ -265,6 +275,8 @@ class BlueZ:
             raise AssertionError("bluetoothd 5.66 crashes where the device refuses this")
         if getattr(peer, end):
             raise Refusal("NotPermitted", "Write acquired")
+        if end == "notify_end" and (peer.is_listened_to or peer.others_listen):
+            raise Refusal("InProgress", "In Progress")
         await peer.begin(message.member)
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mine.setblocking(False)
