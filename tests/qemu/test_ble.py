@@ -8,8 +8,8 @@ import struct
 
 import pytest
 from smpclient import SMPClient
-from smpclient.requests.image_management import ImageStatesRead
-from smpclient.requests.os_management import EchoWrite
+from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrite
+from smpclient.requests.os_management import EchoWrite, ResetWrite
 
 from parts import BANNER, SOURCE, Board, built, flash_with, kept, signed
 
@@ -99,7 +99,9 @@ def fixture_central(tmp_path, application):
                    "-chardev", f"socket,id=ble,path={tmp_path}/ble",
                    "-serial", "chardev:ble") as machine:
             machine.wait_for(BANNER)
-            yield Central(waiting.accept()[0])
+            central = Central(waiting.accept()[0])
+            central.machine = machine
+            yield central
             assert machine.guest_errors() == []
 
 
@@ -114,6 +116,33 @@ async def test_an_image_comes_in_packets_of_five_whole_values(tmp_path, central)
         assert {one.slot: one.version for one in images} == {0: "1.0.0", 1: "2.0.0"}
     assert max(central.writes) == FRAMES
     assert central.latencies[0] == 1
+
+
+def states(images):
+    """Of each slot: its version, and whether it runs and stays."""
+    return {one.slot: (one.version, bool(one.active), bool(one.confirmed)) for one in images}
+
+
+@pytest.mark.asyncio
+async def test_a_device_is_upgraded_by_what_comes_over_bluetooth(tmp_path, central, application):
+    """Bootloader and server are ours: uploaded, tried, swapped in, confirmed, and still there."""
+    image = signed(tmp_path, "2.0.0", program=application / "app.bin").read_bytes()
+    async with SMPClient(central, "board", timeout_s=PATIENCE_S) as client:
+        async for _ in client.upload(image, slot=0):
+            pass
+        new, = [one for one in (await client.request(ImageStatesRead())).images if one.slot == 1]
+        await client.request(ImageStatesWrite(hash=new.hash))
+        await client.request(ResetWrite())
+    central.machine.wait_for(BANNER, 2)
+    async with SMPClient(central, "board", timeout_s=PATIENCE_S) as client:
+        assert states((await client.request(ImageStatesRead())).images) == {
+            0: ("2.0.0", True, False), 1: ("1.0.0", False, True)}
+        await client.request(ImageStatesWrite(confirm=True))
+        await client.request(ResetWrite())
+    central.machine.wait_for(BANNER, 3)
+    async with SMPClient(central, "board", timeout_s=PATIENCE_S) as client:
+        assert states((await client.request(ImageStatesRead())).images) == {
+            0: ("2.0.0", True, True), 1: ("1.0.0", False, False)}
 
 
 @pytest.mark.asyncio
