@@ -36,6 +36,19 @@ static int ask_mode(struct device *dev, struct explain_device *out)
     return code;
 }
 
+/* Both kinds of RAM load have one number; only where images can go back is one tried, or on trial. */
+static bool has_a_trial(const struct dfu_client_images *images)
+{
+    for (size_t i = 0; i < images->count; i++) {
+        const struct dfu_client_slot *slot = &images->slots[i];
+
+        if ((slot->active && !slot->confirmed) || (slot->pending && !slot->permanent)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int ask_all(struct device *dev, struct explain_device *out)
 {
     struct dfu_client_slot_sizes sizes;
@@ -46,6 +59,9 @@ static int ask_all(struct device *dev, struct explain_device *out)
     }
     if (code) {
         return code;
+    }
+    if (out->mode == DFU_MODE_RAM_LOAD && has_a_trial(&out->images)) {
+        out->mode = DFU_MODE_RAM_LOAD_REVERT;
     }
     out->largest = 0;
     code = device_slot_sizes(dev, &sizes);
