@@ -132,11 +132,13 @@ static void dependency_combos_T33(void **state)
         { { ABSENT, NEWER }, { OLD, OLD } },  { { CORRECT, ABSENT }, { OLD, OLD } },
     };
 
+    static struct world_spec (*const modes[])(
+        uint8_t pairs) = { spec_move_pairs, spec_scratch_pairs, spec_overwrite_pairs };
+
     (void)state;
-    for (int overwrites = 0; overwrites < 2; overwrites++) {
+    for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            struct world_spec spec =
-                overwrites ? spec_overwrite_pairs(BOTH) : spec_move_pairs(BOTH);
+            struct world_spec spec = modes[mode](BOTH);
             struct device *d = device_new(&spec);
 
             offer(d, 0, rows[i].need[0]);
