@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from fleet import (Gate, ended, events, runs, targets_file, upgrade, upgrade_in_background,
-                   wait_until)
-from virtual_device import Device, make_image
+from fleet import (Gate, ended, environment, events, runs, targets_file, upgrade,
+                   upgrade_in_background, wait_until)
+from virtual_device import DFU, Device, make_image, run
 
 
 # Some fail ---------------------------------------------------------------------------------------
@@ -210,4 +210,25 @@ def test_a_log_that_cannot_be_written_stops_the_run(fleets, pair, tmp_path):
     done = upgrade("--targets", listed, "--jobs", 1, "--audit", "/dev/full", pair.new)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "cannot append to /dev/full" in done.stderr
-    assert not any(runs(fleet.flash(n), pair.new) for n in (2, 3))
+    assert "the log cannot be written: no more devices are started\n" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("3 devices: 3 not started; ")
+    assert all(runs(fleet.flash(n), pair.old, confirmed=False) for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize("jobs, room, started", [(3, 900, {"d1"}), (1, 700, {"d1"}),
+                                                 (1, 1700, {"d1", "d2"})])
+def test_only_who_stands_in_the_log_gets_anything(fleets, pair, tmp_path, jobs, room, started):
+    """The disk is full after so many bytes: in the line of a second start, of a result."""
+    fleet = fleets(3)
+    listed = targets_file(tmp_path / "targets", fleet.targets())
+    audit = tmp_path / "audit.log"
+    done = run("prlimit", f"--fsize={room}", DFU, "upgrade", "--targets", listed, "--jobs", jobs,
+               "--audit", audit, pair.new, env=environment())
+    assert done.returncode == 2 and "cannot append to" in done.stderr, done.stderr
+    assert audit.stat().st_size == room
+    assert {event["name"] for event in events(audit, "start")} == started
+    for n in (1, 2, 3):
+        if f"d{n}" not in started or jobs > 1:
+            assert runs(fleet.flash(n), pair.old, confirmed=False)
+        else:
+            assert runs(fleet.flash(n), pair.new)

@@ -118,12 +118,17 @@ static void stop(struct fleet *fleet, enum stop why)
         return;
     }
     fleet->stop = why;
-    snprintf(sentence, sizeof(sentence),
-             why == STOP_ABORT
-                 ? "aborted; the same command goes on where the devices are"
-                 : "%s: no more devices are started, the %zu that run are finished; a signal "
-                   "(Ctrl-C) now aborts them",
-             reasons[why], fleet->counts[FLEET_RUNNING]);
+    if (why == STOP_ABORT) {
+        snprintf(sentence, sizeof(sentence),
+                 "aborted; the same command goes on where the devices are");
+    } else if (fleet->counts[FLEET_RUNNING] == 0) {
+        snprintf(sentence, sizeof(sentence), "%s: no more devices are started", reasons[why]);
+    } else {
+        snprintf(sentence, sizeof(sentence),
+                 "%s: no more devices are started, the %zu that run are finished; a signal "
+                 "(Ctrl-C) now aborts them",
+                 reasons[why], fleet->counts[FLEET_RUNNING]);
+    }
     tell(fleet, "stop", reasons[why], sentence);
     if (why != STOP_SIGNAL && stops_asked == 0) {
         stops_asked = 1; /* the next one aborts, as it says */
@@ -319,17 +324,37 @@ static void start(struct fleet *fleet, struct fleet_member *m)
 
 static bool may_start(const struct fleet *fleet)
 {
-    return fleet->stop == STOP_NOT && !fleet->is_paused && fleet->next < fleet->gate &&
-           fleet->counts[FLEET_RUNNING] < fleet->jobs;
+    return fleet->stop == STOP_NOT && !fleet->audit.is_broken && !fleet->is_paused &&
+           fleet->next < fleet->gate && fleet->counts[FLEET_RUNNING] < fleet->jobs;
+}
+
+/* The log lacks them, and they got no request yet. */
+static void take_back(struct fleet *fleet, size_t from)
+{
+    for (size_t i = from; i < fleet->next; i++) {
+        struct fleet_member *m = &fleet->targets.members[i];
+
+        if (m->state == FLEET_RUNNING) {
+            set_state(fleet, m, FLEET_WAITING);
+            release(m);
+        }
+    }
 }
 
 static void start_some(struct fleet *fleet)
 {
+    size_t from = fleet->next;
+
     for (unsigned i = 0; i < START_AT_ONCE && may_start(fleet); fleet->next++) {
         if (fleet->targets.members[fleet->next].state == FLEET_WAITING) {
             start(fleet, &fleet->targets.members[fleet->next]);
             i++;
         }
+    }
+    fleet_audit_sync(&fleet->audit);
+    if (fleet->audit.is_broken) {
+        take_back(fleet, from);
+        stop(fleet, STOP_LOG);
     }
     if (fleet->next >= fleet->gate && fleet->counts[FLEET_RUNNING] == 0 &&
         fleet->stop == STOP_NOT) { /* all canaries are well */
@@ -383,10 +408,6 @@ static void run(struct fleet *fleet)
 {
     while (!is_over(fleet) && fleet->stop != STOP_ABORT) {
         start_some(fleet);
-        fleet_audit_sync(&fleet->audit);
-        if (fleet->audit.is_broken) {
-            stop(fleet, STOP_LOG);
-        }
         fleet_show_progress(&fleet->show, fleet->counts, fleet->is_paused, dfu_link_now_ms());
         take_turns(fleet);
         take_signals(fleet);
