@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import zlib
+from types import SimpleNamespace
 
 import pytest
 
@@ -198,21 +199,52 @@ def test_shell_lines_from_a_pipe(device):
     assert json.loads(lines)["output"] == "blinky 1.2.3+0\n"
 
 
-def test_the_shell_prompts_on_a_terminal(device):
+@pytest.mark.parametrize("link", LINKS)
+def test_what_the_devices_buffer_cannot_hold_is_not_sent(device, tmp_path, link):
+    record, room = tmp_path / "record", 2048 if link == "udp" else 2044
+    for words in (["shell", "x" * 3000], ["echo", "x" * 3000],
+                  ["settings", "write", "a/b", "x" * 3000]):
+        told = refused(device, "--record", record, *words, link=link, code=2)
+        assert re.search(r"a request of 30\d\d bytes, and its buffer takes "
+                         rf"{room} over this link; give it less", told), told
+    assert max(len(line) for line in record.read_text().splitlines()) < 300
+    some = "x" * (room - 40)
+    assert facts(device, "echo", some, link=link) == {"echo": some}
+    one_too_many = "x" * (room - 13)  # header, map, key and length take 14
+    assert f"of {room + 1} bytes" in refused(device, "echo", one_too_many, link=link, code=2)
+    done = dfu(device, "shell", input=f"echo {'x' * 3000}\necho on\n", link=link)
+    assert done.returncode == 0 and done.stdout == "on\n"
+
+
+def at_a_terminal(device, typed, *options):
+    """What the shell shows, and how it ends."""
     master, slave = pty.openpty()
-    with subprocess.Popen([DFU, "-d", target(device), "shell"], stdin=slave, stdout=slave,
+    with subprocess.Popen([DFU, "-d", target(device), *options, "shell"], stdin=slave, stdout=slave,
                           stderr=slave) as client:
         os.close(slave)
-        os.write(master, b"version\nnonsense\nexit\n")
+        os.write(master, typed)
         shown = b""
         try:
             while chunk := os.read(master, 1000):
                 shown += chunk
         except OSError:
             pass  # the other end is closed
-        assert client.wait(timeout=20) == 0
+        code = client.wait(timeout=20)
     os.close(master)
-    text = shown.decode()
+    return code, shown.decode()
+
+
+def test_a_command_without_an_answer_ends_no_terminals_shell():
+    silent = SimpleNamespace(address="127.0.0.1:9")  # where nobody listens
+    code, text = at_a_terminal(silent, b"version\nversion\nexit\n", "--timeout", "0.3")
+    assert code == 0 and text.count("does not answer when asked to run the command") == 2, text
+    done = run(DFU, "-d", target(silent), "--timeout", "0.3", "shell", input="version\nversion\n")
+    assert done.returncode == 4 and len(done.stderr.splitlines()) == 1
+
+
+def test_the_shell_prompts_on_a_terminal(device):
+    code, text = at_a_terminal(device, b"version\nnonsense\n exit \n")
+    assert code == 0
     assert text.count(f"{target(device)}> ") == 3
     assert "blinky 1.2.3+0" in text and "ended with -8" in text
 

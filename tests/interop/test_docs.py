@@ -68,6 +68,14 @@ def test_every_command_has_an_example_that_the_tool_takes():
     assert output(BUILD / "dfu_docs", "check") == ""
 
 
+@pytest.mark.parametrize("group", sorted({name.split()[0] for name in COMMANDS if " " in name}))
+def test_help_of_a_group_lists_its_commands(group):
+    told = done(dfu(group, "--help")).decode()
+    assert told == done(dfu("help", group)).decode() == done(dfu(group, "-h")).decode()
+    assert [name for name in COMMANDS if re.search(rf"^  {name} +\S", told, re.M)] == [
+        name for name in COMMANDS if name.startswith(group + " ")]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_examples_with_what_they_do(command):
     lines = section(done(dfu(*command.split(), "--help")).decode(), "examples")

@@ -144,6 +144,24 @@ def test_refusals_of_the_command_line(tmp_path, device):
     assert "needs a device" in dfu("replay", "--send", path, code=2, env=environment).stderr
 
 
+def test_a_record_that_is_cut_by_a_full_disk_is_told(device):
+    done = record_of(device, "/dev/full", "echo", "x", code=2)
+    assert done.stdout == "x\n"
+    assert "/dev/full could not be written and lacks what was said" in done.stderr
+    done = record_of(device, "/dev/full", "--json", "echo", "x", code=2)
+    assert json.loads(done.stdout) == {"echo": "x"} and "/dev/full" in done.stderr
+
+
+def test_a_capture_does_not_replace_the_record(device, tmp_path):
+    path, link = tmp_path / "log", tmp_path / "link"
+    record_of(device, path, "echo", "x")
+    before = path.read_bytes()
+    link.symlink_to(path)
+    for place in (path, link):
+        assert "is the record itself" in dfu("replay", "--export", place, path, code=2).stderr
+    assert path.read_bytes() == before
+
+
 def tshark(path, *words):
     """Fields by the installed dissector, one list a packet."""
     done = run("tshark", "-X", f"lua_script:{SOURCE}/tools/wireshark/dfukit-smp.lua", "-r", path,

@@ -342,6 +342,13 @@ static int run_with_target(struct cli *cli)
 
     exit_code = exit_code ? exit_code : cli->command->run(cli);
     free(held);
+    if (cli->is_record_cut && exit_code == CLI_DONE) {
+        cli->json = false; /* what was done is told already */
+        exit_code = cli_fail(cli, CLI_USAGE,
+                             "%s could not be written and lacks what was said, though the command "
+                             "is carried out; free some space or record to another file",
+                             cli->record);
+    }
     return exit_code;
 }
 
@@ -373,10 +380,18 @@ static int help(struct cli *cli, int argc, char **argv)
         return CLI_DONE;
     }
     if (!find_command(cli, argc, argv)) {
-        return fail_command(cli, argc, argv);
+        bool is_group = argc == 1 && cli_help_group(cli, argv[0]);
+
+        return is_group ? CLI_DONE : fail_command(cli, argc, argv);
     }
     cli_help_command(cli);
     return CLI_DONE;
+}
+
+/* "fs --help": of a group of commands. */
+static bool asks_for_help(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
 static int dispatch(struct cli *cli, int argc, char **argv)
@@ -408,7 +423,7 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     }
     words = find_command(cli, argc, argv);
     if (words == 0) {
-        return fail_command(cli, argc, argv);
+        return asks_for_help(argc, argv) ? help(cli, 1, argv) : fail_command(cli, argc, argv);
     }
     return run_command(cli, argc - (words - 1), argv + (words - 1));
 }

@@ -81,6 +81,7 @@ struct cli {
     uint32_t timeout_ms; /* 0: not given */
     uint32_t latency_ms; /* of a device that sleeps; 0: not given */
     const char *record;  /* the file of --record, or NULL */
+    bool is_record_cut;  /* it could not be written whole */
     bool is_imgtool;     /* called by that name: its commands, exit codes and lines */
     const struct cli_command *command;
     bool failed; /* cli_fail has spoken */
@@ -206,7 +207,9 @@ int cli_main(int argc, char **argv);
 /* Judge a command line without doing what it says: 0 or the exit code it would end with. */
 int cli_rehearse(int argc, char **argv);
 void cli_help(const struct cli *cli);
-void cli_help_command(const struct cli *cli);   /* cli->command */
+void cli_help_command(const struct cli *cli); /* cli->command */
+/* The commands whose first word that is; false: there is none. */
+bool cli_help_group(const struct cli *cli, const char *group);
 const char *cli_program(const struct cli *cli); /* "dfu", or "imgtool" */
 bool cli_knows(const struct cli *cli, const struct cli_command *command);
 /* The command whose name is nearest to what was typed, or NULL if none is near. */

@@ -142,6 +142,27 @@ void cli_help(const struct cli *cli)
     printf("\n%s COMMAND --help explains a command.\n", cli_program(cli));
 }
 
+bool cli_help_group(const struct cli *cli, const char *group)
+{
+    size_t len = strlen(group);
+    bool is_group = false;
+
+    for (const struct cli_command *const *c = cli_commands; *c; c++) {
+        if (strncmp((*c)->name, group, len) != 0 || (*c)->name[len] != ' ' || !cli_knows(cli, *c)) {
+            continue;
+        }
+        if (!is_group) {
+            printf("usage: %s %s COMMAND [ARGUMENTS]\n\ncommands:\n", cli_program(cli), group);
+        }
+        is_group = true;
+        printf("  %-*s %s\n", COMMAND_COLUMN, (*c)->name, (*c)->summary);
+    }
+    if (is_group) {
+        printf("\n%s %s COMMAND --help explains a command.\n", cli_program(cli), group);
+    }
+    return is_group;
+}
+
 void cli_help_command(const struct cli *cli)
 {
     const struct cli_command *command = cli->command;

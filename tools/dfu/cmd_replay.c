@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 #include "device.h"
@@ -265,11 +266,24 @@ static int send_record(struct cli *cli, const struct record *record)
     return code;
 }
 
+static bool is_same_file(const char *path, const char *other)
+{
+    struct stat here, there;
+
+    return stat(path, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
+           here.st_ino == there.st_ino;
+}
+
 static int export_record(struct cli *cli, const struct record *record)
 {
     const char *path = cli_value(cli, OPT_EXPORT);
-    int code = pcapng_write(cli, path, record);
+    int code;
 
+    if (is_same_file(path, cli_arg(cli, 0))) {
+        return cli_fail(cli, CLI_USAGE,
+                        "%s is the record itself; name another file for the capture", path);
+    }
+    code = pcapng_write(cli, path, record);
     if (code) {
         return code;
     }

@@ -10,6 +10,8 @@
 #include "device.h"
 #include "dfu/client_groups.h"
 
+#define BLANKS " \t\r\n"
+
 /* Output of a command as the terminal may have it: lines, but nothing that controls it. */
 static char *lines_of(struct dfu_client_text text)
 {
@@ -94,7 +96,28 @@ static int run_one(struct device *dev)
     return code ? code : (returned ? CLI_REFUSED : CLI_DONE);
 }
 
-/* A refused line is told, and the next one read; a lost device ends it. */
+/* Without the blanks around it. */
+static const char *command_in(char *line)
+{
+    size_t len;
+
+    line += strspn(line, BLANKS);
+    len = strlen(line);
+    while (len > 0 && strchr(BLANKS, line[len - 1])) {
+        len--;
+    }
+    line[len] = 0;
+    return line;
+}
+
+/* A line that is refused or too long is told, and the next one read. So is one without an answer,
+ * where somebody sits there: it may have been the one that restarts the device. */
+static bool goes_on(int code, bool is_terminal)
+{
+    return code == CLI_DONE || code == CLI_REFUSED || code == CLI_USAGE ||
+           (is_terminal && code == CLI_NO_ANSWER);
+}
+
 static int run_lines(struct device *dev)
 {
     bool is_terminal = isatty(STDIN_FILENO) && !dev->cli->json;
@@ -102,7 +125,7 @@ static int run_lines(struct device *dev)
     size_t cap = 0;
     int code = CLI_DONE;
 
-    while (code == CLI_DONE || code == CLI_REFUSED) {
+    while (goes_on(code, is_terminal)) {
         const char *words[1];
         int32_t returned = 0;
         ssize_t len;
@@ -115,14 +138,13 @@ static int run_lines(struct device *dev)
         if (len < 0) {
             break;
         }
-        line[strcspn(line, "\r\n")] = 0;
-        if (line[strspn(line, " \t")] == 0) {
+        words[0] = command_in(line);
+        if (words[0][0] == 0) {
             continue;
         }
-        if (strcmp(line, "exit") == 0) {
+        if (strcmp(words[0], "exit") == 0) {
             break;
         }
-        words[0] = line;
         dev->cli->failed = false;
         code = execute(dev, words, 1, &returned);
         if (code == CLI_DONE && returned != 0) {
@@ -134,7 +156,7 @@ static int run_lines(struct device *dev)
         printf("\n");
     }
     free(line);
-    return is_terminal && code == CLI_REFUSED ? CLI_DONE : code;
+    return is_terminal && goes_on(code, true) ? CLI_DONE : code;
 }
 
 static int shell(struct device *dev)

@@ -14,6 +14,8 @@
 #include "reason.h"
 #include "record.h"
 
+#define FITS_ALL 128u /* bytes of a request that no server's buffer is too small for */
+
 /* ---- What the session tells ---- */
 
 static void trace(const struct device *dev, char direction, const uint8_t *frame, size_t len)
@@ -161,9 +163,7 @@ void device_close(struct device *dev)
 {
     login_leave(dev->login, dev);
     dfu_session_close(&dev->session);
-    if (dev->record) {
-        fclose(dev->record);
-    }
+    dev->cli->is_record_cut = !record_close(dev->record) || dev->cli->is_record_cut;
     login_close(dev->login);
     free(dev);
 }
@@ -254,33 +254,67 @@ static int code_of(struct device *dev, int result, const char *what)
     }
 }
 
-static int exchange(struct device *dev, const struct dfu_call *call, int len,
+static int exchange(struct device *dev, const struct dfu_call *call, uint8_t *frame, int len,
                     enum device_patience patience)
 {
     struct dfu_exchange x;
     const struct dfu_job job = dfu_job_of_exchange(&x);
 
-    dfu_session_exchange(&dev->session, &x, call, dev->out, len, (enum dfu_patience)patience);
+    dfu_session_exchange(&dev->session, &x, call, frame, len, (enum dfu_patience)patience);
     device_run(dev, &job, NULL, NULL);
     dev->session.version = x.call.version;
     dev->answer = x.answer;
     return x.result;
 }
 
+/* How long a request may be, as far as the device tells. False: Ctrl-C came. */
+static bool ask_room(struct device *dev)
+{
+    struct dfu_call call = device_call(dev);
+    struct dfu_client_params params;
+    uint8_t frame[64];
+    int len = dfu_client_params(&call, frame, sizeof(frame));
+    int result = exchange(dev, &call, frame, len, DEVICE_QUICK);
+
+    dev->request_max = UINT32_MAX;
+    if (!result && !dfu_client_params_read(&dev->answer, &params)) {
+        dev->request_max = dfu_link_request_max(&dev->session.link, params.buf_size);
+    }
+    return result != DFU_CLIENT_RUNNING;
+}
+
+/* What its buffer cannot hold a device drops without a word: that is not sent. */
+static int check_room(struct device *dev, uint32_t len, const char *what)
+{
+    if (len > FITS_ALL && dev->request_max == 0 && !ask_room(dev)) {
+        return device_fail_early(dev);
+    }
+    if (len <= FITS_ALL || len <= dev->request_max) {
+        return CLI_DONE;
+    }
+    return cli_fail(dev->cli, CLI_USAGE,
+                    "cannot ask the device to %s: that is a request of %u bytes, and its buffer "
+                    "takes %u over this link; give it less at once",
+                    what, (unsigned)len, (unsigned)dev->request_max);
+}
+
 int device_try(struct device *dev, const struct dfu_call *call, int len,
                enum device_patience patience, const char *what)
 {
+    int code;
+
     if (len < 0) {
         return cli_fail(dev->cli, CLI_USAGE, "cannot ask the device to %s: the request is too long",
                         what);
     }
-    return code_of(dev, exchange(dev, call, len, patience), what);
+    code = check_room(dev, (uint32_t)len, what);
+    return code ? code : code_of(dev, exchange(dev, call, dev->out, len, patience), what);
 }
 
 /* A question before the first byte is sent. */
 static int try_first(struct device *dev, const struct dfu_call *call, int len, const char *what)
 {
-    int result = exchange(dev, call, len, DEVICE_QUICK);
+    int result = exchange(dev, call, dev->out, len, DEVICE_QUICK);
 
     return result == DFU_CLIENT_RUNNING ? device_fail_early(dev) : code_of(dev, result, what);
 }

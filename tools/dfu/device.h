@@ -28,6 +28,7 @@ struct device {
     FILE *record;        /* of --record, or NULL */
     struct login *login; /* NULL: no key to log in with */
     struct dfu_answer answer;
+    uint32_t request_max;             /* that its buffer takes; 0: not asked yet */
     uint8_t out[DFU_LINK_PACKET_MAX]; /* where commands encode */
 };
 

@@ -91,6 +91,13 @@ void record_remark(FILE *file, const char *text)
     }
 }
 
+bool record_close(FILE *file)
+{
+    bool is_whole = !file || !ferror(file);
+
+    return (!file || fclose(file) == 0) && is_whole;
+}
+
 /* ---- Reading ---- */
 
 static bool parse_time(const char *line, uint64_t *time_ms)

@@ -19,6 +19,8 @@
 int record_open(struct cli *cli, FILE **file);
 void record_frame(FILE *file, char direction, const uint8_t *frame, size_t len);
 void record_remark(FILE *file, const char *text);
+/* False: a line of it could not be written. */
+bool record_close(FILE *file);
 
 struct record_entry {
     uint64_t time_ms; /* since 1970 */
