@@ -38,6 +38,7 @@ struct dfu_call {
 struct dfu_refusal {
     bool from_group;
     uint16_t group;
+    uint8_t command; /* that was asked, of the group that was asked */
     uint32_t rc;
     char reason[DFU_CLIENT_REASON_LEN]; /* the server's own word ("rsn"), or "" */
 };

@@ -80,6 +80,7 @@ int dfu_client_answer(const struct dfu_call *call, const uint8_t *frame, size_t 
         dfu_cbor_decode_map((struct dfu_cbor_span){ out->body, out->len }, keys, 3)) {
         return DFU_ERR_FORMAT;
     }
+    out->refusal.command = call->id;
     if (keys[2].found) {
         keep_reason(&out->refusal, reason);
     }

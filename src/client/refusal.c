@@ -28,18 +28,22 @@ static const struct refusal_words common[] = {
     [DFU_SMP_TOO_NEW] = { "the device knows only older SMP versions", "use SMP version 1" },
 };
 
-/* What a common code means in one group only. */
+#define ANY_COMMAND UINT16_MAX
+
+/* What a common code means in one group, or of one command, only. */
 static const struct {
-    uint16_t group;
+    uint16_t group, command;
     uint32_t rc;
     struct refusal_words words;
 } meant_there[] = {
     { DFU_SMP_GROUP_IMG,
+      DFU_SMP_IMG_UPLOAD,
       DFU_SMP_ENOTSUP,
       { "the device does not support this command, or not with this image",
         "its firmware must be built with it; an encrypted or compressed image goes to the slot that "
         "an update is installed from" } },
     { DFU_SMP_GROUP_LOG,
+      ANY_COMMAND,
       DFU_SMP_EINVAL,
       { "the device has no such log, or finds the request invalid", "see dfu log list" } },
 };
@@ -147,7 +151,8 @@ static const struct refusal_words *words_of(const struct dfu_refusal *refusal)
     struct refusal_table table = table_of(refusal);
 
     for (size_t i = 0; !refusal->from_group && i < COUNT(meant_there); i++) {
-        if (meant_there[i].group == refusal->group && meant_there[i].rc == refusal->rc) {
+        if (meant_there[i].group == refusal->group && meant_there[i].rc == refusal->rc &&
+            (meant_there[i].command == ANY_COMMAND || meant_there[i].command == refusal->command)) {
             return &meant_there[i].words;
         }
     }

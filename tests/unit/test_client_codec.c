@@ -301,6 +301,9 @@ static void a_code_that_all_groups_have_speaks_of_the_group_that_was_asked(void 
     assert_null(strstr(dfu_refusal_what(&answer.refusal), "image"));
     assert_null(strstr(dfu_refusal_hint(&answer.refusal), "image"));
     answer.refusal.group = DFU_SMP_GROUP_IMG;
+    answer.refusal.command = DFU_SMP_IMG_CORE_LOAD;
+    assert_null(strstr(dfu_refusal_what(&answer.refusal), "image"));
+    answer.refusal.command = DFU_SMP_IMG_UPLOAD;
     assert_non_null(strstr(dfu_refusal_hint(&answer.refusal), "an encrypted or compressed image"));
     answer.refusal.from_group = true; /* the group's own eighth code is another one */
     assert_null(strstr(dfu_refusal_hint(&answer.refusal), "an encrypted or compressed image"));
