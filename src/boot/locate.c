@@ -58,6 +58,6 @@ int locate_update(struct boot_pair *pair, enum dfu_swap_type recorded, enum dfu_
     locate_announce(pair);
     pair->update_off = staged - pair->update_off;
     err = find_magic(pair->secondary, pair->update_off);
-    pair->is_misplaced = err == DFU_OK && is_back;
+    pair->is_misplaced = err == DFU_OK;
     return err == DFU_ERR_FORMAT ? DFU_OK : err;
 }

@@ -110,7 +110,7 @@ static int ram_load(const struct boot_pair *pair, uint8_t slot, const struct ram
                                                  .text = slot == 0 ? "primary" : "secondary" });
         return DFU_ERR_VERIFY;
     }
-    if (extent.end == 0 || extent.end > limit) {
+    if (extent.end > limit) {
         boot_emit(pair, (struct dfu_boot_event){
                             .id = DFU_BOOT_EV_SIZE_TOO_LARGE, .a = extent.end, .b = limit });
         return DFU_ERR_VERIFY;

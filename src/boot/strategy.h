@@ -21,7 +21,7 @@ struct boot_pair {
     const struct dfu_area *primary, *secondary;
     uint8_t image;
     uint32_t update_off; /* where the secondary's image begins; locate.h finds it */
-    bool is_misplaced;   /* it is to be gone back to, but does not lie where that would fetch it */
+    bool is_misplaced;   /* it does not lie where it should be, but in the other place */
 };
 
 static inline const struct dfu_boot_config *cfg_of(const struct boot_pair *pair)

@@ -210,11 +210,9 @@ static int mark(struct dfu_recovery *recovery, const struct entry *entry, bool c
         return DFU_SMP_EINVAL; /* it is on test */
     }
     recovery->has_changed = true;
-    switch (dfu_boot_set_next(config_of(recovery)->map, entry->area, is_primary, confirm)) {
-    case DFU_OK: return 0;
-    case DFU_ERR_INVAL: return DFU_SMP_ENOTSUP; /* a mode without marks */
-    default: return DFU_SMP_EUNKNOWN;
-    }
+    return dfu_boot_set_next(config_of(recovery)->map, entry->area, is_primary, confirm)
+               ? DFU_SMP_EUNKNOWN
+               : 0;
 }
 
 static int set_state(struct dfu_smp_call *call)
