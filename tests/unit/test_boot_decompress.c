@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "image/unpack.h"
 #include "packed_image.h"
 #include "upgrade.h"
 
@@ -194,6 +195,47 @@ static void what_decodes_to_too_much_never_touches_the_primary(void **state)
     packed_image_make(&packed, &recipe, true);
     assert_true(test_image_size(&packed.recipe) < MAX_SIZE);
     refused(device_new(&spec), DFU_IMAGE_TOO_LARGE);
+}
+
+/* Flash that answers otherwise after the check: the last of so many times grows by a byte. */
+static unsigned opened, grows_at;
+
+static enum dfu_image_fault open_growing(struct dfu_unpacked *out, const struct dfu_image *stored,
+                                         const struct dfu_unpacker *how)
+{
+    enum dfu_image_fault fault = dfu_unpack.open(out, stored, how);
+
+    if (++opened == grows_at) {
+        out->reader.size = MAX_SIZE + 1;
+    }
+    return fault;
+}
+
+static void what_grows_after_its_check_is_not_copied(void **state)
+{
+    const struct dfu_unpack_way way = { open_growing, dfu_unpacked_close };
+
+    (void)state;
+    opened = grows_at = 0;
+    for (int round = 0; round < 2; round++) {
+        struct world_spec spec = overwriting(true);
+        struct device *d = pending(&spec, MAX_SIZE);
+        struct dfu_unpacker unpacker = *d->world.cfg.policy.unpacker;
+
+        unpacker.way = &way;
+        d->world.cfg.policy.unpacker = &unpacker;
+        if (round == 0) {
+            assert_int_equal(start(d), NEW);
+            grows_at = opened;
+            opened = 0;
+        } else {
+            (void)start(d);
+            assert_int_equal(opened, grows_at);
+            assert_string_equal(ops_of(d), "");
+            assert_int_equal(holds(d, WORLD_PRI), OLD);
+        }
+        device_free(d);
+    }
 }
 
 static void a_loader_without_a_decoder_refuses_it(void **state)
@@ -410,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_copy_that_is_cut_is_made_again),
         cmocka_unit_test(a_damaged_update_never_touches_the_primary),
         cmocka_unit_test(what_decodes_to_too_much_never_touches_the_primary),
+        cmocka_unit_test(what_grows_after_its_check_is_not_copied),
         cmocka_unit_test(a_loader_without_a_decoder_refuses_it),
         cmocka_unit_test(only_modes_that_overwrite_can_be_configured_to_decompress),
         cmocka_unit_test(a_decoder_without_its_other_half_is_no_configuration),

@@ -193,6 +193,61 @@ static void a_dependency_on_an_image_that_does_not_exist_is_never_met(void **sta
     device_free(d);
 }
 
+static void every_dependency_of_an_image_counts_and_must_be_readable(void **state)
+{
+    static const uint8_t met[12] = { 1, 0, 0, 0, OLD }, unmet[12] = { 1, 0, 0, 0, NEW };
+    static const struct {
+        struct test_tlv first, second;
+        unsigned runs;
+    } rows[] = {
+        { { DFU_TLV_DEPENDENCY, met, 12 }, { DFU_TLV_DEPENDENCY, met, 12 }, NEW },
+        { { DFU_TLV_DEPENDENCY, met, 12 }, { DFU_TLV_DEPENDENCY, unmet, 12 }, OLD },
+        { { DFU_TLV_DEPENDENCY, unmet, 12 }, { DFU_TLV_DEPENDENCY, met, 12 }, OLD },
+        { { DFU_TLV_DEPENDENCY, met, 12 }, { DFU_TLV_DEPENDENCY, met, 11 }, OLD },
+        { { DFU_TLV_DEPENDENCY, met, 11 }, { DFU_TLV_DEPENDENCY, met, 12 }, OLD },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct device *d = two_images();
+        struct test_recipe recipe = { .version = { .major = NEW },
+                                      .prot = { rows[i].first, rows[i].second },
+                                      .prot_count = 2 };
+
+        put_recipe(d, WORLD_SEC, &recipe, SIZE);
+        request_image(d, 0, false);
+        assert_int_equal(start(d), rows[i].runs);
+        device_free(d);
+    }
+}
+
+/* What is read of a dependency, and of nothing else, is 12 bytes long. */
+static int refuse_to_read_dependencies(void *ctx, uint32_t off, void *buf, size_t len)
+{
+    const struct dfu_sim_flash *sim = ctx;
+
+    memcpy(buf, sim->mem + off, len);
+    return len == 12 ? DFU_ERR_IO : DFU_OK;
+}
+
+static void a_dependency_that_cannot_be_read_is_not_met(void **state)
+{
+    struct device *d = two_images();
+    const struct dfu_flash_ops *good = d->world.area[WORLD_SEC].ops;
+    struct dfu_flash_ops ops = *good;
+
+    (void)state;
+    put_image_needing(d, WORLD_SEC, NEW, SIZE, 1, OLD);
+    request_image(d, 0, false);
+    ops.read = refuse_to_read_dependencies;
+    d->world.area[WORLD_SEC].ops = &ops;
+    assert_int_equal(start(d), OLD);
+    assert_int_equal(d->last.result.update_err, DFU_ERR_DEPENDS);
+    d->world.area[WORLD_SEC].ops = good;
+    assert_int_equal(start(d), NEW);
+    device_free(d);
+}
+
 static void a_swap_that_is_resumed_is_told_beside_an_update_that_must_wait(void **state)
 {
     struct device *d = two_images();
@@ -391,6 +446,8 @@ int main(void)
         cmocka_unit_test(dependency_combos_T33),
         cmocka_unit_test(an_unmet_dependency_is_named_and_waits_for_the_other_image),
         cmocka_unit_test(a_dependency_on_an_image_that_does_not_exist_is_never_met),
+        cmocka_unit_test(every_dependency_of_an_image_counts_and_must_be_readable),
+        cmocka_unit_test(a_dependency_that_cannot_be_read_is_not_met),
         cmocka_unit_test(a_swap_that_is_resumed_is_told_beside_an_update_that_must_wait),
         cmocka_unit_test(a_revert_waits_too_where_the_other_image_needs_the_trial),
         cmocka_unit_test(versions_are_compared_with_their_build_number_only_when_asked),

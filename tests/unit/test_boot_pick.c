@@ -286,6 +286,38 @@ static void a_slot_that_cannot_be_read_is_left_alone(void **state)
     }
 }
 
+/* Whether its image is on trial cannot be known, so another one runs, and nothing is erased. */
+static void a_trailer_that_cannot_be_read_keeps_its_image_and_starts_another(void **state)
+{
+    static const enum dfu_boot_mode modes[] = { DFU_MODE_DIRECT_XIP_REVERT,
+                                                DFU_MODE_RAM_LOAD_REVERT };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        struct device *d = with_both(modes[i]);
+        const struct dfu_flash_ops *good = d->world.area[WORLD_SEC].ops;
+        struct dfu_flash_ops ops = *good;
+        struct dfu_boot_outlook outlook;
+
+        readable_to = SLOT - 64;
+        readable_from = SLOT;
+        mark(d, WORLD_PRI, FACTORY_MARKS);
+        mark(d, WORLD_SEC, FACTORY_MARKS);
+        ops.read = refuse_to_read;
+        d->world.area[WORLD_SEC].ops = &ops;
+        assert_int_equal(start(d), OLD);
+        assert_string_equal(ops_of(d), "");
+        assert_int_equal(dfu_boot_look(&d->world.cfg, 0, &outlook), DFU_ERR_IO);
+        d->world.area[WORLD_SEC].ops = good;
+        d->world.area[WORLD_PRI].ops = &ops;
+        assert_int_equal(dfu_boot_look(&d->world.cfg, 0, &outlook), DFU_ERR_IO);
+        d->world.area[WORLD_PRI].ops = good;
+        assert_int_equal(dfu_boot_look(&d->world.cfg, 0, &outlook), DFU_OK);
+        assert_int_equal(start(d), NEW);
+        device_free(d);
+    }
+}
+
 static void without_the_right_key_nothing_runs(void **state)
 {
     struct device *d = with_both(DFU_MODE_DIRECT_XIP);
@@ -354,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_damaged_trailer_never_keeps_the_other_slot_from_running),
         cmocka_unit_test(lengths_that_lie_are_never_followed),
         cmocka_unit_test(a_slot_that_cannot_be_read_is_left_alone),
+        cmocka_unit_test(a_trailer_that_cannot_be_read_keeps_its_image_and_starts_another),
         cmocka_unit_test(without_the_right_key_nothing_runs),
         cmocka_unit_test(an_unmet_dependency_falls_back_to_the_older_image),
         cmocka_unit_test(a_dependency_that_nobody_meets_ends_the_choice),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include "base/bytes.h"
@@ -167,18 +168,89 @@ static void an_image_with_more_signatures_than_there_are_keys_is_refused(void **
     }
 }
 
+/* With the TLVs of the recipe alone. */
+static void put_as_it_is(struct device *d, enum world_place place, struct test_recipe *recipe)
+{
+    uint8_t *image = malloc(ROOM);
+
+    assert_non_null(image);
+    recipe->hdr_size = 32;
+    recipe->body = 64;
+    assert_true(test_image_size(recipe) <= ROOM);
+    test_image_build(recipe, image);
+    boot_world_load(&d->world, place, 0, image, (uint32_t)test_image_size(recipe));
+    free(image);
+}
+
+/* What stands between a key's name and its signature, of a scheme that another key has. */
+static void a_signature_of_another_scheme_is_not_taken_for_the_one_that_is_due(void **state)
+{
+    static const uint8_t other[64] = { 1 };
+    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+    struct device *d = device_new(&spec);
+    uint8_t name[32];
+    struct keys k;
+    struct test_recipe recipe = {
+        .version = { .major = OLD },
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 },
+                  { DFU_TLV_KEYHASH, name, 32 },
+                  { DFU_TLV_ECDSA, other, 64 } },
+        .tlv_count = 3,
+    };
+
+    (void)state;
+    keys_make(&k);
+    EVP_Digest(k.keys[0].der, k.keys[0].der_len, name, NULL, EVP_sha256(), NULL);
+    k.keys[1].alg = &dfu_ecdsa_p256_openssl;
+    d->world.cfg.policy.keys = k.keys;
+    d->world.cfg.policy.key_count = 2;
+    d->world.cfg.policy.hash_only = false;
+    recipe.ed25519 = k.pairs[0];
+    put_as_it_is(d, WORLD_PRI, &recipe);
+    assert_int_equal(start(d), OLD);
+    keys_free(&k);
+    device_free(d);
+}
+
+static void no_hash_of_an_image_may_be_wrong(void **state)
+{
+    static const uint8_t wrong[32] = { 1 };
+    static const struct test_tlv right = { DFU_TLV_SHA256, NULL, 32 },
+                                 bad = { DFU_TLV_SHA256, wrong, 32 };
+
+    (void)state;
+    for (int which = 0; which < 3; which++) {
+        struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+        struct device *d = device_new(&spec);
+        struct test_recipe recipe = { .version = { .major = OLD },
+                                      .tlvs = { which == 1 ? bad : right,
+                                                which == 2 ? bad : right },
+                                      .tlv_count = 2 };
+
+        put_as_it_is(d, WORLD_PRI, &recipe);
+        assert_int_equal(start(d), which == 0 ? OLD : 0);
+        assert_int_equal(d->last.result.fault,
+                         which == 0 ? DFU_IMAGE_FINE : DFU_IMAGE_HASH_MISMATCH);
+        device_free(d);
+    }
+}
+
 /* ---- Roll-back protection ---- */
 
 struct store {
     uint32_t value[DFU_IMAGES_MAX];
     unsigned raised;
     int err;
+    unsigned asked, silent_from; /* 0: answers always; else from this question on no more */
 };
 
 static int store_get(void *ctx, uint8_t image, uint32_t *value)
 {
-    *value = ((struct store *)ctx)->value[image];
-    return 0;
+    struct store *store = ctx;
+
+    *value = store->value[image];
+    store->asked++;
+    return store->silent_from > 0 && store->asked >= store->silent_from ? DFU_ERR_IO : 0;
 }
 
 static int store_raise(void *ctx, uint8_t image, uint32_t value)
@@ -338,6 +410,65 @@ static void a_counter_that_cannot_be_raised_is_told_and_nothing_more(void **stat
     assert_int_equal(start(d), NEW);
     assert_non_null(
         strstr(lines_of(d), "E: Security counter update failed after image 0 validation: 4\n"));
+    device_free(d);
+}
+
+static void a_counter_that_cannot_be_read_stops_an_image_but_not_one_that_was_verified(void **state)
+{
+    (void)state;
+    for (unsigned from = 1; from <= 2; from++) { /* the check, then the question before raising */
+        struct world_spec spec = spec_equal(DFU_MODE_DIRECT_XIP, true);
+        struct device *d = device_new(&spec);
+        struct store store = { .value = { 0 }, .silent_from = from };
+        struct dfu_boot_counter counter;
+
+        put_counted(d, WORLD_PRI, OLD, 1);
+        protect(d, &store, &counter);
+        assert_int_equal(start(d), from == 1 ? 0 : OLD);
+        assert_int_equal(d->last.result.fault, from == 1 ? DFU_IMAGE_UNREADABLE : DFU_IMAGE_FINE);
+        assert_int_equal(strstr(lines_of(d), "E: Security counter update failed after image 0 "
+                                             "validation: 4\n") != NULL,
+                         from == 2);
+        assert_int_equal(store.asked, from);
+        assert_int_equal(store.raised, 0);
+        device_free(d);
+    }
+}
+
+static void a_counter_of_another_length_is_none(void **state)
+{
+    static const uint8_t value[8] = { 9 };
+    static const uint16_t lengths[] = { 0, 2, 3, 5, 8 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct world_spec spec = spec_equal(DFU_MODE_DIRECT_XIP, true);
+        struct device *d = device_new(&spec);
+        struct store store = { .value = { 0 } };
+        struct dfu_boot_counter counter;
+        struct test_recipe recipe = { .version = { .major = NEW },
+                                      .prot = { { DFU_TLV_SEC_CNT, value, lengths[i] } },
+                                      .prot_count = 1 };
+
+        put_recipe(d, WORLD_SEC, &recipe, SIZE);
+        put_counted(d, WORLD_PRI, OLD, 1);
+        protect(d, &store, &counter);
+        assert_int_equal(start(d), OLD);
+        assert_int_equal(store.value[0], 1);
+        device_free(d);
+    }
+}
+
+static void an_empty_primary_has_no_counter_that_an_update_could_be_below(void **state)
+{
+    struct world_spec spec = spec_overwrite_fast();
+    struct device *d = device_new(&spec);
+
+    (void)state;
+    put_counted(d, WORLD_SEC, NEW, 1);
+    d->world.cfg.counter_downgrade = &dfu_boot_rollback;
+    request(d, false);
+    assert_int_equal(start(d), NEW);
     device_free(d);
 }
 
@@ -555,6 +686,8 @@ int main(void)
         cmocka_unit_test(signed_unknown_key_rejected_T29),
         cmocka_unit_test(single_key_build_rejects_secondary_key_image_T30),
         cmocka_unit_test(an_image_with_more_signatures_than_there_are_keys_is_refused),
+        cmocka_unit_test(a_signature_of_another_scheme_is_not_taken_for_the_one_that_is_due),
+        cmocka_unit_test(no_hash_of_an_image_may_be_wrong),
         cmocka_unit_test(hw_prot_missing_security_cnt_T24),
         cmocka_unit_test(hw_prot_failed_security_cnt_check_T25),
         cmocka_unit_test(the_counter_moves_only_when_an_image_is_confirmed),
@@ -562,6 +695,10 @@ int main(void)
         cmocka_unit_test(a_permanent_upgrade_raises_the_counter_at_once),
         cmocka_unit_test(a_trial_that_runs_in_place_does_not_move_the_counter),
         cmocka_unit_test(a_counter_that_cannot_be_raised_is_told_and_nothing_more),
+        cmocka_unit_test(
+            a_counter_that_cannot_be_read_stops_an_image_but_not_one_that_was_verified),
+        cmocka_unit_test(a_counter_of_another_length_is_none),
+        cmocka_unit_test(an_empty_primary_has_no_counter_that_an_update_could_be_below),
         cmocka_unit_test(a_lower_counter_is_a_downgrade_where_the_running_image_has_one),
         cmocka_unit_test(a_revert_is_no_downgrade),
         cmocka_unit_test(the_application_learns_which_slot_runs_and_how),

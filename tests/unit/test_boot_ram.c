@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -131,6 +132,43 @@ static void an_image_may_fill_ram_to_its_last_byte(void **state)
     (void)state;
     put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR + WORLD_RAM_SIZE - SIZE);
     assert_int_equal(start(d), OLD);
+    device_free(d);
+}
+
+/* RAM has room for them: it is the slot that could not hold them. */
+static void an_image_that_its_slot_could_not_hold_is_not_loaded(void **state)
+{
+    const uint32_t limit = SLOT - 40;
+
+    (void)state;
+    for (uint32_t size = limit; size <= limit + 8; size += 4) {
+        struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
+        struct device *d = device_new(&spec);
+
+        put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR);
+        put_image_for_ram(d, WORLD_SEC, NEW, size, WORLD_RAM_ADDR);
+        assert_int_equal(start(d), size == limit ? NEW : OLD);
+        if (size > limit) {
+            char line[80];
+
+            (void)snprintf(line, sizeof line,
+                           "E: Image size bigger than designated area: %u > %u\n", (unsigned)size,
+                           (unsigned)limit);
+            assert_non_null(strstr(lines_of(d), line));
+        }
+        device_free(d);
+    }
+}
+
+static void an_image_without_an_end_is_not_loaded(void **state)
+{
+    struct device *d = with_both();
+
+    (void)state;
+    put_bytes(d, WORLD_SEC, SIZE - 40, "0000"); /* the magic of the TLVs */
+    assert_int_equal(start(d), OLD);
+    assert_in_ram(d, 0, WORLD_PRI);
+    assert_non_null(strstr(lines_of(d), "E: Image in the secondary slot is not valid!\n"));
     device_free(d);
 }
 
@@ -330,6 +368,8 @@ int main(void)
         cmocka_unit_test(ram_load_from_flash_T19),
         cmocka_unit_test(ram_load_out_of_bounds_T20),
         cmocka_unit_test(an_image_may_fill_ram_to_its_last_byte),
+        cmocka_unit_test(an_image_that_its_slot_could_not_hold_is_not_loaded),
+        cmocka_unit_test(an_image_without_an_end_is_not_loaded),
         cmocka_unit_test(ram_load_missing_header_flag_T21),
         cmocka_unit_test(ram_load_failed_validation_T22),
         cmocka_unit_test(ram_load_corrupt_higher_version_image_T23),

@@ -20,7 +20,7 @@
 
 #define SIZE   0x1100u
 #define SECTOR 256u
-#define KEYS   3
+#define KEYS   8
 
 static struct {
     EVP_PKEY *pkey[KEYS];
@@ -159,6 +159,99 @@ static void the_key_of_what_runs_and_the_last_key_can_not_be_revoked(void **stat
     device_free(l.d);
 }
 
+static void the_last_key_can_not_be_revoked_where_nothing_runs_either(void **state)
+{
+    static const struct dfu_boot_result nothing;
+    struct locked l = device_with(2);
+    struct dfu_boot_config *cfg = &l.d->world.cfg;
+
+    (void)state;
+    arm(&l);
+    assert_int_equal(dfu_revoke_key(cfg, &nothing, ring.hash[0]), DFU_OK);
+    assert_int_equal(dfu_revoke_key(cfg, &nothing, ring.hash[1]), DFU_ERR_PERM);
+    assert_int_equal(revoked_count(&l), 1);
+    device_free(l.d);
+}
+
+static void a_full_set_takes_no_more_and_keeps_what_it_has(void **state)
+{
+    struct locked l = device_with(DFU_REVOKED_MAX + 2);
+    struct dfu_boot_config *cfg = &l.d->world.cfg;
+    struct dfu_boot_result *running = &l.d->last.result;
+
+    (void)state;
+    arm(&l);
+    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
+    assert_int_equal(start(l.d), OLD);
+    for (size_t i = 1; i <= DFU_REVOKED_MAX; i++) {
+        assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[i]), DFU_OK);
+    }
+    assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[DFU_REVOKED_MAX + 1]), DFU_ERR_NOSPACE);
+    assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[1]), DFU_OK);
+    assert_int_equal(revoked_count(&l), DFU_REVOKED_MAX);
+    assert_int_equal(start(l.d), OLD);
+    device_free(l.d);
+}
+
+static int refuse_to_read(void *ctx, uint32_t off, void *buf, size_t len)
+{
+    (void)ctx;
+    (void)off;
+    (void)buf;
+    (void)len;
+    return DFU_ERR_IO;
+}
+
+static void records_that_can_not_be_read_revoke_nothing(void **state)
+{
+    struct locked l = device_with(2);
+    const struct dfu_flash_ops *good = l.revocation.area->ops;
+    struct dfu_flash_ops ops = *good;
+    struct dfu_revoked revoked;
+
+    (void)state;
+    arm(&l);
+    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
+    assert_int_equal(start(l.d), OLD);
+    assert_int_equal(dfu_revoke_key(&l.d->world.cfg, &l.d->last.result, ring.hash[1]), DFU_OK);
+    put_signed(l.d, WORLD_PRI, NEW, 1, NULL, 0);
+    ops.read = refuse_to_read;
+    l.d->world.area[WORLD_SCR].ops = &ops;
+    assert_int_equal(dfu_revoked_read(l.revocation.area, &revoked), DFU_ERR_IO);
+    assert_int_equal(start(l.d), NEW);
+    assert_int_equal(dfu_revoke_key(&l.d->world.cfg, &l.d->last.result, ring.hash[0]), DFU_ERR_IO);
+    l.d->world.area[WORLD_SCR].ops = good;
+    assert_int_equal(start(l.d), 0);
+    device_free(l.d);
+}
+
+static int starts_left;
+
+static int start_sometimes(struct dfu_hash *h)
+{
+    return starts_left-- == 0 ? DFU_ERR_IO : dfu_sha256_openssl.start(h);
+}
+
+/* Whose name is not known may be revoked. */
+static void keys_that_can_not_be_told_apart_are_not_trusted(void **state)
+{
+    struct dfu_hash_alg failing = dfu_sha256_openssl;
+    const struct dfu_hash_alg *const hashes[] = { &failing, NULL };
+    struct locked l = device_with(2);
+
+    (void)state;
+    arm(&l);
+    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
+    failing.start = start_sometimes;
+    l.d->world.cfg.policy.hashes = hashes;
+    starts_left = -1; /* never fails */
+    assert_int_equal(start(l.d), OLD);
+    starts_left = 1; /* at the second key; the one that signed has had its turn */
+    assert_int_equal(start(l.d), 0);
+    assert_int_equal(l.d->last.result.fault, DFU_IMAGE_KEY_UNKNOWN);
+    device_free(l.d);
+}
+
 /* The old image may have to come back: until the new one is confirmed its key is needed. */
 static void an_image_revokes_when_it_is_confirmed_and_not_before(void **state)
 {
@@ -254,13 +347,13 @@ static void nothing_is_revoked_by_what_is_not_protected_or_not_a_hash(void **sta
 static void a_loader_that_can_not_revoke_does_not_start(void **state)
 {
     static const struct dfu_hash_alg *const only_longer[] = { &dfu_sha512_openssl, NULL };
-    struct locked l = device_with(KEYS);
+    struct locked l = device_with(3);
     const struct dfu_hash_alg *const *hashes = l.d->world.cfg.policy.hashes;
     struct dfu_key many[DFU_REVOKE_KEYS_MAX + 1];
 
     (void)state;
     for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) {
-        many[i] = ring.keys[i % KEYS];
+        many[i] = ring.keys[i % 3];
     }
     put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
     arm(&l);
@@ -331,6 +424,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_of_a_revoked_key_is_refused),
         cmocka_unit_test(the_key_of_what_runs_and_the_last_key_can_not_be_revoked),
+        cmocka_unit_test(the_last_key_can_not_be_revoked_where_nothing_runs_either),
+        cmocka_unit_test(a_full_set_takes_no_more_and_keeps_what_it_has),
+        cmocka_unit_test(records_that_can_not_be_read_revoke_nothing),
+        cmocka_unit_test(keys_that_can_not_be_told_apart_are_not_trusted),
         cmocka_unit_test(an_image_revokes_when_it_is_confirmed_and_not_before),
         cmocka_unit_test(a_torn_confirmation_revokes_as_well),
         cmocka_unit_test(an_image_can_not_revoke_the_key_that_it_needs_itself),

@@ -11,6 +11,7 @@
 
 #include "dfu/err.h"
 #include "dfu/update.h"
+#include "encrypted.h"
 #include "upgrade.h"
 
 #define SIZE 0x1064u
@@ -63,6 +64,43 @@ static void validated_never_wants_a_header_only(void **state)
     wipe(d, WORLD_PRI, 0, 4);
     assert_int_equal(start(d), 0);
     assert_string_equal(lines_of(d), "E: Bad image magic 0xffffffff; Image=0\n");
+    device_free(d);
+}
+
+static unsigned headers_left;
+
+static int read_so_many_headers(void *ctx, uint32_t off, void *buf, size_t len)
+{
+    const struct dfu_sim_flash *sim = ctx;
+
+    if (off == 0 && headers_left-- == 0) {
+        return DFU_ERR_IO;
+    }
+    memcpy(buf, sim->mem + off, len);
+    return DFU_OK;
+}
+
+static void what_can_not_be_read_to_the_end_does_not_run(void **state)
+{
+    struct device *d = single();
+    struct dfu_flash_ops ops = *d->world.area[WORLD_PRI].ops;
+    unsigned enough = 0;
+
+    (void)state;
+    ops.read = read_so_many_headers;
+    d->world.area[WORLD_PRI].ops = &ops;
+    for (int validates = 0; validates < 2; validates++) {
+        d->world.cfg.validate_primary = validates;
+        for (enough = 0; enough < 20; enough++) {
+            headers_left = enough;
+            if (start(d) == OLD) {
+                break;
+            }
+            assert_int_equal(d->last.err, DFU_ERR_VERIFY);
+            assert_null(d->last.result.area);
+        }
+        assert_in_range(enough, 2, 19); /* to check it, and to say what runs */
+    }
     device_free(d);
 }
 
@@ -145,6 +183,76 @@ static void a_cut_while_marking_costs_another_check_at_most(void **state)
             assert_int_equal(start(d), OLD);
             device_free(d);
         }
+    }
+}
+
+static void half_a_mark_is_none(void **state)
+{
+    struct device *d = single();
+
+    (void)state;
+    d->world.cfg.validate_once = true;
+    start_cut(d, DFU_SIM_CUT_AFTER, 1, 0);
+    assert_int_equal(trailer(d, WORLD_PRI).magic, DFU_MAGIC_GOOD);
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
+    device_free(d);
+}
+
+/* As a programmer leaves it: the header still says that it was encrypted. */
+static void an_encrypted_image_in_the_clear_runs_where_it_lies(void **state)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+    struct picture picture = picture_of(OLD, 0x2064, 16, device_kek);
+    struct device *d;
+
+    (void)state;
+    spec.decryption = &device_decryption;
+    d = device_new(&spec);
+    put_open(d, WORLD_PRI, &picture);
+    assert_int_equal(start(d), OLD);
+    put_closed(d, WORLD_PRI, &picture);
+    assert_int_equal(start(d), 0);
+    device_free(d);
+}
+
+/* ---- Several images ---- */
+
+static struct device *pair_of(enum dfu_boot_mode mode)
+{
+    struct world_spec spec = spec_equal(mode, mode == DFU_MODE_FIRMWARE_LOADER);
+    struct device *d;
+
+    spec.areas[WORLD_PRI1] = spec.areas[WORLD_PRI];
+    spec.areas[WORLD_SEC1] = spec.areas[WORLD_SEC];
+    d = device_new(&spec);
+    put_image(d, WORLD_PRI, OLD, SIZE);
+    put_image(d, WORLD_PRI1, NEW, SIZE);
+    return d;
+}
+
+static void of_two_images_the_first_is_started_and_both_must_be_whole(void **state)
+{
+    static const enum dfu_boot_mode modes[] = { DFU_MODE_SINGLE_SLOT, DFU_MODE_FIRMWARE_LOADER };
+    static const enum world_place places[] = { WORLD_PRI, WORLD_PRI1 };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct device *d = pair_of(modes[i / 2]);
+        const struct dfu_boot_result *result = &d->last.result;
+
+        assert_int_equal(start(d), OLD);
+        assert_int_equal(result->header.version.major, OLD);
+        assert_ptr_equal(result->places[0].area, &d->world.area[WORLD_PRI]);
+        assert_ptr_equal(result->places[1].area, &d->world.area[WORLD_PRI1]);
+        put_bytes(d, places[i % 2], 100, "00");
+        assert_int_equal(start(d), 0);
+        assert_int_equal(result->fault, DFU_IMAGE_HASH_MISMATCH);
+        assert_int_equal(result->fault_image, i % 2);
+        assert_null(result->area);
+        assert_null(result->places[0].area);
+        assert_null(result->places[1].area);
+        device_free(d);
     }
 }
 
@@ -238,11 +346,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_single_slot_runs_what_verifies_and_writes_nothing),
         cmocka_unit_test(validated_never_wants_a_header_only),
+        cmocka_unit_test(what_can_not_be_read_to_the_end_does_not_run),
         cmocka_unit_test(validated_once_is_marked_and_then_trusted),
         cmocka_unit_test(a_mark_does_not_outlive_its_image),
         cmocka_unit_test(an_image_that_shares_a_sector_with_the_mark_is_checked_at_each_start),
         cmocka_unit_test(what_was_not_found_good_is_never_marked),
         cmocka_unit_test(a_cut_while_marking_costs_another_check_at_most),
+        cmocka_unit_test(half_a_mark_is_none),
+        cmocka_unit_test(an_encrypted_image_in_the_clear_runs_where_it_lies),
+        cmocka_unit_test(of_two_images_the_first_is_started_and_both_must_be_whole),
         cmocka_unit_test(an_image_that_is_not_bootable_does_not_run),
         cmocka_unit_test(impossible_sizes_do_not_run),
         cmocka_unit_test(the_application_runs_unless_the_loader_is_asked_for),

@@ -213,6 +213,21 @@ static void any_slot_can_be_erased(void **state)
     rec_close(w);
 }
 
+/* So that a cut leaves nothing that asks for half an image. */
+static void a_slot_is_erased_from_its_trailer_on(void **state)
+{
+    struct recovery_world *w = rec_open(1);
+    const uint8_t *mem = w->nor->flash.mem;
+
+    (void)state;
+    memset(w->nor->flash.mem, 0x55, RECOVERY_SLOT_SIZE);
+    dfu_sim_flash_cut(&w->nor->flash, DFU_SIM_CUT_BEFORE, w->nor->flash.ops + 2, 0);
+    assert_string_equal(rec_erase(w, 0), "{rc:1}");
+    assert_int_equal(mem[RECOVERY_SLOT_SIZE - 1], 0xff);
+    assert_int_equal(mem[0], 0x55);
+    rec_close(w);
+}
+
 static void count_feed(void *ctx)
 {
     ++*(unsigned *)ctx;
@@ -279,6 +294,41 @@ static void what_could_not_run_where_it_lies_is_refused(void **state)
     assert_string_equal(rec_chunk(w, 0, 9001, 2, at, 300), "{rc:8}");
     w->map.mode = DFU_MODE_RAM_LOAD;
     assert_string_equal(rec_chunk(w, 0, 9001, 2, at, 300), "{rc:0,off:300}");
+    rec_close(w);
+}
+
+static void the_flags_of_an_image_are_found_wherever_a_chunk_ends(void **state)
+{
+    struct recovery_world *w = rec_open(1);
+    uint8_t *at = w->new_image.data;
+    char answer[32];
+
+    (void)state;
+    for (size_t first = 1; first <= 20; first++) {
+        (void)snprintf(answer, sizeof answer, "{rc:0,off:%zu}", first);
+        assert_string_equal(rec_chunk(w, 0, 300, -1, at, first), answer);
+        assert_string_equal(rec_chunk(w, (int64_t)first, -1, -1, at + first, 300 - first),
+                            "{rc:0,off:300}");
+        at[16] = 0x04; /* AES-128 */
+        assert_string_equal(rec_chunk(w, 0, 300, -1, at, first), answer);
+        assert_string_equal(rec_chunk(w, (int64_t)first, -1, -1, at + first, 300 - first),
+                            "{rc:8}");
+        at[16] = 0;
+    }
+    rec_close(w);
+}
+
+static void what_is_refused_at_once_costs_nothing_that_is_there(void **state)
+{
+    struct recovery_world *w = rec_open(1);
+
+    (void)state;
+    rec_program(w, rec_slot(w, 0, 0), &w->old_image);
+    w->cfg.erase_progressively = false;
+    w->new_image.data[17] = 0x04; /* LZMA2 */
+    assert_string_equal(rec_chunk(w, 0, 9001, -1, w->new_image.data, 300), "{rc:8}");
+    rec_assert_holds(w, rec_slot(w, 0, 0), &w->old_image);
+    assert_false(w->recovery.has_changed);
     rec_close(w);
 }
 
@@ -544,9 +594,12 @@ int main(void)
         cmocka_unit_test(what_does_not_verify_is_neither_listed_nor_marked),
         cmocka_unit_test(a_state_that_makes_no_sense_is_refused),
         cmocka_unit_test(any_slot_can_be_erased),
+        cmocka_unit_test(a_slot_is_erased_from_its_trailer_on),
         cmocka_unit_test(the_watchdog_is_fed_after_every_sector_that_is_erased),
         cmocka_unit_test(an_erase_ends_an_upload),
         cmocka_unit_test(what_could_not_run_where_it_lies_is_refused),
+        cmocka_unit_test(the_flags_of_an_image_are_found_wherever_a_chunk_ends),
+        cmocka_unit_test(what_is_refused_at_once_costs_nothing_that_is_there),
         cmocka_unit_test(the_storage_can_be_erased),
         cmocka_unit_test(the_slot_info_tells_where_an_upload_goes),
         cmocka_unit_test(the_os_group_answers_as_clients_know_it),
