@@ -212,6 +212,35 @@ static void a_signature_of_another_scheme_is_not_taken_for_the_one_that_is_due(v
     device_free(d);
 }
 
+static void one_wrong_signature_of_several_refuses_an_image(void **state)
+{
+    static const uint8_t wrong[64] = { 1 };
+    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_SLOT, false);
+    struct device *d = device_new(&spec);
+    uint8_t name[32];
+    struct keys k;
+    struct test_recipe recipe = {
+        .version = { .major = OLD },
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 },
+                  { DFU_TLV_KEYHASH, name, 32 },
+                  { DFU_TLV_ED25519, wrong, 64 } },
+        .tlv_count = 3,
+    };
+
+    (void)state;
+    keys_make(&k);
+    EVP_Digest(k.keys[1].der, k.keys[1].der_len, name, NULL, EVP_sha256(), NULL);
+    d->world.cfg.policy.keys = k.keys;
+    d->world.cfg.policy.key_count = 2;
+    d->world.cfg.policy.hash_only = false;
+    recipe.ed25519 = k.pairs[0];
+    put_as_it_is(d, WORLD_PRI, &recipe);
+    assert_int_equal(start(d), 0);
+    assert_int_equal(d->last.result.fault, DFU_IMAGE_SIG_INVALID);
+    keys_free(&k);
+    device_free(d);
+}
+
 static void no_hash_of_an_image_may_be_wrong(void **state)
 {
     static const uint8_t wrong[32] = { 1 };
@@ -435,6 +464,25 @@ static void a_counter_that_cannot_be_read_stops_an_image_but_not_one_that_was_ve
     }
 }
 
+/* It has none, and is no application that could be taken back. */
+static void a_firmware_loader_needs_no_counter(void **state)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_FIRMWARE_LOADER, true);
+    struct device *d = device_new(&spec);
+    struct store store = { .value = { 3 } };
+    struct dfu_boot_counter counter;
+
+    (void)state;
+    put_counted(d, WORLD_PRI, OLD, 3);
+    put_counted(d, WORLD_SEC, NEW, NO_CNT);
+    protect(d, &store, &counter);
+    assert_int_equal(start(d), OLD);
+    d->world.cfg.enter_loader = true;
+    assert_int_equal(start(d), NEW);
+    assert_int_equal(store.raised, 0);
+    device_free(d);
+}
+
 static void a_counter_of_another_length_is_none(void **state)
 {
     static const uint8_t value[8] = { 9 };
@@ -552,6 +600,7 @@ static void the_largest_size_of_every_image_is_published_B8(void **state)
 {
     struct world_spec spec = spec_move_pairs(WORLD_PAIRS);
     struct device *d = device_new(&spec);
+    const uint8_t *data;
     uint8_t mem[256];
     struct dfu_boot_sharing sharing = {
         .how = &dfu_boot_sharer, .mem = mem, .size = sizeof mem, .informs = true
@@ -566,6 +615,11 @@ static void the_largest_size_of_every_image_is_published_B8(void **state)
     for (uint8_t i = 0; i < WORLD_PAIRS; i++) {
         assert_int_equal(told(&sharing, DFU_SHARED_LOADER_MAX_SIZE + i),
                          dfu_slot_max_image(&d->world.map, i));
+        assert_int_equal(
+            dfu_shared_find(mem, sizeof mem,
+                            DFU_SHARED_TYPE(DFU_SHARED_LOADER, DFU_SHARED_LOADER_COUNTER + i),
+                            &data),
+            DFU_ERR_NOENT);
     }
     device_free(d);
 }
@@ -596,6 +650,39 @@ static void a_boot_record_ends_with_the_hash_of_the_image_that_runs(void **state
     memcpy(hash, boot_world_bytes(&d->world, WORLD_PRI) + SIZE - sizeof hash, sizeof hash);
     assert_memory_equal(mem + 8 + sizeof record - sizeof hash, hash, sizeof hash);
     device_free(d);
+}
+
+static void each_image_has_a_boot_record_of_its_own_unless_it_is_too_short(void **state)
+{
+    uint8_t record[40] = { 0 }, mem[256];
+    struct dfu_boot_sharing sharing = {
+        .how = &dfu_boot_sharer, .mem = mem, .size = sizeof mem, .measures = true
+    };
+    const uint8_t *data;
+
+    (void)state;
+    for (uint16_t len = 31; len <= 33; len++) {
+        struct world_spec spec = spec_move_pairs(2);
+        struct device *d = device_new(&spec);
+        bool is_fine = len >= 32;
+
+        for (uint8_t i = 0; i < 2; i++) {
+            struct test_recipe recipe = {
+                .version = { .major = OLD },
+                .prot = { { DFU_TLV_BOOT_RECORD, record, i == 0 ? sizeof record : len } },
+                .prot_count = 1,
+            };
+
+            put_recipe(d, boot_world_primary(i), &recipe, SIZE);
+        }
+        d->world.cfg.sharing = &sharing;
+        assert_int_equal(start(d), OLD);
+        assert_int_equal(dfu_shared_find(mem, sizeof mem, 0x103f, &data), sizeof record);
+        assert_int_equal(dfu_shared_find(mem, sizeof mem, 0x107f, &data),
+                         is_fine ? len : DFU_ERR_NOENT);
+        assert_int_equal(strstr(lines_of(d), "E: Failed to add data") == NULL, is_fine);
+        device_free(d);
+    }
 }
 
 static void an_area_that_is_too_small_is_told_and_nothing_more(void **state)
@@ -687,6 +774,7 @@ int main(void)
         cmocka_unit_test(single_key_build_rejects_secondary_key_image_T30),
         cmocka_unit_test(an_image_with_more_signatures_than_there_are_keys_is_refused),
         cmocka_unit_test(a_signature_of_another_scheme_is_not_taken_for_the_one_that_is_due),
+        cmocka_unit_test(one_wrong_signature_of_several_refuses_an_image),
         cmocka_unit_test(no_hash_of_an_image_may_be_wrong),
         cmocka_unit_test(hw_prot_missing_security_cnt_T24),
         cmocka_unit_test(hw_prot_failed_security_cnt_check_T25),
@@ -697,6 +785,7 @@ int main(void)
         cmocka_unit_test(a_counter_that_cannot_be_raised_is_told_and_nothing_more),
         cmocka_unit_test(
             a_counter_that_cannot_be_read_stops_an_image_but_not_one_that_was_verified),
+        cmocka_unit_test(a_firmware_loader_needs_no_counter),
         cmocka_unit_test(a_counter_of_another_length_is_none),
         cmocka_unit_test(an_empty_primary_has_no_counter_that_an_update_could_be_below),
         cmocka_unit_test(a_lower_counter_is_a_downgrade_where_the_running_image_has_one),
@@ -704,6 +793,7 @@ int main(void)
         cmocka_unit_test(the_application_learns_which_slot_runs_and_how),
         cmocka_unit_test(the_largest_size_of_every_image_is_published_B8),
         cmocka_unit_test(a_boot_record_ends_with_the_hash_of_the_image_that_runs),
+        cmocka_unit_test(each_image_has_a_boot_record_of_its_own_unless_it_is_too_short),
         cmocka_unit_test(an_area_that_is_too_small_is_told_and_nothing_more),
         cmocka_unit_test(shared_data_of_any_bytes_is_read_safely),
         cmocka_unit_test(bootstrap_leaves_a_confirmed_trailer_T3),

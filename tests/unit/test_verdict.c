@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "dfu/openssl.h"
 #include "image/verdict.h"
+#include "test_image.h"
 
 static struct dfu_verdict trusted(void)
 {
@@ -163,6 +165,35 @@ static void a_buffer_that_is_too_small_is_not_used(void **state)
     assert_int_equal(report.fault, DFU_IMAGE_BAD_MAGIC);
 }
 
+static int read_image(void *ctx, uint32_t off, void *buf, size_t len)
+{
+    memcpy(buf, (const uint8_t *)ctx + off, len);
+    return 0;
+}
+
+/* The loader refuses such a configuration; so does the check itself. */
+static void without_keys_a_hash_will_do_only_where_that_is_said(void **state)
+{
+    static const struct dfu_hash_alg *const hashes[] = { &dfu_sha256_openssl, NULL };
+    struct dfu_image_policy policy = { .hashes = hashes, .hash_only = true };
+    struct test_recipe recipe = {
+        .hdr_size = 32, .body = 64, .tlvs = { { DFU_TLV_SHA256, NULL, 32 } }, .tlv_count = 1
+    };
+    uint8_t image[256], buf[64];
+    const struct dfu_reader reader = { read_image, image, (uint32_t)test_image_size(&recipe) };
+    struct dfu_image_report report;
+
+    (void)state;
+    assert_true(reader.size <= sizeof image);
+    test_image_build(&recipe, image);
+    dfu_image_verify(&policy, &reader, 0, buf, sizeof buf, NULL, NULL, &report);
+    assert_true(dfu_verdict_is_trusted(&report.verdict));
+    policy.hash_only = false;
+    dfu_image_verify(&policy, &reader, 0, buf, sizeof buf, NULL, NULL, &report);
+    assert_int_equal(report.fault, DFU_IMAGE_KEY_UNKNOWN);
+    assert_false(dfu_verdict_is_trusted(&report.verdict));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -175,6 +206,7 @@ int main(void)
         cmocka_unit_test(only_a_trusted_image_proves_what_it_was_unpacked_from),
         cmocka_unit_test(every_byte_of_a_hash_counts),
         cmocka_unit_test(a_buffer_that_is_too_small_is_not_used),
+        cmocka_unit_test(without_keys_a_hash_will_do_only_where_that_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
