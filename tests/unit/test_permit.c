@@ -100,9 +100,7 @@ static void unchecked_images_run_only_where_the_configuration_leaves_them_unchec
     (void)state;
     assert_nothing_runs(out);
     assert_nothing_runs(with(trusted(), unchecked()));
-    cfg.validate_once = true;
-    assert_int_equal(permit_check(&cfg, &out), DFU_OK);
-    cfg.validate_once = cfg.validate_primary = false;
+    cfg.validate_primary = false;
     assert_int_equal(permit_check(&cfg, &out), DFU_OK);
     assert_nothing_runs(with(none, unchecked())); /* to check none is no verdict either */
 }
