@@ -99,16 +99,17 @@ static const struct timespec *time_until(uint64_t due_ms, struct timespec *out)
 
 static int wait_for(struct dfu_loop *loop, struct pollfd *fds, uint64_t due_ms)
 {
+    static const struct timespec no_time = { 0 };
     struct timespec left;
     sigset_t none;
     int ready = 0;
 
+    sigemptyset(&none); /* awake, too, or who is never idle could not be stopped */
     dfu_awake_begin(&loop->awake);
     while (ready == 0 && dfu_awake_lasts(&loop->awake)) {
-        ready = poll(fds, loop->count, 0);
+        ready = ppoll(fds, loop->count, &no_time, &none);
     }
     if (ready == 0) {
-        sigemptyset(&none);
         ready = ppoll(fds, loop->count, time_until(due_ms, &left), &none);
     }
     dfu_awake_end(&loop->awake, ready > 0);
