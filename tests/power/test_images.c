@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* Several images survive a power cut at every point of their update and of their revert, in the
- * middle of the n-th as well: all of them end in the new version, or all in the old one. */
+ * middle of the n-th as well: all of them end in the new version, or all in the old one, whole and
+ * encrypted wherever they are at rest. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "cuts.h"
 #include "dfu/err.h"
 #include "dfu/update.h"
@@ -24,15 +26,25 @@
 #define CHAIN_OPS     160u
 #define JOBS_MAX      2048
 #define UNITS         ((size_t)6)
+#define IMAGE_MAX     700u
+
+#define ENCRYPTION_SIZE sizeof(((struct pool_row *)0)->encryption)
 
 enum stage { UPGRADE, REVERT, STAGES };
+
+/* As the primary holds it, and as it is everywhere else. */
+struct picture {
+    uint8_t open[IMAGE_MAX], closed[IMAGE_MAX];
+    uint32_t size;
+};
 
 struct story {
     struct cut_rig rig;
     struct world world;
     enum stage stage;
-    bool is_permanent, depends;
+    bool is_permanent;
     bool was_on_trial; /* all new images were in the primaries, and had their start */
+    struct picture pictures[WORLD_PAIRS][NEW + 1];
     struct known known;
 };
 
@@ -52,6 +64,10 @@ struct device {
     uint8_t pairs, write_size, erased;
     enum layout layout;
     bool is_permanent, depends, is_sticky, twice;
+    /* Bytes of the images' content keys, each image with two of its own; 0: not encrypted. */
+    uint8_t crypt_len;
+    bool keeps_wrapped_keys;
+    bool is_mixed; /* every second image is not encrypted */
     size_t row;
 };
 
@@ -65,10 +81,21 @@ static bool is_secondary(enum world_place place)
     return false;
 }
 
-static void load(struct story *s, enum world_place place, uint8_t major, uint32_t size,
-                 uint8_t needs)
+static const uint8_t kek[32] = "the key of the simulated device";
+static const struct dfu_unwrap_key unwrap_keys[] = {
+    { &dfu_unwrap_kw_openssl, kek, 16 },
+    { &dfu_unwrap_kw_openssl, kek, 32 },
+};
+static const struct dfu_image_decryption decryption = { &dfu_image_opener, &dfu_aes_ctr_openssl,
+                                                        unwrap_keys, 2 };
+
+static void build(struct story *s, const struct device *device, uint8_t pair, uint8_t major)
 {
-    const uint8_t value[12] = { needs, 0, 0, 0, major };
+    enum world_place place = major == OLD ? boot_world_primary(pair) : boot_world_secondary(pair);
+    bool is_plain = device->is_mixed && pair % 2 == 1;
+    const uint8_t value[12] = { (uint8_t)((pair + 1) % device->pairs), 0, 0, 0, major };
+    const uint8_t content_key[32] = { 0xc0, pair, 0xe7, major };
+    struct picture *picture = &s->pictures[pair][major];
     struct test_recipe recipe = {
         .hdr_size = 32,
         .version = { .major = major },
@@ -76,19 +103,17 @@ static void load(struct story *s, enum world_place place, uint8_t major, uint32_
         .tlvs = { { DFU_TLV_SHA256, NULL, 32 } },
         .tlv_count = 1,
         .prot = { { DFU_TLV_DEPENDENCY, value, sizeof value } },
-        .prot_count = s->depends ? 1 : 0,
+        .prot_count = device->depends ? 1 : 0,
+        .content_key = device->crypt_len > 0 && !is_plain ? content_key : NULL,
+        .kek = kek,
+        .crypt_len = device->crypt_len,
     };
-    uint8_t *image = malloc(size);
 
-    if (!image) {
-        abort();
-    }
-    recipe.body = size - (uint32_t)test_image_size(&recipe);
-    test_image_build(&recipe, image);
-    boot_world_load(&s->world, place,
-                    is_secondary(place) && s->world.spec.mode == DFU_MODE_SWAP_OFFSET ? SECTOR : 0,
-                    image, size);
-    free(image);
+    picture->size = (pair % 2 == 0) == (major == OLD) ? 300 : IMAGE_MAX;
+    recipe.body = picture->size - (uint32_t)test_image_size(&recipe);
+    test_image_build(&recipe, picture->open);
+    memcpy(picture->closed, picture->open, picture->size);
+    test_image_crypt(&recipe, picture->closed);
 }
 
 static void lay_pair(struct world_spec *spec, const struct device *device, uint8_t pair)
@@ -113,8 +138,13 @@ static void open_world(struct story *s, const struct device *device)
         .max_sectors = device->layout == LAYOUT_EQUAL ? MAX_SECTORS : 2 * MAX_SECTORS,
         .erased = device->erased,
         .validate_primary = true,
+        .decryption = device->crypt_len > 0 ? &decryption : NULL,
+        .keeps_wrapped_keys = device->keeps_wrapped_keys,
         .guard = SECTOR,
     };
+
+    spec.key_size = (uint16_t)round_up(device->crypt_len + (device->keeps_wrapped_keys ? 8u : 0u),
+                                       spec.max_align);
 
     for (uint8_t i = 0; i < device->pairs; i++) {
         lay_pair(&spec, device, i);
@@ -125,10 +155,13 @@ static void open_world(struct story *s, const struct device *device)
     }
     boot_world_init(&s->world, &spec);
     for (uint8_t i = 0; i < device->pairs; i++) {
-        uint8_t next = (uint8_t)((i + 1) % device->pairs);
-
-        load(s, boot_world_primary(i), OLD, i % 2 == 0 ? 300 : 700, next);
-        load(s, boot_world_secondary(i), NEW, i % 2 == 0 ? 700 : 300, next);
+        build(s, device, i, OLD);
+        build(s, device, i, NEW);
+        boot_world_load(&s->world, boot_world_primary(i), 0, s->pictures[i][OLD].open,
+                        s->pictures[i][OLD].size);
+        boot_world_load(&s->world, boot_world_secondary(i),
+                        dfu_slot_upload_offset(&s->world.map, i), s->pictures[i][NEW].closed,
+                        s->pictures[i][NEW].size);
         if (dfu_boot_request_upgrade(&s->world.map, i, s->is_permanent)) {
             abort();
         }
@@ -186,11 +219,25 @@ static bool is_trial_over(const struct story *s)
     return true;
 }
 
+/* With an offset the new image is put back where it waited. */
+static bool secondary_holds(const struct story *s, uint8_t image, unsigned major)
+{
+    const struct picture *picture = &s->pictures[image][major];
+    uint32_t off = major == NEW ? dfu_slot_upload_offset(&s->world.map, image) : 0;
+
+    return memcmp(boot_world_bytes(&s->world, boot_world_secondary(image)) + off, picture->closed,
+                  picture->size) == 0;
+}
+
+/* The other one is in the secondary. */
 static bool all_hold(const struct story *s, unsigned major)
 {
     for (uint8_t i = 0; i < s->world.map.image_count; i++) {
-        if (version_in(s, boot_world_primary(i)) != major ||
-            version_in(s, boot_world_secondary(i)) != OLD + NEW - major) {
+        const struct picture *picture = &s->pictures[i][major];
+
+        if (memcmp(boot_world_bytes(&s->world, boot_world_primary(i)), picture->open,
+                   picture->size) != 0 ||
+            !secondary_holds(s, i, OLD + NEW - major)) {
             return false;
         }
     }
@@ -295,22 +342,35 @@ static void run_stages(struct story *s, const struct campaign *campaign, size_t 
     }
 }
 
+static char *encryption_name(const struct device *device, char out[ENCRYPTION_SIZE])
+{
+    if (device->crypt_len > 0) {
+        (void)snprintf(out, ENCRYPTION_SIZE, "AES-%u%s%s", device->crypt_len * 8u,
+                       device->keeps_wrapped_keys ? " wrapped" : "",
+                       device->is_mixed ? ", none" : "");
+    } else {
+        (void)snprintf(out, ENCRYPTION_SIZE, "none");
+    }
+    return out;
+}
+
 static void run_device(size_t job, struct pool_row *rows, void *ctx)
 {
     const struct campaign *campaign = ctx;
     const struct device *device = &campaign->devices[job];
-    struct story s = { .is_permanent = device->is_permanent, .depends = device->depends };
+    struct story s = { .is_permanent = device->is_permanent };
     struct pool_found *found = &rows[device->row].found;
     double begin = pool_cpu_seconds();
-    char name[128];
+    char name[128], encryption[ENCRYPTION_SIZE];
 
     open_world(&s, device);
     s.rig = (struct cut_rig){
         .world = &s.world, .found = found, .device = name, .is_sticky = device->is_sticky
     };
-    (void)snprintf(name, sizeof name, "mode %d, %u images, units of %u, erased %02x, %s, %s%s%s",
-                   device->mode, device->pairs, device->write_size, device->erased,
-                   layout_name(device->layout), device->is_permanent ? "permanent" : "test",
+    (void)snprintf(name, sizeof name,
+                   "mode %d, %u images, units of %u, erased %02x, %s, %s, %s%s%s", device->mode,
+                   device->pairs, device->write_size, device->erased, layout_name(device->layout),
+                   encryption_name(device, encryption), device->is_permanent ? "permanent" : "test",
                    device->depends ? ", dependent" : "", device->is_sticky ? ", sticky" : "");
     found->cases++;
     run_stages(&s, campaign, job, device->twice);
@@ -354,7 +414,9 @@ static unsigned layouts_of(const struct campaign *campaign, const struct device 
     if (device->mode != DFU_MODE_SWAP_SCRATCH || (device->twice && !campaign->options.is_full)) {
         return 1u << LAYOUT_EQUAL;
     }
-    return device->twice ? 1u << LAYOUT_EQUAL | 1u << LAYOUT_COARSE : (1u << LAYOUT_CROSSING) - 1;
+    return device->twice || (device->crypt_len > 0 && !campaign->options.is_full)
+               ? 1u << LAYOUT_EQUAL | 1u << LAYOUT_COARSE
+               : (1u << LAYOUT_CROSSING) - 1;
 }
 
 static void add_row(struct campaign *campaign, const struct mode *mode, struct device device)
@@ -369,7 +431,7 @@ static void add_row(struct campaign *campaign, const struct mode *mode, struct d
     (void)snprintf(row.strategy, sizeof row.strategy, "%s", mode->name);
     (void)snprintf(row.what, sizeof row.what, "%s, %u images", device.twice ? "pairs" : "cuts",
                    device.pairs);
-    (void)snprintf(row.encryption, sizeof row.encryption, "none");
+    (void)encryption_name(&device, row.encryption);
     layouts = layouts_of(campaign, &device);
     (void)layout_names(layouts, row.sectors, sizeof row.sectors);
     if (!pool_wants(&campaign->options, &row)) {
@@ -399,7 +461,7 @@ static bool is_in_full(const struct device *device)
     return !device->twice || device->erased == (device->write_size == 16 ? 0x00 : 0xff);
 }
 
-static void plan(struct campaign *campaign)
+static void plan_plain(struct campaign *campaign)
 {
     static const uint8_t units[UNITS] = { 1, 2, 4, 8, 16, 32 };
 
@@ -417,6 +479,31 @@ static void plan(struct campaign *campaign)
     }
 }
 
+/* Pairs in full campaigns only. */
+static void plan_encrypted(struct campaign *campaign)
+{
+    static const struct device ways[] = {
+        { .pairs = 2, .crypt_len = 16, .write_size = 4, .erased = 0xff },
+        { .pairs = 2, .crypt_len = 32, .write_size = 16, .erased = 0x00 },
+        { .pairs = 2,
+          .crypt_len = 32,
+          .keeps_wrapped_keys = true,
+          .write_size = 8,
+          .erased = 0xff },
+        { .pairs = 4, .crypt_len = 16, .is_mixed = true, .write_size = 8, .erased = 0x00 },
+        { .pairs = 2, .crypt_len = 16, .write_size = 8, .erased = 0xff, .twice = true },
+        { .pairs = 2, .crypt_len = 32, .write_size = 16, .erased = 0x00, .twice = true },
+    };
+
+    for (size_t i = 0; i < MODES * (sizeof ways / sizeof ways[0]); i++) {
+        const struct device *way = &ways[i % (sizeof ways / sizeof ways[0])];
+
+        if (!way->twice || campaign->options.is_full) {
+            add_row(campaign, &modes[i / (sizeof ways / sizeof ways[0])], *way);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct campaign campaign;
@@ -424,7 +511,8 @@ int main(int argc, char **argv)
     if (!pool_options_read(argc, argv, &campaign.options) || campaign.options.replay) {
         return 2;
     }
-    plan(&campaign);
+    plan_plain(&campaign);
+    plan_encrypted(&campaign);
     campaign.pool.run = run_device;
     campaign.pool.ctx = &campaign;
     return pool_run(&campaign.pool, &campaign.options);
