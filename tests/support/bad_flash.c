@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "dfu/err.h"
+#include "image/magic.h"
 
 /* One at a time: cmocka runs tests one after the other. */
 static struct {
@@ -99,8 +100,10 @@ void put_noise_in_trailer(struct device *d, enum world_place place, uint32_t *st
 
 void put_magic(struct device *d, enum world_place place)
 {
-    uint32_t off = d->world.area[place].size - 16;
+    uint32_t off = d->world.area[place].size - TRAILER_MAGIC_SIZE;
+    uint8_t magic[TRAILER_MAGIC_SIZE];
 
-    wipe(d, place, off, 16);
-    put_bytes(d, place, off, "77c295f360d2ef7f3552500f2cb67980");
+    trailer_magic(d->world.map.max_align, magic);
+    wipe(d, place, off, sizeof magic);
+    boot_world_load(&d->world, place, off, magic, sizeof magic);
 }

@@ -32,14 +32,20 @@ bool is_swap(const struct device *d)
     return d->world.spec.mode != DFU_MODE_OVERWRITE;
 }
 
-struct device *device_of(make_spec *make)
+struct device *device_on(const struct world_spec *spec)
 {
-    struct world_spec spec = make();
-    struct device *d = device_new(&spec);
+    struct device *d = device_new(spec);
 
     put_image(d, WORLD_PRI, OLD, OLD_SIZE);
     put_update(d, NEW, NEW_SIZE);
     return d;
+}
+
+struct device *device_of(make_spec *make)
+{
+    struct world_spec spec = make();
+
+    return device_on(&spec);
 }
 
 void assert_flags(struct device *d, enum world_place place, enum dfu_magic magic,
@@ -59,9 +65,9 @@ void assert_nothing_asked(struct device *d)
     assert_flags(d, WORLD_SEC, DFU_MAGIC_UNSET, DFU_FLAG_UNSET, DFU_FLAG_UNSET);
 }
 
-uint32_t ops_of_next_start(make_spec *make, bool permanent)
+uint32_t ops_of_next_start(const struct world_spec *spec, bool permanent)
 {
-    struct device *d = device_of(make);
+    struct device *d = device_on(spec);
     uint32_t ops;
 
     request(d, permanent);

@@ -17,6 +17,7 @@ typedef struct world_spec make_spec(void);
 #define NEW_SIZE 0x21f4u
 
 /* An old image, and a new one that nobody has asked for. */
+struct device *device_on(const struct world_spec *spec);
 struct device *device_of(make_spec *make);
 
 bool is_swap(const struct device *device);
@@ -32,7 +33,7 @@ void assert_flags(struct device *device, enum world_place place, enum dfu_magic 
 void assert_nothing_asked(struct device *device);
 
 /* Flash operations of the start that installs it. */
-uint32_t ops_of_next_start(make_spec *make, bool permanent);
+uint32_t ops_of_next_start(const struct world_spec *spec, bool permanent);
 
 /* The next start runs the new image, for good, and keeps the old one where the mode does. */
 void assert_upgraded_for_good(struct device *device);

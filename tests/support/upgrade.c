@@ -116,6 +116,11 @@ struct world_spec spec_overwrite_pairs(uint8_t pairs)
     return with_pairs(spec_overwrite_fast(), pairs);
 }
 
+struct world_spec spec_offset_pairs(uint8_t pairs)
+{
+    return with_pairs(spec_offset(), pairs);
+}
+
 struct world_spec spec_scratch_pairs(uint8_t pairs)
 {
     return with_pairs(spec_scratch(), pairs);

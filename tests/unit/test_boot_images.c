@@ -118,6 +118,12 @@ static void offer(struct device *d, uint8_t image, enum need need)
     request_image(d, image, false);
 }
 
+typedef struct world_spec make_pairs(uint8_t pairs);
+
+static make_pairs *const move = spec_move_pairs, *const offset = spec_offset_pairs,
+                         *const scratch = spec_scratch_pairs,
+                         *const overwrite = spec_overwrite_pairs;
+
 static void dependency_combos_T33(void **state)
 {
     static const struct {
@@ -132,22 +138,16 @@ static void dependency_combos_T33(void **state)
         { { ABSENT, NEWER }, { OLD, OLD } },  { { CORRECT, ABSENT }, { OLD, OLD } },
     };
 
-    static struct world_spec (*const modes[])(
-        uint8_t pairs) = { spec_move_pairs, spec_scratch_pairs, spec_overwrite_pairs };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world_spec spec = (*(make_pairs *const *)*state)(BOTH);
+        struct device *d = device_new(&spec);
 
-    (void)state;
-    for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {
-        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            struct world_spec spec = modes[mode](BOTH);
-            struct device *d = device_new(&spec);
-
-            offer(d, 0, rows[i].need[0]);
-            offer(d, 1, rows[i].need[1]);
-            assert_int_equal(start(d), rows[i].runs[0]);
-            assert_int_equal(holds(d, WORLD_PRI), rows[i].runs[0]);
-            assert_int_equal(holds(d, WORLD_PRI1), rows[i].runs[1]);
-            device_free(d);
-        }
+        offer(d, 0, rows[i].need[0]);
+        offer(d, 1, rows[i].need[1]);
+        assert_int_equal(start(d), rows[i].runs[0]);
+        assert_int_equal(holds(d, WORLD_PRI), rows[i].runs[0]);
+        assert_int_equal(holds(d, WORLD_PRI1), rows[i].runs[1]);
+        device_free(d);
     }
 }
 
@@ -437,13 +437,21 @@ static void an_empty_primary_is_filled_beside_an_upgrade_of_a_later_image(void *
     device_free(d);
 }
 
+#define WITH_PAIRS(test, mode)                              \
+    {                                                       \
+#test ": " #mode, test, NULL, NULL, (void *)&(mode) \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_image_is_upgraded_confirmed_and_reverted_for_itself),
         cmocka_unit_test(a_broken_update_of_one_image_does_not_stop_the_other),
         cmocka_unit_test(nothing_runs_while_one_of_the_images_is_broken),
-        cmocka_unit_test(dependency_combos_T33),
+        WITH_PAIRS(dependency_combos_T33, move),
+        WITH_PAIRS(dependency_combos_T33, offset),
+        WITH_PAIRS(dependency_combos_T33, scratch),
+        WITH_PAIRS(dependency_combos_T33, overwrite),
         cmocka_unit_test(an_unmet_dependency_is_named_and_waits_for_the_other_image),
         cmocka_unit_test(a_dependency_on_an_image_that_does_not_exist_is_never_met),
         cmocka_unit_test(every_dependency_of_an_image_counts_and_must_be_readable),

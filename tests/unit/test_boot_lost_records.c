@@ -9,18 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "dfu/err.h"
-#include "each_mode.h"
+#include "scenario.h"
 
 #define G DFU_MAGIC_GOOD
 #define S DFU_FLAG_SET
 #define U DFU_FLAG_UNSET
-
-static make_spec *const swaps[] = { spec_move, spec_offset, spec_scratch };
-static make_spec *const all[] = { spec_move, spec_offset, spec_scratch, spec_overwrite,
-                                  spec_overwrite_fast };
 
 /* One at a time: cmocka runs tests one after the other. */
 static struct {
@@ -67,65 +61,52 @@ static void spoil_status(struct device *d, struct dfu_flash_ops *ops, uint32_t p
 
 static void status_write_fails_complete_T13(void **state)
 {
-    (void)state;
-    EACH(all, make)
-    {
-        struct device *d = device_of(make);
-        struct dfu_flash_ops ops;
+    struct device *d = device_on(*state);
+    struct dfu_flash_ops ops;
 
-        request(d, true);
-        spoil_status(d, &ops, 100);
-        assert_upgraded_for_good(d);
-        assert_int_equal(start(d), NEW);
-        device_free(d);
-    }
+    request(d, true);
+    spoil_status(d, &ops, 100);
+    assert_upgraded_for_good(d);
+    assert_int_equal(start(d), NEW);
+    device_free(d);
 }
 
 /* The same with images that end beside their trailers: in swap using scratch some records lie in
  * scratch then, and go to the primary with its trailer. */
 static void status_write_fails_complete_with_the_largest_image_T13(void **state)
 {
-    (void)state;
-    EACH(all, make)
-    {
-        struct world_spec spec = make();
-        struct device *d = device_new(&spec);
-        struct dfu_flash_ops ops;
+    struct device *d = device_new(*state);
+    struct dfu_flash_ops ops;
 
-        put_image(d, WORLD_PRI, OLD, dfu_slot_max_image(&d->world.map, 0));
-        put_update(d, NEW, dfu_slot_max_image(&d->world.map, 0));
-        request(d, true);
-        spoil_status(d, &ops, 100);
-        assert_upgraded_for_good(d);
-        assert_int_equal(start(d), NEW);
-        device_free(d);
-    }
+    put_image(d, WORLD_PRI, OLD, dfu_slot_max_image(&d->world.map, 0));
+    put_update(d, NEW, dfu_slot_max_image(&d->world.map, 0));
+    request(d, true);
+    spoil_status(d, &ops, 100);
+    assert_upgraded_for_good(d);
+    assert_int_equal(start(d), NEW);
+    device_free(d);
 }
 
 /* Half of the records are lost and the power fails; then the flash works again. */
 static void status_write_fails_with_reset_T14(void **state)
 {
-    (void)state;
-    EACH(swaps, make)
-    {
-        uint32_t ops_count = ops_of_next_start(make, true);
+    uint32_t ops_count = ops_of_next_start(*state, true);
 
-        for (uint32_t seed = 1; seed <= 40; seed++) {
-            struct device *d = device_of(make);
-            struct dfu_flash_ops ops;
-            unsigned runs;
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        struct device *d = device_on(*state);
+        struct dfu_flash_ops ops;
+        unsigned runs;
 
-            request(d, true);
-            bad.random = seed;
-            spoil_status(d, &ops, 50);
-            dfu_sim_flash_power_on(&d->world.sim);
-            dfu_sim_flash_cut(&d->world.sim, DFU_SIM_CUT_BEFORE, ops_count / 2, 0);
-            (void)boot_world_start(&d->world);
-            d->world.area[WORLD_PRI].ops = bad.real;
-            runs = start(d);
-            assert_true(runs == NEW || runs == OLD);
-            device_free(d);
-        }
+        request(d, true);
+        bad.random = seed;
+        spoil_status(d, &ops, 50);
+        dfu_sim_flash_power_on(&d->world.sim);
+        dfu_sim_flash_cut(&d->world.sim, DFU_SIM_CUT_BEFORE, ops_count / 2, 0);
+        (void)boot_world_start(&d->world);
+        d->world.area[WORLD_PRI].ops = bad.real;
+        runs = start(d);
+        assert_true(runs == NEW || runs == OLD);
+        device_free(d);
     }
 }
 
@@ -272,14 +253,18 @@ static void records_noted_in_an_earlier_swap_do_not_count_T14(void **state)
 
 int main(void)
 {
+    static const struct scenario scenarios[] = {
+        SCENARIO(status_write_fails_complete_T13),
+        SCENARIO(status_write_fails_complete_with_the_largest_image_T13),
+        SCENARIO_OF_SWAPS(status_write_fails_with_reset_T14),
+    };
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(status_write_fails_complete_T13),
-        cmocka_unit_test(status_write_fails_complete_with_the_largest_image_T13),
-        cmocka_unit_test(status_write_fails_with_reset_T14),
         cmocka_unit_test(lost_records_and_a_cut_lose_no_image_T14),
         cmocka_unit_test(a_first_record_that_no_place_takes_stops_the_swap_T14),
         cmocka_unit_test(records_noted_in_an_earlier_swap_do_not_count_T14),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = run_scenarios("lost records", scenarios, sizeof scenarios / sizeof scenarios[0]);
+
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
