@@ -2,7 +2,7 @@
 /* Copyright the dfukit authors */
 /* Several images survive a power cut at every point of their update and of their revert, in the
  * middle of the n-th as well: all of them end in the new version, or all in the old one, whole and
- * encrypted wherever they are at rest. */
+ * encrypted wherever they are at rest. Where they are overwritten, all of them end in the new one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +43,7 @@ struct story {
     struct world world;
     enum stage stage;
     bool is_permanent;
+    bool has_way_back;
     bool was_on_trial; /* all new images were in the primaries, and had their start */
     struct picture pictures[WORLD_PAIRS][NEW + 1];
     struct known known;
@@ -50,17 +51,22 @@ struct story {
 
 /* ---- The device ---- */
 
-static const struct mode {
+struct mode {
     const char *name;
     enum dfu_boot_mode mode;
-} modes[] = { { "move", DFU_MODE_SWAP_MOVE },
-              { "offset", DFU_MODE_SWAP_OFFSET },
-              { "scratch", DFU_MODE_SWAP_SCRATCH } };
+    bool is_fast;
+};
 
-#define MODES (sizeof modes / sizeof modes[0])
+static const struct mode swaps[] = { { "move", DFU_MODE_SWAP_MOVE, false },
+                                     { "offset", DFU_MODE_SWAP_OFFSET, false },
+                                     { "scratch", DFU_MODE_SWAP_SCRATCH, false } };
+static const struct mode overwrites[] = { { "overwrite", DFU_MODE_OVERWRITE, false },
+                                          { "overwrite-fast", DFU_MODE_OVERWRITE, true } };
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 struct device {
-    enum dfu_boot_mode mode;
+    const struct mode *mode;
     uint8_t pairs, write_size, erased;
     enum layout layout;
     bool is_permanent, depends, is_sticky, twice;
@@ -122,7 +128,8 @@ static void lay_pair(struct world_spec *spec, const struct device *device, uint8
 
     for (int slot = 0; slot < 2; slot++) {
         enum world_place place = slot == 0 ? boot_world_primary(pair) : boot_world_secondary(pair);
-        bool has_more = device->mode == (slot == 0 ? DFU_MODE_SWAP_MOVE : DFU_MODE_SWAP_OFFSET);
+        bool has_more =
+            device->mode->mode == (slot == 0 ? DFU_MODE_SWAP_MOVE : DFU_MODE_SWAP_OFFSET);
 
         spec->areas[place].write_size = device->write_size;
         layout_slot(&spec->areas[place], device->layout, slot == 0, is_equal ? SECTOR : SECTOR / 2,
@@ -133,7 +140,8 @@ static void lay_pair(struct world_spec *spec, const struct device *device, uint8
 static void open_world(struct story *s, const struct device *device)
 {
     struct world_spec spec = {
-        .mode = device->mode,
+        .mode = device->mode->mode,
+        .is_fast = device->mode->is_fast,
         .max_align = device->write_size > 8 ? device->write_size : 8,
         .max_sectors = device->layout == LAYOUT_EQUAL ? MAX_SECTORS : 2 * MAX_SECTORS,
         .erased = device->erased,
@@ -149,7 +157,7 @@ static void open_world(struct story *s, const struct device *device)
     for (uint8_t i = 0; i < device->pairs; i++) {
         lay_pair(&spec, device, i);
     }
-    if (device->mode == DFU_MODE_SWAP_SCRATCH) {
+    if (device->mode->mode == DFU_MODE_SWAP_SCRATCH) {
         spec.areas[WORLD_SCR].write_size = device->write_size;
         layout_add(&spec.areas[WORLD_SCR], SECTOR, 1);
     }
@@ -229,7 +237,7 @@ static bool secondary_holds(const struct story *s, uint8_t image, unsigned major
                   picture->size) == 0;
 }
 
-/* The other one is in the secondary. */
+/* Unless images are overwritten, the other one is in the secondary. */
 static bool all_hold(const struct story *s, unsigned major)
 {
     for (uint8_t i = 0; i < s->world.map.image_count; i++) {
@@ -237,7 +245,8 @@ static bool all_hold(const struct story *s, unsigned major)
 
         if (memcmp(boot_world_bytes(&s->world, boot_world_primary(i)), picture->open,
                    picture->size) != 0 ||
-            !secondary_holds(s, i, OLD + NEW - major)) {
+            (s->world.spec.mode != DFU_MODE_OVERWRITE &&
+             !secondary_holds(s, i, OLD + NEW - major))) {
             return false;
         }
     }
@@ -256,7 +265,7 @@ static void judge(struct cut_rig *rig, void *ctx)
 {
     struct story *s = ctx;
     bool goes_back =
-        s->stage == REVERT || (!s->is_permanent && (s->was_on_trial || is_trial_over(s)));
+        s->stage == REVERT || (s->has_way_back && (s->was_on_trial || is_trial_over(s)));
     struct known_key keys[BOOTS_TO_REST];
 
     for (size_t i = 0; i < BOOTS_TO_REST; i++) {
@@ -280,7 +289,7 @@ static void judge(struct cut_rig *rig, void *ctx)
             known_add(&s->known, keys, i + 1);
             return;
         }
-        goes_back = !s->is_permanent;
+        goes_back = s->has_way_back;
     }
     cut_failed(rig, "the device does not come to rest");
 }
@@ -327,7 +336,7 @@ static void run_stages(struct story *s, const struct campaign *campaign, size_t 
                                  .note = note_trial,
                                  .visit = judge };
 
-    for (s->stage = UPGRADE; s->stage < (s->is_permanent ? REVERT : STAGES); s->stage++) {
+    for (s->stage = UPGRADE; s->stage < (s->has_way_back ? STAGES : REVERT); s->stage++) {
         if (!options->only_chains) {
             cut_everywhere(&s->rig, session, options->is_full && !twice ? 2 * TEARS : TEARS,
                            twice ? cut_again : judge, s);
@@ -358,7 +367,9 @@ static void run_device(size_t job, struct pool_row *rows, void *ctx)
 {
     const struct campaign *campaign = ctx;
     const struct device *device = &campaign->devices[job];
-    struct story s = { .is_permanent = device->is_permanent };
+    struct story s = { .is_permanent = device->is_permanent,
+                       .has_way_back =
+                           !device->is_permanent && device->mode->mode != DFU_MODE_OVERWRITE };
     struct pool_found *found = &rows[device->row].found;
     double begin = pool_cpu_seconds();
     char name[128], encryption[ENCRYPTION_SIZE];
@@ -367,10 +378,10 @@ static void run_device(size_t job, struct pool_row *rows, void *ctx)
     s.rig = (struct cut_rig){
         .world = &s.world, .found = found, .device = name, .is_sticky = device->is_sticky
     };
-    (void)snprintf(name, sizeof name,
-                   "mode %d, %u images, units of %u, erased %02x, %s, %s, %s%s%s", device->mode,
-                   device->pairs, device->write_size, device->erased, layout_name(device->layout),
-                   encryption_name(device, encryption), device->is_permanent ? "permanent" : "test",
+    (void)snprintf(name, sizeof name, "%s, %u images, units of %u, erased %02x, %s, %s, %s%s%s",
+                   device->mode->name, device->pairs, device->write_size, device->erased,
+                   layout_name(device->layout), encryption_name(device, encryption),
+                   device->is_permanent ? "permanent" : "test",
                    device->depends ? ", dependent" : "", device->is_sticky ? ", sticky" : "");
     found->cases++;
     run_stages(&s, campaign, job, device->twice);
@@ -408,10 +419,12 @@ static void add_devices(struct campaign *campaign, struct device device)
     }
 }
 
-/* Bits. With scratch sectors may differ; pairs are many, so they take fewer. */
+/* Bits. With scratch, and where images are overwritten, sectors may differ; pairs are many, so they
+ * take fewer. */
 static unsigned layouts_of(const struct campaign *campaign, const struct device *device)
 {
-    if (device->mode != DFU_MODE_SWAP_SCRATCH || (device->twice && !campaign->options.is_full)) {
+    if (device->mode->mode == DFU_MODE_SWAP_MOVE || device->mode->mode == DFU_MODE_SWAP_OFFSET ||
+        (device->twice && !campaign->options.is_full)) {
         return 1u << LAYOUT_EQUAL;
     }
     return device->twice || (device->crypt_len > 0 && !campaign->options.is_full)
@@ -419,7 +432,7 @@ static unsigned layouts_of(const struct campaign *campaign, const struct device 
                : (1u << LAYOUT_CROSSING) - 1;
 }
 
-static void add_row(struct campaign *campaign, const struct mode *mode, struct device device)
+static void add_row(struct campaign *campaign, struct device device)
 {
     unsigned layouts;
     struct pool_row row = { .write_size = device.write_size,
@@ -427,8 +440,7 @@ static void add_row(struct campaign *campaign, const struct mode *mode, struct d
                             .images = device.pairs,
                             .size_pairs = 2 };
 
-    device.mode = mode->mode;
-    (void)snprintf(row.strategy, sizeof row.strategy, "%s", mode->name);
+    (void)snprintf(row.strategy, sizeof row.strategy, "%s", device.mode->name);
     (void)snprintf(row.what, sizeof row.what, "%s, %u images", device.twice ? "pairs" : "cuts",
                    device.pairs);
     (void)encryption_name(&device, row.encryption);
@@ -465,22 +477,33 @@ static void plan_plain(struct campaign *campaign)
 {
     static const uint8_t units[UNITS] = { 1, 2, 4, 8, 16, 32 };
 
-    for (size_t i = 0; i < MODES * 3u * UNITS * 2u; i++) {
+    for (size_t i = 0; i < COUNT(swaps) * 3u * UNITS * 2u; i++) {
         size_t kind = i / (UNITS * 2u) % 3;
-        const struct mode *mode = &modes[i / (UNITS * 2u * 3u)];
-        struct device device = { .pairs = kind == 1 ? 4 : 2,
+        struct device device = { .mode = &swaps[i / (UNITS * 2u * 3u)],
+                                 .pairs = kind == 1 ? 4 : 2,
                                  .twice = kind == 2,
                                  .write_size = units[i / 2 % UNITS],
                                  .erased = i % 2 == 0 ? 0xff : 0x00 };
 
         if (is_in_short(&device) || (campaign->options.is_full && is_in_full(&device))) {
-            add_row(campaign, mode, device);
+            add_row(campaign, device);
         }
     }
 }
 
+static void plan_ways(struct campaign *campaign, const struct mode *mode, const struct device *ways,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct device device = ways[i];
+
+        device.mode = mode;
+        add_row(campaign, device);
+    }
+}
+
 /* Pairs in full campaigns only. */
-static void plan_encrypted(struct campaign *campaign)
+static void plan_encrypted(struct campaign *campaign, const struct mode *mode)
 {
     static const struct device ways[] = {
         { .pairs = 2, .crypt_len = 16, .write_size = 4, .erased = 0xff },
@@ -491,17 +514,36 @@ static void plan_encrypted(struct campaign *campaign)
           .write_size = 8,
           .erased = 0xff },
         { .pairs = 4, .crypt_len = 16, .is_mixed = true, .write_size = 8, .erased = 0x00 },
+    };
+    static const struct device twice[] = {
         { .pairs = 2, .crypt_len = 16, .write_size = 8, .erased = 0xff, .twice = true },
         { .pairs = 2, .crypt_len = 32, .write_size = 16, .erased = 0x00, .twice = true },
     };
 
-    for (size_t i = 0; i < MODES * (sizeof ways / sizeof ways[0]); i++) {
-        const struct device *way = &ways[i % (sizeof ways / sizeof ways[0])];
+    plan_ways(campaign, mode, ways, COUNT(ways));
+    plan_ways(campaign, mode, twice, campaign->options.is_full ? COUNT(twice) : 0);
+}
 
-        if (!way->twice || campaign->options.is_full) {
-            add_row(campaign, &modes[i / (sizeof ways / sizeof ways[0])], *way);
-        }
-    }
+static void plan_overwrite(struct campaign *campaign, const struct mode *mode)
+{
+    static const struct device ways[] = {
+        { .pairs = 2, .write_size = 4, .erased = 0xff },
+        { .pairs = 2, .write_size = 16, .erased = 0x00 },
+        { .pairs = 4, .write_size = 8, .erased = 0xff },
+        { .pairs = 2, .write_size = 8, .erased = 0xff, .twice = true },
+        { .pairs = 2, .crypt_len = 16, .write_size = 4, .erased = 0xff },
+        { .pairs = 2, .crypt_len = 32, .write_size = 16, .erased = 0x00 },
+        { .pairs = 4, .crypt_len = 16, .is_mixed = true, .write_size = 8, .erased = 0x00 },
+    };
+    static const struct device more[] = {
+        { .pairs = 2, .write_size = 1, .erased = 0xff },
+        { .pairs = 2, .write_size = 32, .erased = 0x00 },
+        { .pairs = 2, .write_size = 16, .erased = 0x00, .twice = true },
+        { .pairs = 2, .crypt_len = 32, .write_size = 4, .erased = 0xff, .twice = true },
+    };
+
+    plan_ways(campaign, mode, ways, COUNT(ways));
+    plan_ways(campaign, mode, more, campaign->options.is_full ? COUNT(more) : 0);
 }
 
 int main(int argc, char **argv)
@@ -512,7 +554,12 @@ int main(int argc, char **argv)
         return 2;
     }
     plan_plain(&campaign);
-    plan_encrypted(&campaign);
+    for (size_t i = 0; i < COUNT(swaps); i++) {
+        plan_encrypted(&campaign, &swaps[i]);
+    }
+    for (size_t i = 0; i < COUNT(overwrites); i++) {
+        plan_overwrite(&campaign, &overwrites[i]);
+    }
     campaign.pool.run = run_device;
     campaign.pool.ctx = &campaign;
     return pool_run(&campaign.pool, &campaign.options);
