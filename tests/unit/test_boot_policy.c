@@ -355,6 +355,22 @@ static void hw_prot_failed_security_cnt_check_T25(void **state)
     device_free(d);
 }
 
+static void a_broken_image_is_told_as_that_whatever_its_counter_is(void **state)
+{
+    struct world_spec spec = spec_move();
+    struct device *d = counted(&spec, 0, 1);
+    struct store store = { .value = { 30 } };
+    struct dfu_boot_counter counter;
+
+    (void)state;
+    protect(d, &store, &counter);
+    put_bytes(d, WORLD_PRI, 100, "00");
+    assert_int_equal(start(d), 0);
+    assert_int_equal(d->last.result.fault, DFU_IMAGE_HASH_MISMATCH);
+    assert_null(strstr(lines_of(d), "security counter"));
+    device_free(d);
+}
+
 static void the_counter_moves_only_when_an_image_is_confirmed(void **state)
 {
     struct world_spec spec = spec_move();
@@ -783,6 +799,7 @@ int main(void)
         cmocka_unit_test(no_hash_of_an_image_may_be_wrong),
         cmocka_unit_test(hw_prot_missing_security_cnt_T24),
         cmocka_unit_test(hw_prot_failed_security_cnt_check_T25),
+        cmocka_unit_test(a_broken_image_is_told_as_that_whatever_its_counter_is),
         cmocka_unit_test(the_counter_moves_only_when_an_image_is_confirmed),
         cmocka_unit_test(the_counter_never_blocks_a_revert),
         cmocka_unit_test(a_permanent_upgrade_raises_the_counter_at_once),

@@ -140,6 +140,43 @@ static void an_image_of_a_revoked_key_is_refused(void **state)
     device_free(l.d);
 }
 
+/* An image that two keys sign, the second one last. */
+static void put_signed_twice(struct device *d, enum world_place place, uint8_t major, int first,
+                             int second)
+{
+    uint8_t image[SIZE], signature[64];
+    struct test_recipe recipe = {
+        .hdr_size = 32,
+        .body = 0x800,
+        .version = { .major = major },
+        .tlvs = { { DFU_TLV_SHA256, NULL, 32 },
+                  { DFU_TLV_KEYHASH, ring.hash[first], 32 },
+                  { DFU_TLV_ED25519, signature, sizeof signature } },
+        .tlv_count = 1,
+        .ed25519 = ring.pkey[first],
+    };
+
+    test_image_build(&recipe, image); /* it ends with the signature, which is of no other TLV */
+    memcpy(signature, image + test_image_size(&recipe) - sizeof signature, sizeof signature);
+    recipe.tlv_count = 3;
+    recipe.ed25519 = ring.pkey[second];
+    test_image_build(&recipe, image);
+    boot_world_load(&d->world, place, 0, image, test_image_size(&recipe));
+}
+
+static void an_image_that_a_key_that_is_left_signs_as_well_still_runs(void **state)
+{
+    struct locked l = device_with(2);
+
+    (void)state;
+    arm(&l);
+    put_signed_twice(l.d, WORLD_PRI, OLD, 0, 1);
+    assert_int_equal(start(l.d), OLD);
+    assert_int_equal(dfu_revoke_key(&l.d->world.cfg, &l.d->last.result, ring.hash[1]), DFU_OK);
+    assert_int_equal(start(l.d), OLD);
+    device_free(l.d);
+}
+
 static void the_key_of_what_runs_and_the_last_key_can_not_be_revoked(void **state)
 {
     struct locked l = device_with(2);
@@ -423,6 +460,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_of_a_revoked_key_is_refused),
+        cmocka_unit_test(an_image_that_a_key_that_is_left_signs_as_well_still_runs),
         cmocka_unit_test(the_key_of_what_runs_and_the_last_key_can_not_be_revoked),
         cmocka_unit_test(the_last_key_can_not_be_revoked_where_nothing_runs_either),
         cmocka_unit_test(a_full_set_takes_no_more_and_keeps_what_it_has),
