@@ -4,6 +4,7 @@
 #include "client/refusal.h"
 #include "dfu/smp.h"
 #include "dfu/smp_auth.h"
+#include "dfu/smp_pages.h"
 
 static const char unknown[] = "the device reports an unknown error";
 static const char own_log[] = "look at the device's own log";
@@ -118,6 +119,23 @@ static const struct refusal_words basic_group[] = {
                                            "try again; if it stays so, its flash is broken" },
 };
 
+/* dfu leaves pages and sends every byte where one of these comes. */
+static const char no_difference[] = "upload all of it with --no-diff";
+
+static const struct refusal_words pages_group[] = {
+    [DFU_SMP_PAGES_UNKNOWN] = { unknown, own_log },
+    [DFU_SMP_PAGES_NO_UPLOAD] = { "no upload is running whose pages could be kept",
+                                  "start the upload again" },
+    [DFU_SMP_PAGES_NO_DIGEST] = { "the upload told no whole SHA-256, so nothing would check what is "
+                                  "put together",
+                                  no_difference },
+    [DFU_SMP_PAGES_NOT_OFFERED] = { "the device gives no pages of an image that came encrypted",
+                                    no_difference },
+    [DFU_SMP_PAGES_NO_PAGE] = { "the request does not name whole pages that can be taken",
+                                no_difference },
+    [DFU_SMP_PAGES_READ_FAILED] = { "the device cannot read its slot", no_difference },
+};
+
 static const struct refusal_words auth_group[] = {
     [DFU_SMP_AUTH_UNKNOWN] = { unknown, own_log },
     [DFU_SMP_AUTH_NEEDS_ROLE] = { "the device does this only for a key with a higher role",
@@ -151,6 +169,7 @@ struct refusal_table refusal_table_of_group(uint16_t group)
         TABLE(DFU_SMP_GROUP_FS, fs_group),       TABLE(DFU_SMP_GROUP_SHELL, shell_group),
         TABLE(DFU_SMP_GROUP_ENUM, enum_group),   TABLE(TRANSPORT_GROUP, transport_group),
         TABLE(DFU_SMP_GROUP_BASIC, basic_group), TABLE(DFU_SMP_GROUP_AUTH, auth_group),
+        TABLE(DFU_SMP_GROUP_PAGES, pages_group),
     };
 
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {

@@ -14,6 +14,16 @@
 #include "dfu/client.h"
 #include "dfu/err.h"
 #include "dfu/smp.h"
+#include "dfu/smp_auth.h"
+#include "dfu/smp_basic.h"
+#include "dfu/smp_enum.h"
+#include "dfu/smp_fs.h"
+#include "dfu/smp_img.h"
+#include "dfu/smp_os.h"
+#include "dfu/smp_pages.h"
+#include "dfu/smp_settings.h"
+#include "dfu/smp_shell.h"
+#include "dfu/smp_stat.h"
 
 static size_t from_hex(const char *hex, uint8_t *out)
 {
@@ -290,6 +300,29 @@ static void every_code_has_words_and_a_next_step(void **state)
     assert_string_equal(dfu_refusal_what(&r), "the image is too large for the slot");
 }
 
+/* Those of an application say that its documentation must be read. */
+static void each_code_of_our_groups_has_words_of_its_own(void **state)
+{
+    static const struct dfu_smp_group *const groups[] = {
+        &dfu_smp_group_auth,  &dfu_smp_group_basic,    &dfu_smp_group_enum,  &dfu_smp_group_fs,
+        &dfu_smp_group_img,   &dfu_smp_group_os,       &dfu_smp_group_pages, &dfu_smp_group_stat,
+        &dfu_smp_group_shell, &dfu_smp_group_settings,
+    };
+    const char *others = dfu_refusal_what(
+        &(struct dfu_refusal){ .from_group = true, .group = DFU_SMP_GROUP_USER + 100, .rc = 1 });
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        for (uint32_t rc = 1; rc < groups[i]->to_v1_count; rc++) {
+            const struct dfu_refusal r = { .from_group = true, .group = groups[i]->id, .rc = rc };
+
+            if (groups[i]->to_v1[rc] != 0 && strcmp(dfu_refusal_what(&r), others) == 0) {
+                fail_msg("group %u, code %u has no words", (unsigned)r.group, (unsigned)rc);
+            }
+        }
+    }
+}
+
 static void a_code_that_all_groups_have_speaks_of_the_group_that_was_asked(void **state)
 {
     static const uint8_t no[] = { 1, 0, 0, 6, 0, 8, 7, 0, 0xbf, 0x62, 'r', 'c', 8, 0xff };
@@ -367,6 +400,7 @@ int main(void)
         cmocka_unit_test(frugal_and_recovery_lists_leave_things_out),
         cmocka_unit_test(slot_sizes_are_read_with_the_bootloaders_limit),
         cmocka_unit_test(every_code_has_words_and_a_next_step),
+        cmocka_unit_test(each_code_of_our_groups_has_words_of_its_own),
         cmocka_unit_test(a_code_that_all_groups_have_speaks_of_the_group_that_was_asked),
         cmocka_unit_test(an_exchange_repeats_and_then_tries_the_older_version),
         cmocka_unit_test(a_server_that_knows_only_version_1_gets_it_at_once),
