@@ -180,7 +180,7 @@ def test_where_only_a_part_comes_up_nothing_is_confirmed(device, tmp_path):
 def test_a_package_names_no_single_image(two, pair, tmp_path):
     path = pack(tmp_path / "p.zip", (0, pair["app2"]), (1, pair["net2"]))
     assert facts(two, "upgrade", "--test-only", path)["outcome"] == "on test"
-    for word in ("test", "confirm"):
+    for word in ("test", "confirm", "upload"):
         assert_sentence(dfu(two, "image", word, path), 2, "p.zip is a package", "dfu upgrade")
     assert versions(two) == {0: ("2.0.0", False), 1: ("2.0.0", False)}
     assert facts(two, "upgrade", path)["images"][1]["sent"] == 0  # as the sentence says

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "dfu/err.h"
 #include "imagefile.h"
+#include "package.h"
 
 #define NAME_MAX_LEN 64
 
@@ -202,6 +203,12 @@ int device_file_read(struct cli *cli, const char *path, struct device_file *file
     int code;
 
     *file = (struct device_file){ 0 };
+    if (package_is(path)) {
+        return cli_fail(cli, CLI_USAGE,
+                        "%s is a package, which this command does not take; install it with dfu "
+                        "upgrade, or unpack it and name one of its images",
+                        path);
+    }
     code = imagefile_read(cli, path, &data, &len, NULL);
     return code ? code : device_file_take(cli, path, data, len, file);
 }
