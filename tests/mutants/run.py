@@ -3,7 +3,7 @@
 # Copyright the dfukit authors
 """Break the boot code in one place at a time; some test must turn red each time.
 
-usage: run.py [--list] [--only TEXT] SOURCE BUILD
+usage: run.py [--list] [--check] [--only TEXT] SOURCE BUILD
 
 The mutants are the rules in *.txt beside this file:
 
@@ -19,7 +19,8 @@ The mutants are the rules in *.txt beside this file:
 green, all of TESTS are. NAME:WORD is a program of tests/ with --only WORD (power tests: their rows;
 swap-vectors: the recordings that start with it). The sources are copied to
 BUILD/src and built in BUILD/out, -O2 and without sanitizers; SOURCE is not touched. A mutant that
-does not build is an error: it shows nothing. So is a rule whose `old` is gone.
+does not build is an error: it shows nothing. So is a rule whose `old` is gone; --check only looks for
+such rules, and needs no BUILD.
 
 Ends with "N passed, M failed": a mutant that is killed has passed.
 """
@@ -163,12 +164,19 @@ class World:
         return None
 
 
+def out_of_date(rule, source):
+    """Why a rule does not fit the sources; None if it does."""
+    path = source / rule.file
+    count = path.read_text(encoding="utf-8").count(rule.old) if path.is_file() else 0
+    return None if count == 1 else f"its old text is {count} times in {rule.file}"
+
+
 def try_rule(world, rule):
     """What killed the mutant; None if it lives; a tuple if the rule is no good."""
-    path = world.src / rule.file
+    path, wrong = world.src / rule.file, out_of_date(rule, world.src)
+    if wrong:
+        return ("is out of date", wrong)
     text = path.read_text(encoding="utf-8")
-    if text.count(rule.old) != 1:
-        return ("is out of date", f"its old text is {text.count(rule.old)} times in {rule.file}")
     path.write_text(text.replace(rule.old, rule.new), encoding="utf-8")
     try:
         return world.first_red([*rule.red, *(test for test in TESTS if test not in rule.red)])
@@ -179,6 +187,7 @@ def try_rule(world, rule):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("\n")[2][7:])
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("source", type=Path, nargs="?")
     parser.add_argument("build", type=Path, nargs="?")
@@ -190,6 +199,11 @@ def main():
         for rule in rules:
             print(f"{rule.file}: {rule.name}")
         return 0
+    if args.check:
+        stale = [(rule, wrong) for rule in rules if (wrong := out_of_date(rule, args.source))]
+        for rule, wrong in stale:
+            print(f"BAD RULE  {rule.origin}: {rule.name}: {wrong}")
+        return 1 if stale or not rules else 0
     started = time.monotonic()
     world = World(args.source.resolve(), args.build.resolve())
     hinted = list(dict.fromkeys(test for rule in rules for test in rule.red))
