@@ -345,6 +345,40 @@ static void plan_empty(struct plan *plan)
     }
 }
 
+/* Bootstrap: what waits is brought in where nothing runs, asked for or not. Encrypted only where
+ * images are overwritten and that is asked for: else a cut in the last write may tear the key's TLV,
+ * which no hash covers, and what runs then is not filled again. */
+static void plan_bootstrap(struct plan *plan, enum story_strategy strategy)
+{
+    static const struct slots small[] = { { 512, 7, 1, 8, LAYOUT_EQUAL, 0 },
+                                          { 1024, 4, 1, 8, LAYOUT_EQUAL, 0 },
+                                          { 512, 8, 0, 8, LAYOUT_COARSE, 0 } };
+    static const uint32_t empty_sizes[][2] = { { 700, 1500 }, { 700, 0 } };
+    static const uint8_t crypt_lens[] = { 0, 16, 0 };
+    size_t kinds = is_uniform(strategy) ? 2 : 3;
+
+    for (size_t i = 0; i < kinds * COUNT(empty_sizes) * 2 * 3 * 3; i++) {
+        size_t asked = i / kinds / COUNT(empty_sizes) / 2 % 3;
+        size_t way = i / kinds / COUNT(empty_sizes) / 2 / 3;
+        struct story_spec spec =
+            spec_of(strategy, way == 2 ? 16 : 4, way == 2 ? 0x00 : 0xff, &small[i % kinds],
+                    empty_sizes[i / kinds % COUNT(empty_sizes)]);
+
+        if (crypt_lens[way] > 0 && (is_uniform(strategy) || asked == 0)) {
+            continue;
+        }
+        spec.crypt_len = crypt_lens[way];
+        spec.is_confirmed = i / kinds / COUNT(empty_sizes) % 2 == 1;
+        spec.is_empty = true;
+        spec.is_unasked = asked == 0;
+        spec.is_permanent = asked == 1;
+        add_twice(plan, spec, SINGLES, "bootstrap");
+        if (i % kinds == 0 && plan->options.is_full) {
+            add_twice(plan, spec, PAIRS, "bootstrap, pair");
+        }
+    }
+}
+
 static const struct beyond {
     const char *what, *what_pairs;
     unsigned switches;
@@ -356,6 +390,8 @@ static const struct beyond {
     { "revocation", "revocation, pair", SWITCH_REVOKE, false },
     { "all beyond", "all beyond, pair",
       SWITCH_SKIP | SWITCH_HISTORY | SWITCH_ATTEMPTS | SWITCH_REVOKE | SWITCH_PROGRESS, false },
+    { "counter", "counter, pair", SWITCH_COUNTER, false },
+    { "no downgrade", "no downgrade, pair", SWITCH_COUNTER | SWITCH_DOWNGRADE, false },
 };
 
 /* A short campaign takes pairs of all switches together only, and each of these rows once. */
@@ -408,6 +444,13 @@ static void plan_switch(struct plan *plan, enum story_strategy strategy,
     }
 }
 
+/* As MCUboot's, a revert with swap using move asks for the old image as an upgrade would, while the
+ * primary's trailer is made anew: prevention takes that for a downgrade. */
+static bool goes_back_with(enum story_strategy strategy, const struct beyond *beyond)
+{
+    return strategy != STORY_MOVE || (beyond->switches & SWITCH_DOWNGRADE) == 0;
+}
+
 static void plan_beyond(struct plan *plan, enum story_strategy strategy)
 {
     bool is_swap = strategy == STORY_SCRATCH || is_uniform(strategy);
@@ -417,7 +460,7 @@ static void plan_beyond(struct plan *plan, enum story_strategy strategy)
         uint8_t write_size = write_sizes[i / COUNT(erased_values) % COUNT(write_sizes)];
         uint8_t erased = erased_values[i % COUNT(erased_values)];
 
-        if ((is_swap || !beyond->swaps_only) &&
+        if ((is_swap || !beyond->swaps_only) && goes_back_with(strategy, beyond) &&
             (plan->options.is_full || is_in_short(beyond, write_size, erased))) {
             plan_switch(plan, strategy, beyond, write_size, erased);
         }
@@ -444,6 +487,9 @@ void plan_make(struct plan *plan, const enum story_strategy *strategies, size_t 
         if (!is_unpacked(strategies[i])) {
             plan_own_units(plan, strategies[i]);
             plan_beyond(plan, strategies[i]);
+        }
+        if (!is_unpacked(strategies[i]) && strategies[i] != STORY_SCRATCH) {
+            plan_bootstrap(plan, strategies[i]);
         }
     }
 }

@@ -42,13 +42,15 @@ enum story_stage {
     STAGES
 };
 
-/* Beyond MCUboot, as bits. */
+/* Beyond MCUboot, and its policies, as bits. */
 enum story_switch {
     SWITCH_SKIP = 1, /* both images then have the same body, but for its length */
     SWITCH_HISTORY = 2,
     SWITCH_ATTEMPTS = 4, /* three starts */
     SWITCH_REVOKE = 8,   /* signed; the new image revokes the key of the old one */
-    SWITCH_PROGRESS = 16
+    SWITCH_PROGRESS = 16,
+    SWITCH_COUNTER = 32,  /* 1 at first; the old image has 1, the new one 2 */
+    SWITCH_DOWNGRADE = 64 /* of versions and counters is prevented: no way back is one */
 };
 
 /* A device and an update. */
@@ -68,7 +70,8 @@ struct story_spec {
     /* The primary holds no image, or, with is_confirmed, one whose header is broken. The story is
      * then the upgrade alone. */
     bool is_empty;
-    bool is_signed; /* Ed25519, else by hash alone */
+    bool is_unasked; /* nobody asks for the upgrade of an empty primary */
+    bool is_signed;  /* Ed25519, else by hash alone */
     /* A unit whose program was torn may still read erased. Plain cells then take a program like
      * any erased unit; sticky ones (parts with error correction) refuse until the next erase. */
     bool is_sticky;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* Switches beyond MCUboot: what their records must say, whatever was cut. */
+/* Switches: what their records must say, whatever was cut. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,69 @@ void story_lay_records(const struct story_spec *spec, struct world_spec *world)
     if ((spec->switches & SWITCH_REVOKE) != 0) {
         lay(spec, world, WORLD_REVOKED);
     }
+    if ((spec->switches & SWITCH_COUNTER) != 0) {
+        lay(spec, world, WORLD_COUNTER);
+    }
 }
+
+/* ---- The security counter ---- */
+
+static int get_counter(void *ctx, uint8_t image, uint32_t *value)
+{
+    struct dfu_record record;
+    int err = dfu_record_open(&record, &((struct story *)ctx)->world.area[WORLD_COUNTER]);
+    int len = err ? err : dfu_record_load(&record, value, sizeof *value);
+
+    (void)image;
+    return len == (int)sizeof *value ? DFU_OK : len < 0 ? len : DFU_ERR_FORMAT;
+}
+
+static int save_counter(struct story *s, uint32_t value)
+{
+    struct dfu_record record;
+    int err = dfu_record_open(&record, &s->world.area[WORLD_COUNTER]);
+
+    return err ? err : dfu_record_save(&record, &value, sizeof value);
+}
+
+static int raise_counter(void *ctx, uint8_t image, uint32_t value)
+{
+    struct story *s = ctx;
+    uint32_t kept;
+
+    s->is_raise_wrong |= get_counter(s, image, &kept) == DFU_OK && value <= kept;
+    return save_counter(s, value);
+}
+
+static uint32_t counter_of(struct story *s)
+{
+    uint32_t value;
+
+    return story_uses(s, SWITCH_COUNTER) && get_counter(s, 0, &value) == DFU_OK ? value : 0;
+}
+
+void story_set_counter(struct story *s)
+{
+    if (story_uses(s, SWITCH_COUNTER) && save_counter(s, 1)) {
+        abort();
+    }
+}
+
+static bool check_counter(struct story *s, bool may_need_old)
+{
+    uint32_t value = counter_of(s);
+
+    if (value < s->counter_before || value < 1 || s->is_raise_wrong) {
+        s->is_raise_wrong = false;
+        return story_fail(s, "the security counter went from %u to %u", s->counter_before, value);
+    }
+    if (value > 1 && may_need_old) {
+        return story_fail(s, "the security counter shuts out the old image while it may be needed");
+    }
+    return true;
+}
+
+/* ---- Arming, watching ---- */
 
 /* It never goes back, and never beyond what was said at first. */
 static void watch_progress(void *ctx, const struct dfu_boot_progress *progress)
@@ -55,6 +117,10 @@ void story_arm(struct story *s)
     w->cfg.history = story_uses(s, SWITCH_HISTORY) ? &s->history : NULL;
     w->cfg.revocation = story_uses(s, SWITCH_REVOKE) ? &s->revocation : NULL;
     w->cfg.progress = story_uses(s, SWITCH_PROGRESS) ? &s->progress : NULL;
+    s->counter = (struct dfu_boot_counter){ &dfu_boot_rollback, get_counter, raise_counter, s };
+    w->cfg.counter = story_uses(s, SWITCH_COUNTER) ? &s->counter : NULL;
+    w->cfg.counter_downgrade = story_uses(s, SWITCH_DOWNGRADE) ? &dfu_boot_rollback : NULL;
+    w->cfg.prevent_downgrade = story_uses(s, SWITCH_DOWNGRADE);
 }
 
 static uint32_t recorded_starts(const struct story *s)
@@ -80,6 +146,7 @@ void story_note_start(struct story *s)
                                               .secondary = times };
     s->last_done = s->last_total = 0;
     s->starts_before = recorded_starts(s);
+    s->counter_before = counter_of(s);
 }
 
 bool story_took_start(const struct story *s)
@@ -108,7 +175,7 @@ bool story_check_records(struct story *s, enum image runs, bool may_go_back)
     if (story_uses(s, SWITCH_REVOKE) && revoked_count(s) > 0 && (runs == OLD || may_go_back)) {
         return story_fail(s, "the key of the old image is revoked while it may be needed");
     }
-    return true;
+    return !story_uses(s, SWITCH_COUNTER) || check_counter(s, runs == OLD || may_go_back);
 }
 
 /* ---- What is told ---- */
@@ -151,7 +218,8 @@ static bool is_told(const struct story *s, enum phase phase, enum image runs, co
     return strcmp(told, s->spec.is_permanent ? "I" : "TC") == 0;
 }
 
-/* Where images are overwritten, one that was not confirmed has no way back, but revokes nothing. */
+/* Where images are overwritten, one that was not confirmed has no way back, but revokes nothing and
+ * raises no counter. */
 static bool is_unconfirmed(const struct story *s)
 {
     struct dfu_slot_state state;
@@ -169,6 +237,10 @@ bool story_check_ending(struct story *s, enum phase phase, enum image runs)
     if (story_uses(s, SWITCH_REVOKE) && runs == NEW &&
         revoked_count(s) != (is_unconfirmed(s) ? 0 : 1)) {
         return story_fail(s, "%u keys are revoked in the end", revoked_count(s));
+    }
+    if (story_uses(s, SWITCH_COUNTER) && runs == NEW &&
+        counter_of(s) != (is_unconfirmed(s) ? 1 : 2)) {
+        return story_fail(s, "the security counter is %u in the end", counter_of(s));
     }
     if (story_uses(s, SWITCH_HISTORY)) {
         tell_history(s, told);

@@ -48,9 +48,11 @@ struct story {
     struct dfu_boot_history history;
     struct dfu_boot_revocation revocation;
     struct dfu_boot_progress progress;
+    struct dfu_boot_counter counter;
     uint32_t starts_before; /* recorded when the last boot began */
+    uint32_t counter_before;
     uint32_t last_done, last_total;
-    bool is_progress_wrong;
+    bool is_progress_wrong, is_raise_wrong;
 };
 
 /* ---- judge.c: what must come out, and whether it does ---- */
@@ -76,7 +78,7 @@ bool story_settle(struct story *s, enum phase phase);
 /* When a path is told step by step: what happened, and the flash after it. */
 void story_tell(struct story *s, const char *what, enum phase phase, int err);
 
-/* ---- story_beyond.c: switches beyond MCUboot ---- */
+/* ---- story_beyond.c: switches ---- */
 
 static inline bool story_uses(const struct story *s, enum story_switch what)
 {
@@ -86,6 +88,9 @@ static inline bool story_uses(const struct story *s, enum story_switch what)
 /* Areas before the world is made, configuration after it. */
 void story_lay_records(const struct story_spec *spec, struct world_spec *world);
 void story_arm(struct story *s);
+
+/* Before the first boot. */
+void story_set_counter(struct story *s);
 
 /* Before each boot. */
 void story_note_start(struct story *s);

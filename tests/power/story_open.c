@@ -50,6 +50,8 @@ static bool pack(struct story *s, const struct test_recipe *recipe)
 
 static bool build_images(struct story *s, EVP_PKEY *const keys[IMAGES])
 {
+    static const uint8_t counters[IMAGES][4] = { { 1 }, { 2 } };
+
     for (enum image i = OLD; i < IMAGES; i++) {
         struct test_recipe recipe = {
             .hdr_size = DFU_IMAGE_HEADER_SIZE,
@@ -64,10 +66,15 @@ static bool build_images(struct story *s, EVP_PKEY *const keys[IMAGES])
             .kek = kek,
             .crypt_len = s->spec.crypt_len,
         };
-        uint32_t least = (uint32_t)test_image_size(&recipe);
+        uint32_t least;
         uint32_t most = dfu_slot_limit(&s->world.map, 0, &s->world.area[WORLD_PRI]);
         uint32_t size = i == NEW ? s->spec.new_size : s->spec.old_size;
 
+        if (story_uses(s, SWITCH_COUNTER)) {
+            recipe.prot[recipe.prot_count++] =
+                (struct test_tlv){ DFU_TLV_SEC_CNT, counters[i], sizeof counters[i] };
+        }
+        least = (uint32_t)test_image_size(&recipe);
         s->size[i] = size == 0 ? most : size;
         if (s->size[i] > most || s->size[i] <= least) {
             return false;
@@ -161,6 +168,7 @@ static void build_world(struct story *s, EVP_PKEY *const keys[IMAGES])
         .max_sectors = spec->max_sectors,
         .erased = spec->erased,
         .validate_primary = !spec->is_unchecked,
+        .bootstrap = spec->is_empty && spec->strategy != STORY_SCRATCH,
         .decryption = spec->crypt_len ? &decryption : NULL,
         .key_size = key_size_of(spec),
         .keeps_wrapped_keys = spec->keeps_wrapped_keys,
@@ -189,7 +197,9 @@ static bool fill(struct story *s)
     }
     boot_world_load(&s->world, WORLD_SEC, dfu_slot_upload_offset(&s->world.map, 0), s->closed[NEW],
                     s->closed_size[NEW]);
-    if (s->spec.is_empty && dfu_boot_request_upgrade(&s->world.map, 0, s->spec.is_permanent)) {
+    story_set_counter(s);
+    if (s->spec.is_empty && !s->spec.is_unasked &&
+        dfu_boot_request_upgrade(&s->world.map, 0, s->spec.is_permanent)) {
         return false;
     }
     return !s->spec.is_confirmed || (dfu_trailer_write_magic(&s->world.map, pri) == 0 &&
@@ -220,8 +230,9 @@ static void find_stages(struct story *s)
     s->has[STAGE_ATTEMPT] = is_trial && story_uses(s, SWITCH_ATTEMPTS);
     s->has[STAGE_REVERT] = is_trial;
     s->has[STAGE_CONFIRM] = !s->spec.is_permanent;
-    s->has[STAGE_SETTLED] = (is_trial && story_uses(s, SWITCH_HISTORY)) ||
-                            (!s->spec.is_permanent && story_uses(s, SWITCH_REVOKE));
+    s->has[STAGE_SETTLED] =
+        (is_trial && story_uses(s, SWITCH_HISTORY)) ||
+        (!s->spec.is_permanent && (story_uses(s, SWITCH_REVOKE) || story_uses(s, SWITCH_COUNTER)));
 }
 
 /* Each stage once without a cut, keeping the flash before it. */

@@ -74,7 +74,7 @@ void story_text(const struct story_spec *spec, const struct story_path *path, ch
     }
     if (spec->is_empty) {
         len = strlen(out) - strlen("cuts=");
-        (void)snprintf(out + len, size - len, "empty,cuts=");
+        (void)snprintf(out + len, size - len, "empty,%scuts=", spec->is_unasked ? "unasked," : "");
     }
     if (spec->switches != 0) {
         len = strlen(out) - strlen("cuts=");
@@ -146,15 +146,17 @@ static bool parse_name(const char *text, struct story_spec *spec, struct story_p
     spec->is_permanent |= strcmp(text, "permanent") == 0;
     spec->is_confirmed |= strcmp(text, "confirmed") == 0;
     spec->is_empty |= strcmp(text, "empty") == 0;
+    spec->is_unasked |= strcmp(text, "unasked") == 0;
     spec->is_signed |= strcmp(text, "ed25519") == 0;
     spec->is_sticky |= strcmp(text, "sticky") == 0;
     spec->is_unchecked |= strcmp(text, "unchecked") == 0;
     spec->keeps_wrapped_keys |= strcmp(text, "wrapped") == 0;
     return strcmp(text, "wrapped") == 0 || strcmp(text, "unwrapped") == 0 ||
            strcmp(text, "permanent") == 0 || strcmp(text, "test") == 0 ||
-           strcmp(text, "empty") == 0 || strcmp(text, "confirmed") == 0 ||
-           strcmp(text, "factory") == 0 || strcmp(text, "ed25519") == 0 ||
-           strcmp(text, "hash") == 0 || strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0 ||
+           strcmp(text, "empty") == 0 || strcmp(text, "unasked") == 0 ||
+           strcmp(text, "confirmed") == 0 || strcmp(text, "factory") == 0 ||
+           strcmp(text, "ed25519") == 0 || strcmp(text, "hash") == 0 ||
+           strcmp(text, "sticky") == 0 || strcmp(text, "plain") == 0 ||
            strcmp(text, "unchecked") == 0 || strcmp(text, "checked") == 0;
 }
 

@@ -24,7 +24,7 @@
 #define BOOTS_TO_REST 6
 #define CHAINS        40u
 #define CHAIN_OPS     160u
-#define JOBS_MAX      2048
+#define JOBS_MAX      4096
 #define UNITS         ((size_t)6)
 #define IMAGE_MAX     700u
 

@@ -12,9 +12,9 @@
 
 #define GUARD_BYTE 0xa5u
 
-const char *const boot_world_place_names[WORLD_PLACES] = { "pri",  "sec",  "scr",  "pri1",
-                                                           "sec1", "pri2", "sec2", "pri3",
-                                                           "sec3", "att",  "his",  "rev" };
+const char *const boot_world_place_names[WORLD_PLACES] = { "pri",  "sec",  "scr",  "pri1", "sec1",
+                                                           "pri2", "sec2", "pri3", "sec3", "att",
+                                                           "his",  "rev",  "cnt" };
 
 static void *must(void *memory)
 {

@@ -37,6 +37,7 @@ enum world_place {
     WORLD_ATTEMPTS, /* the bootloader's own records */
     WORLD_HISTORY,
     WORLD_REVOKED,
+    WORLD_COUNTER, /* where the device keeps its security counter */
     WORLD_PLACES
 };
 
