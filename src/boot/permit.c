@@ -51,14 +51,17 @@ static bool is_permitted(const struct dfu_boot_config *cfg, const struct dfu_boo
     return verdict_is_waived(&place->verdict) && leaves_unchecked(cfg, place);
 }
 
+/* An image that nothing was found of has no place. A loader runs without the others. */
 static bool are_permitted(const struct dfu_boot_config *cfg, const struct dfu_boot_result *out)
 {
-    for (uint8_t i = 0; i < cfg->map->image_count; i++) {
-        if (out->places[i].area && !is_permitted(cfg, &out->places[i])) {
+    uint8_t count = out->places[0].is_loader ? 1 : cfg->map->image_count;
+
+    for (uint8_t i = 0; i < count; i++) {
+        if (!out->places[i].area || !is_permitted(cfg, &out->places[i])) {
             return false;
         }
     }
-    return out->places[0].area != NULL;
+    return true;
 }
 
 /* dfu_boot_may_run() asks all of this again. */

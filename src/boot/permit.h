@@ -25,8 +25,8 @@ bool permit_is_marked(const struct dfu_boot_config *cfg, const struct dfu_area *
 /* Nothing runs after all. */
 void permit_withdraw(struct dfu_boot_result *out);
 
-/* 0: what the result names may run: image 0, and every other one that it names. Else
- * DFU_ERR_VERIFY, and it names nothing. */
+/* 0: what the result names may run: every image, or a loader alone. Else DFU_ERR_VERIFY, and it names
+ * nothing. */
 int permit_check(const struct dfu_boot_config *cfg, struct dfu_boot_result *out);
 
 #endif

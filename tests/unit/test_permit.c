@@ -81,15 +81,28 @@ static void one_untrusted_place_stops_all(void **state)
     assert_nothing_runs(with(none, none));
 }
 
-static void an_image_without_a_place_needs_no_verdict_but_the_first_does(void **state)
+static void an_image_without_a_place_stops_all(void **state)
+{
+    struct dfu_boot_result out;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        out = with(trusted(), trusted());
+        out.places[i].area = NULL;
+        assert_nothing_runs(out);
+    }
+}
+
+static void a_loader_runs_alone(void **state)
 {
     struct dfu_boot_result out = with(trusted(), none);
 
     (void)state;
+    out.places[0].is_loader = true;
     out.places[1].area = NULL;
     assert_int_equal(permit_check(&cfg, &out), DFU_OK);
-    out = with(trusted(), trusted());
-    out.places[0].area = NULL;
+    out = with(none, trusted());
+    out.places[0].is_loader = true;
     assert_nothing_runs(out);
 }
 
@@ -132,7 +145,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(all_trusted_run, setup),
         cmocka_unit_test_setup(one_untrusted_place_stops_all, setup),
-        cmocka_unit_test_setup(an_image_without_a_place_needs_no_verdict_but_the_first_does, setup),
+        cmocka_unit_test_setup(an_image_without_a_place_stops_all, setup),
+        cmocka_unit_test_setup(a_loader_runs_alone, setup),
         cmocka_unit_test_setup(
             unchecked_images_run_only_where_the_configuration_leaves_them_unchecked, setup),
         cmocka_unit_test_setup(what_is_withdrawn_is_gone_for_every_image, setup),
