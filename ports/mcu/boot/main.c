@@ -44,7 +44,7 @@ static void recover(enum dfu_recovery_reason reason, uint32_t window_ms)
             port_idle();
         }
     }
-    if (verdict == DFU_RECOVERY_RESET) {
+    if (verdict == DFU_RECOVERY_RESET || recovery.has_changed) { /* the verdict may be a fault */
         port_reset();
     }
 }
