@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the dfukit authors
-"""No rule of tests/mutants is behind the source: what it breaks is there, once."""
+"""No rule of tests/mutants is behind the source: what it breaks is there, once, and so are its tests."""
 
 import os
 import subprocess
@@ -27,3 +27,4 @@ def test_a_rule_that_finds_nothing_is_named(tmp_path):
     assert code == 1
     assert "BAD RULE  boot.txt:" in said
     assert "its old text is 0 times in src/boot/boot.c" in said
+    assert "NO TEST   unit-boot_move\n" in said

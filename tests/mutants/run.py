@@ -20,7 +20,7 @@ green, all of TESTS are. NAME:WORD is a program of tests/ with --only WORD (powe
 swap-vectors: the recordings that start with it). The sources are copied to
 BUILD/src and built in BUILD/out, -O2 and without sanitizers; SOURCE is not touched. A mutant that
 does not build is an error: it shows nothing. So is a rule whose `old` is gone; --check only looks for
-such rules, and needs no BUILD.
+such rules and for tests that there are not, and needs no BUILD.
 
 Ends with "N passed, M failed": a mutant that is killed has passed.
 """
@@ -37,12 +37,13 @@ SECONDS = 120  # a test that takes longer hangs, and that is red, too
 # Everything that can turn red, the fastest first.
 TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "unit-boot_worn",
          "unit-boot_move", "unit-boot_overwrite", "unit-boot_pick", "unit-boot_ram",
-         "unit-boot_single", "unit-boot_images",
-         "unit-boot_policy", "unit-boot_encrypted", "unit-boot_encrypted_refusals",
+         "unit-boot_single", "unit-boot_images", "unit-boot_keys", "unit-boot_counter",
+         "unit-boot_shared", "unit-boot_encrypted", "unit-boot_encrypted_refusals",
          "unit-boot_encrypted_empty", "unit-boot_units", "unit-boot_decompress", "unit-boot_skip",
-         "unit-boot_scratch", "unit-boot_lost_records", "unit-boot_defects", "unit-boot_offset",
-         "unit-boot_outlook", "unit-boot_attempts", "unit-boot_history", "unit-boot_revoke",
-         "unit-boot_progress", "unit-boot_logical",
+         "unit-boot_scratch", "unit-boot_bad_flash", "unit-boot_bad_slots", "unit-boot_console",
+         "unit-boot_uncovered", "unit-boot_defects", "unit-boot_outlook", "unit-boot_attempts",
+         "unit-boot_history", "unit-boot_revoke", "unit-boot_progress", "unit-boot_logical",
+         "unit-boot_parity", "unit-boot_lost_records",
          "unit-permit", "unit-verdict", "unit-recovery", "unit-recovery_upload", "unit-image_parts",
          "unit-image_vectors", "unit-image_encrypted", "unit-image_mutations", "unit-unpack",
          "unit-update", "power-single", "power-pick", "power-move:pair", "power-overwrite:pair",
@@ -129,8 +130,8 @@ class World:
 
     def has(self, test):
         """Whether the tests have this program; a rule may be older or younger than it."""
-        folder, _, name = test.partition(":")[0].partition("-")
-        return folder == "swap" or (self.src / f"tests/{folder}/test_{name}.c").exists()
+        path = program_of(self.src, test)
+        return path is None or path.exists()
 
     def build(self, programs):
         done = subprocess.run(["cmake", "--build", self.out, "-j2", "--target", *programs],
@@ -164,11 +165,24 @@ class World:
         return None
 
 
+def program_of(source, test):
+    """The file of a test's program; None of the recordings', which is always there."""
+    folder, _, name = test.partition(":")[0].partition("-")
+    return None if folder == "swap" else source / f"tests/{folder}/test_{name}.c"
+
+
 def out_of_date(rule, source):
     """Why a rule does not fit the sources; None if it does."""
     path = source / rule.file
     count = path.read_text(encoding="utf-8").count(rule.old) if path.is_file() else 0
     return None if count == 1 else f"its old text is {count} times in {rule.file}"
+
+
+def unknown_tests(rules, source):
+    """Those that are named, and are none."""
+    named = {*TESTS, *(test for rule in rules for test in rule.red)}
+    return sorted(test for test in named
+                  if (path := program_of(source, test)) and not path.exists())
 
 
 def try_rule(world, rule):
@@ -203,7 +217,10 @@ def main():
         stale = [(rule, wrong) for rule in rules if (wrong := out_of_date(rule, args.source))]
         for rule, wrong in stale:
             print(f"BAD RULE  {rule.origin}: {rule.name}: {wrong}")
-        return 1 if stale or not rules else 0
+        unknown = unknown_tests(rules, args.source)
+        for test in unknown:
+            print(f"NO TEST   {test}")
+        return 1 if stale or unknown or not rules else 0
     started = time.monotonic()
     world = World(args.source.resolve(), args.build.resolve())
     hinted = list(dict.fromkeys(test for rule in rules for test in rule.red))

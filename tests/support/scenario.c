@@ -11,15 +11,34 @@
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
+static struct world_spec spec_direct_xip(void)
+{
+    return spec_equal(DFU_MODE_DIRECT_XIP, true);
+}
+
+static struct world_spec spec_ram_load(void)
+{
+    return spec_equal(DFU_MODE_RAM_LOAD, true);
+}
+
+static struct world_spec spec_single_ram_load(void)
+{
+    return spec_equal(DFU_MODE_SINGLE_RAM_LOAD, false);
+}
+
 static const struct {
     const char *name;
     make_spec *make;
+    unsigned is;
 } modes[] = {
-    { "move", spec_move },
-    { "offset", spec_offset },
-    { "scratch", spec_scratch },
-    { "overwrite", spec_overwrite },
-    { "overwrite fast", spec_overwrite_fast },
+    { "move", spec_move, IN_SWAPS },
+    { "offset", spec_offset, IN_SWAPS },
+    { "scratch", spec_scratch, IN_SWAPS },
+    { "overwrite", spec_overwrite, IN_OVERWRITES },
+    { "overwrite fast", spec_overwrite_fast, IN_OVERWRITES },
+    { "direct-xip", spec_direct_xip, IN_DIRECT_XIP },
+    { "ram load", spec_ram_load, IN_RAM_LOAD },
+    { "single ram load", spec_single_ram_load, IN_SINGLE_RAM_LOAD },
 };
 
 static const struct flash {
@@ -31,7 +50,7 @@ static const struct flash {
 };
 
 #define SETTINGS (COUNT(modes) * COUNT(flashes))
-#define TESTS    (16 * SETTINGS)
+#define TESTS    (10 * SETTINGS)
 #define NAME     160
 
 static void set_sectors(struct world_area_spec *area, const struct dfu_sector_run *runs,
@@ -56,7 +75,9 @@ static void mix_sectors(struct world_spec *spec)
     bool has_scratch = spec->areas[WORLD_SCR].size > 0;
 
     set_sectors(&spec->areas[WORLD_PRI], primary, COUNT(primary));
-    set_sectors(&spec->areas[WORLD_SEC], has_scratch ? rising : falling, 2);
+    if (spec->areas[WORLD_SEC].size > 0) {
+        set_sectors(&spec->areas[WORLD_SEC], has_scratch ? rising : falling, 2);
+    }
     if (has_scratch) {
         set_sectors(&spec->areas[WORLD_SCR], scratch, COUNT(scratch));
     }
@@ -65,7 +86,8 @@ static void mix_sectors(struct world_spec *spec)
 /* False where the mode does not take such flash. */
 static bool set_flash(struct world_spec *spec, const struct flash *flash)
 {
-    if (flash->is_mixed && spec->areas[WORLD_PRI].size != spec->areas[WORLD_SEC].size) {
+    if (flash->is_mixed &&
+        (spec->mode == DFU_MODE_SWAP_MOVE || spec->mode == DFU_MODE_SWAP_OFFSET)) {
         return false;
     }
     spec->erased = flash->erased;
@@ -96,8 +118,7 @@ int run_scenarios(const char *group, const struct scenario *scenarios, size_t co
             struct world_spec *spec = &specs[setting];
 
             *spec = modes[mode].make();
-            if (!set_flash(spec, flash) ||
-                (scenarios[i].is_of_swaps && spec->mode == DFU_MODE_OVERWRITE)) {
+            if (!set_flash(spec, flash) || (scenarios[i].modes & modes[mode].is) == 0) {
                 continue;
             }
             if (test_count == TESTS) {

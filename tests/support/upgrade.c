@@ -97,7 +97,7 @@ struct world_spec spec_scratch_shared(void)
     return spec;
 }
 
-static struct world_spec with_pairs(struct world_spec spec, uint8_t pairs)
+struct world_spec spec_with_pairs(struct world_spec spec, uint8_t pairs)
 {
     for (uint8_t i = 1; i < pairs; i++) {
         spec.areas[boot_world_primary(i)] = spec.areas[WORLD_PRI];
@@ -108,22 +108,7 @@ static struct world_spec with_pairs(struct world_spec spec, uint8_t pairs)
 
 struct world_spec spec_move_pairs(uint8_t pairs)
 {
-    return with_pairs(spec_move(), pairs);
-}
-
-struct world_spec spec_overwrite_pairs(uint8_t pairs)
-{
-    return with_pairs(spec_overwrite_fast(), pairs);
-}
-
-struct world_spec spec_offset_pairs(uint8_t pairs)
-{
-    return with_pairs(spec_offset(), pairs);
-}
-
-struct world_spec spec_scratch_pairs(uint8_t pairs)
-{
-    return with_pairs(spec_scratch(), pairs);
+    return spec_with_pairs(spec_move(), pairs);
 }
 
 struct device *device_new(const struct world_spec *spec)

@@ -37,10 +37,8 @@ struct world_spec spec_scratch(void);
 struct world_spec spec_scratch_shared(void);
 
 /* Several image pairs, up to WORLD_PAIRS. */
+struct world_spec spec_with_pairs(struct world_spec spec, uint8_t pairs);
 struct world_spec spec_move_pairs(uint8_t pairs);
-struct world_spec spec_overwrite_pairs(uint8_t pairs);
-struct world_spec spec_offset_pairs(uint8_t pairs);
-struct world_spec spec_scratch_pairs(uint8_t pairs);
 
 struct device *device_new(const struct world_spec *spec);
 void device_free(struct device *device);

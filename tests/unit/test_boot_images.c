@@ -8,10 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "dfu/err.h"
-#include "upgrade.h"
+#include "scenario.h"
 
 #define SIZE 0x1064u
 #define BOTH 2
@@ -118,12 +116,6 @@ static void offer(struct device *d, uint8_t image, enum need need)
     request_image(d, image, false);
 }
 
-typedef struct world_spec make_pairs(uint8_t pairs);
-
-static make_pairs *const move = spec_move_pairs, *const offset = spec_offset_pairs,
-                         *const scratch = spec_scratch_pairs,
-                         *const overwrite = spec_overwrite_pairs;
-
 static void dependency_combos_T33(void **state)
 {
     static const struct {
@@ -139,7 +131,7 @@ static void dependency_combos_T33(void **state)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct world_spec spec = (*(make_pairs *const *)*state)(BOTH);
+        struct world_spec spec = spec_with_pairs(*(const struct world_spec *)*state, BOTH);
         struct device *d = device_new(&spec);
 
         offer(d, 0, rows[i].need[0]);
@@ -335,7 +327,7 @@ static void a_lower_build_number_is_a_downgrade_only_when_asked(void **state)
     for (int overwrites = 0; overwrites < 2; overwrites++) {
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             struct world_spec spec =
-                overwrites ? spec_overwrite_pairs(BOTH) : spec_move_pairs(BOTH);
+                overwrites ? spec_with_pairs(spec_overwrite_fast(), BOTH) : spec_move_pairs(BOTH);
             struct device *d;
 
             spec.prevent_downgrade = true;
@@ -437,21 +429,13 @@ static void an_empty_primary_is_filled_beside_an_upgrade_of_a_later_image(void *
     device_free(d);
 }
 
-#define WITH_PAIRS(test, mode)                              \
-    {                                                       \
-#test ": " #mode, test, NULL, NULL, (void *)&(mode) \
-    }
-
 int main(void)
 {
+    static const struct scenario scenarios[] = { SCENARIO(dependency_combos_T33) };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_image_is_upgraded_confirmed_and_reverted_for_itself),
         cmocka_unit_test(a_broken_update_of_one_image_does_not_stop_the_other),
         cmocka_unit_test(nothing_runs_while_one_of_the_images_is_broken),
-        WITH_PAIRS(dependency_combos_T33, move),
-        WITH_PAIRS(dependency_combos_T33, offset),
-        WITH_PAIRS(dependency_combos_T33, scratch),
-        WITH_PAIRS(dependency_combos_T33, overwrite),
         cmocka_unit_test(an_unmet_dependency_is_named_and_waits_for_the_other_image),
         cmocka_unit_test(a_dependency_on_an_image_that_does_not_exist_is_never_met),
         cmocka_unit_test(every_dependency_of_an_image_counts_and_must_be_readable),
@@ -467,5 +451,5 @@ int main(void)
         cmocka_unit_test(an_empty_primary_is_filled_beside_an_upgrade_of_a_later_image),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_scenarios("scenarios", scenarios, 1) + cmocka_run_group_tests(tests, NULL, NULL);
 }

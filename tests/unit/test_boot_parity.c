@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bad_flash.h"
+#include "dfu/update.h"
 #include "scenario.h"
 
 #define G DFU_MAGIC_GOOD
@@ -59,6 +60,7 @@ static void bootstrap_T3(void **state)
     put_update(d, NEW, NEW_SIZE);
     assert_int_equal(start(d), NEW);
     assert_flags(d, WORLD_PRI, G, S, S);
+    assert_true(!is_swap(d) || dfu_boot_is_img_confirmed(&d->world.map, 0));
     assert_int_equal(start(d), NEW);
     assert_string_equal(ops_of(d), "");
     device_free(d);

@@ -8,23 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "dfu/err.h"
 #include "dfu/openssl.h"
 #include "dfu/update.h"
-#include "upgrade.h"
+#include "scenario.h"
 
 #define SIZE          0x1064u
 #define SLOT          0x4000u
 #define PAIRS         2
 #define FACTORY_MARKS true, true /* runs now, and is confirmed */
 
-static struct device *with_both(enum dfu_boot_mode mode)
+static struct device *with_both_on(const struct world_spec *spec)
 {
-    struct world_spec spec = spec_equal(mode, true);
-    struct device *d = device_new(&spec);
-    bool in_ram = mode == DFU_MODE_RAM_LOAD || mode == DFU_MODE_RAM_LOAD_REVERT;
+    struct device *d = device_new(spec);
+    bool in_ram = spec->mode == DFU_MODE_RAM_LOAD || spec->mode == DFU_MODE_RAM_LOAD_REVERT;
 
     for (enum world_place place = WORLD_PRI; place <= WORLD_SEC; place++) {
         if (in_ram) {
@@ -35,6 +32,13 @@ static struct device *with_both(enum dfu_boot_mode mode)
         }
     }
     return d;
+}
+
+static struct device *with_both(enum dfu_boot_mode mode)
+{
+    struct world_spec spec = spec_equal(mode, true);
+
+    return with_both_on(&spec);
 }
 
 static void mark(struct device *d, enum world_place place, bool active, bool confirm)
@@ -67,9 +71,8 @@ static const enum dfu_boot_mode reverting_modes[] = { DFU_MODE_DIRECT_XIP_REVERT
 
 static void direct_xip_first_T16(void **state)
 {
-    struct device *d = with_both(DFU_MODE_DIRECT_XIP);
+    struct device *d = with_both_on(*state);
 
-    (void)state;
     assert_int_equal(start(d), NEW);
     assert_ptr_equal(d->last.result.area, &d->world.area[WORLD_SEC]);
     assert_int_equal(slot_of(d), 1);
@@ -374,8 +377,10 @@ static void a_dependency_that_nobody_meets_ends_the_choice(void **state)
 
 int main(void)
 {
+    static const struct scenario scenarios[] = {
+        SCENARIO_IN(IN_DIRECT_XIP, direct_xip_first_T16),
+    };
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(direct_xip_first_T16),
         cmocka_unit_test(of_two_builds_the_higher_runs_only_when_asked),
         cmocka_unit_test(an_image_that_is_never_confirmed_has_one_start),
         cmocka_unit_test(an_image_that_is_confirmed_stays),
@@ -392,5 +397,5 @@ int main(void)
         cmocka_unit_test(a_dependency_that_nobody_meets_ends_the_choice),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_scenarios("scenarios", scenarios, 1) + cmocka_run_group_tests(tests, NULL, NULL);
 }

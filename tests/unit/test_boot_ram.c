@@ -8,23 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "dfu/err.h"
 #include "dfu/openssl.h"
-#include "upgrade.h"
+#include "scenario.h"
 
 #define SIZE 0x1064u
 #define SLOT 0x4000u
 
-static struct device *with_both(void)
+static struct device *with_both_on(const struct world_spec *spec)
 {
-    struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
-    struct device *d = device_new(&spec);
+    struct device *d = device_new(spec);
 
     put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR + 0x100);
     put_image_for_ram(d, WORLD_SEC, NEW, SIZE, WORLD_RAM_ADDR + 0x100);
     return d;
+}
+
+static struct device *with_both(void)
+{
+    struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
+
+    return with_both_on(&spec);
 }
 
 static void assert_in_ram(struct device *d, uint8_t image, enum world_place place)
@@ -41,9 +45,8 @@ static void assert_in_ram(struct device *d, uint8_t image, enum world_place plac
 
 static void ram_load_first_T17(void **state)
 {
-    struct device *d = with_both();
+    struct device *d = with_both_on(*state);
 
-    (void)state;
     assert_int_equal(start(d), NEW);
     assert_in_ram(d, 0, WORLD_SEC);
     assert_non_null(strstr(lines_of(d), "I: Image 0 RAM loading to 0x20000100 is succeeded.\n"));
@@ -51,14 +54,11 @@ static void ram_load_first_T17(void **state)
     device_free(d);
 }
 
-static struct device *two_in_ram(uint32_t second_addr)
+static struct device *two_in_ram(const struct world_spec *one, uint32_t second_addr)
 {
-    struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
-    struct device *d;
+    struct world_spec spec = spec_with_pairs(*one, 2);
+    struct device *d = device_new(&spec);
 
-    spec.areas[WORLD_PRI1] = spec.areas[WORLD_PRI];
-    spec.areas[WORLD_SEC1] = spec.areas[WORLD_SEC];
-    d = device_new(&spec);
     put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR);
     put_image_for_ram(d, WORLD_PRI1, OLD, SIZE, second_addr);
     return d;
@@ -66,10 +66,9 @@ static struct device *two_in_ram(uint32_t second_addr)
 
 static void ram_load_split_T18(void **state)
 {
-    struct device *d = two_in_ram(WORLD_RAM_ADDR + 0x2000);
+    struct device *d = two_in_ram(*state, WORLD_RAM_ADDR + 0x2000);
     const struct dfu_slot_pair second = d->world.map.images[1];
 
-    (void)state;
     assert_int_equal(start(d), OLD);
     assert_in_ram(d, 0, WORLD_PRI);
     assert_in_ram(d, 1, WORLD_PRI1);
@@ -83,10 +82,8 @@ static void ram_load_split_T18(void **state)
 
 static void ram_load_from_flash_T19(void **state)
 {
-    struct world_spec spec = spec_equal(DFU_MODE_SINGLE_RAM_LOAD, false);
-    struct device *d = device_new(&spec);
+    struct device *d = device_new(*state);
 
-    (void)state;
     put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR);
     assert_int_equal(start(d), OLD);
     assert_in_ram(d, 0, WORLD_PRI);
@@ -110,10 +107,8 @@ static void ram_load_out_of_bounds_T20(void **state)
         UINT32_MAX,
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof addrs / sizeof addrs[0]; i++) {
-        struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
-        struct device *d = device_new(&spec);
+        struct device *d = device_new(*state);
 
         put_image_for_ram(d, WORLD_PRI, OLD, SIZE, addrs[i]);
         assert_int_equal(start(d), 0);
@@ -174,11 +169,9 @@ static void an_image_without_an_end_is_not_loaded(void **state)
 
 static void ram_load_missing_header_flag_T21(void **state)
 {
-    struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
-    struct device *d = device_new(&spec);
+    struct device *d = device_new(*state);
     struct test_recipe recipe = { .load_addr = WORLD_RAM_ADDR, .version = { .major = OLD } };
 
-    (void)state;
     put_recipe(d, WORLD_PRI, &recipe, SIZE);
     assert_int_equal(start(d), 0);
     assert_non_null(
@@ -189,10 +182,8 @@ static void ram_load_missing_header_flag_T21(void **state)
 
 static void ram_load_failed_validation_T22(void **state)
 {
-    struct world_spec spec = spec_equal(DFU_MODE_RAM_LOAD, true);
-    struct device *d = device_new(&spec);
+    struct device *d = device_new(*state);
 
-    (void)state;
     put_image_for_ram(d, WORLD_PRI, OLD, SIZE, WORLD_RAM_ADDR);
     put_bytes(d, WORLD_PRI, 100, "00");
     assert_int_equal(start(d), 0);
@@ -205,9 +196,8 @@ static void ram_load_failed_validation_T22(void **state)
 
 static void ram_load_corrupt_higher_version_image_T23(void **state)
 {
-    struct device *d = with_both();
+    struct device *d = with_both_on(*state);
 
-    (void)state;
     put_image_for_ram(d, WORLD_SEC, NEW, SIZE, WORLD_RAM_ADDR + 0x2000);
     put_bytes(d, WORLD_SEC, 100, "00");
     assert_int_equal(start(d), OLD);
@@ -220,9 +210,8 @@ static void ram_load_corrupt_higher_version_image_T23(void **state)
 
 static void ram_load_overlapping_images_same_base_T31(void **state)
 {
-    struct device *d = two_in_ram(WORLD_RAM_ADDR);
+    struct device *d = two_in_ram(*state, WORLD_RAM_ADDR);
 
-    (void)state;
     assert_int_equal(start(d), 0);
     assert_int_equal(d->last.result.fault_image, 1);
     assert_non_null(strstr(lines_of(d), "would overlap with another image.\n"));
@@ -232,13 +221,12 @@ static void ram_load_overlapping_images_same_base_T31(void **state)
 
 static void ram_load_overlapping_images_offset_T32(void **state)
 {
-    struct device *d = two_in_ram(WORLD_RAM_ADDR + SIZE - 1);
+    struct device *d = two_in_ram(*state, WORLD_RAM_ADDR + SIZE - 1);
 
-    (void)state;
     assert_int_equal(start(d), 0);
     assert_non_null(strstr(lines_of(d), "would overlap with another image.\n"));
     device_free(d);
-    d = two_in_ram(WORLD_RAM_ADDR + SIZE);
+    d = two_in_ram(*state, WORLD_RAM_ADDR + SIZE);
     assert_int_equal(start(d), OLD);
     device_free(d);
 }
@@ -362,24 +350,27 @@ static void an_encrypted_image_without_its_key_leaves_nothing_in_ram(void **stat
 
 int main(void)
 {
+    static const struct scenario scenarios[] = {
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_first_T17),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_split_T18),
+        SCENARIO_IN(IN_SINGLE_RAM_LOAD, ram_load_from_flash_T19),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_out_of_bounds_T20),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_missing_header_flag_T21),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_failed_validation_T22),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_corrupt_higher_version_image_T23),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_overlapping_images_same_base_T31),
+        SCENARIO_IN(IN_RAM_LOAD, ram_load_overlapping_images_offset_T32),
+    };
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ram_load_first_T17),
-        cmocka_unit_test(ram_load_split_T18),
-        cmocka_unit_test(ram_load_from_flash_T19),
-        cmocka_unit_test(ram_load_out_of_bounds_T20),
         cmocka_unit_test(an_image_may_fill_ram_to_its_last_byte),
         cmocka_unit_test(an_image_that_its_slot_could_not_hold_is_not_loaded),
         cmocka_unit_test(an_image_without_an_end_is_not_loaded),
-        cmocka_unit_test(ram_load_missing_header_flag_T21),
-        cmocka_unit_test(ram_load_failed_validation_T22),
-        cmocka_unit_test(ram_load_corrupt_higher_version_image_T23),
-        cmocka_unit_test(ram_load_overlapping_images_same_base_T31),
-        cmocka_unit_test(ram_load_overlapping_images_offset_T32),
         cmocka_unit_test(what_is_verified_is_the_copy_that_runs),
         cmocka_unit_test(ram_load_without_ram_is_refused_as_a_configuration),
         cmocka_unit_test(an_encrypted_image_is_decrypted_in_ram_and_verified_there_T17),
         cmocka_unit_test(an_encrypted_image_without_its_key_leaves_nothing_in_ram),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_scenarios("scenarios", scenarios, sizeof scenarios / sizeof scenarios[0]) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }
