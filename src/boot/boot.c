@@ -174,7 +174,7 @@ static int decide(struct job *job, bool has_start_left)
         job->is_half_changed = boot_has_begun(&facts);
         err = survive(job, err);
     }
-    if (!err && facts.rest != BOOT_REST_NONE) {
+    if (!err && cfg->strategy->plan && facts.rest != BOOT_REST_NONE) {
         err = survive(job, swap_end_trial(&swap, facts.rest == BOOT_REST_REQUEST));
     }
     job->is_recorded = swap.is_recorded || decision.is_recorded;
@@ -427,7 +427,7 @@ int boot_upgrade(struct kept_boot kept, struct dfu_boot_result *out)
     for (uint8_t i = 0; !err && i < count_of(&start); i++) {
         err = act(&start.jobs[i]);
     }
-    for (uint8_t i = 0; i < count_of(&start); i++) {
+    for (uint8_t i = 0; fixed_has_reports(kept) && i < count_of(&start); i++) {
         report(&start.jobs[i], out);
     }
     return err ? err : verify_all(&start, out);

@@ -25,18 +25,24 @@ static const struct dfu_slot_state empty_trailer = {
 
 static bool has_too_many_sectors(const struct boot_pair *pair, const struct dfu_area *area)
 {
-    uint16_t most = cfg_of(pair)->map->max_sectors;
+    return !fixed_sectors_fit(pair->kept) &&
+           dfu_area_sector_count(area) > cfg_of(pair)->map->max_sectors;
+}
 
-    if (dfu_area_sector_count(area) <= most) {
-        return false;
+static bool emit_too_many_sectors(const struct boot_pair *pair, const struct dfu_area *area)
+{
+    bool has = has_too_many_sectors(pair, area);
+
+    if (has) {
+        boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SECTORS_FAILED,
+                                                 .a = cfg_of(pair)->map->max_sectors });
     }
-    boot_emit(pair, (struct dfu_boot_event){ .id = DFU_BOOT_EV_SECTORS_FAILED, .a = most });
-    return true;
+    return has;
 }
 
 static enum dfu_slot_fit fit_of(const struct boot_pair *pair)
 {
-    if (dfu_area_sector_count(pair->secondary) > cfg_of(pair)->map->max_sectors) {
+    if (has_too_many_sectors(pair, pair->secondary)) {
         /* So MCUboot: it then has no sector list to compare. */
         return cfg_of(pair)->map->mode == DFU_MODE_SWAP_OFFSET ? DFU_SLOTS_COUNT_DIFFERS
                                                                : DFU_SLOTS_SECTORS_DIFFER;
@@ -50,7 +56,7 @@ static bool has_no_limit(const struct boot_pair *pair)
     enum dfu_slot_fit fit = fit_of(pair);
 
     return cfg_of(pair)->map->mode == DFU_MODE_SWAP_SCRATCH &&
-           dfu_area_sector_count(pair->primary) <= cfg_of(pair)->map->max_sectors &&
+           !has_too_many_sectors(pair, pair->primary) &&
            (fit == DFU_SLOTS_SECTORS_DIFFER || fit == DFU_SLOTS_SCRATCH_TOO_SMALL);
 }
 
@@ -71,10 +77,10 @@ static int look_at_slots(struct boot_pair *pair)
 {
     int err;
 
-    if (has_too_many_sectors(pair, pair->primary)) {
+    if (emit_too_many_sectors(pair, pair->primary)) {
         return DFU_ERR_NOTSUP;
     }
-    if (has_too_many_sectors(pair, pair->secondary)) {
+    if (emit_too_many_sectors(pair, pair->secondary)) {
         locate_announce(pair); /* without a list MCUboot looks twice */
     }
     err = locate_update(pair, DFU_SWAP_NONE, DFU_SWAP_NONE);
@@ -378,8 +384,7 @@ static uint32_t size_limit(const struct boot_pair *pair, const struct dfu_area *
     uint32_t limit = dfu_slot_limit(map, pair->image, area);
     struct dfu_trailer at;
 
-    if (limit > 0 || has_no_limit(pair) ||
-        dfu_area_sector_count(pair->primary) > map->max_sectors ||
+    if (limit > 0 || has_no_limit(pair) || has_too_many_sectors(pair, pair->primary) ||
         dfu_slot_trailer(map, pair->primary, &at)) {
         return limit;
     }

@@ -7,6 +7,8 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "flash/fixed.h"
+#include "image/fixed_map.h"
 #include "image/magic.h"
 
 #define FLAG_SET_BYTE 0x01u
@@ -17,7 +19,7 @@ static enum dfu_magic decode_magic(const struct dfu_slot_map *map, uint8_t erase
     uint8_t good[DFU_TRAILER_MAGIC_SIZE];
     uint8_t unset[DFU_TRAILER_MAGIC_SIZE];
 
-    trailer_magic(map->max_align, good);
+    trailer_magic(fixed_map(map)->max_align, good);
     if (memcmp(raw, good, sizeof good) == 0) {
         return DFU_MAGIC_GOOD;
     }
@@ -48,7 +50,7 @@ static void decode_swap_info(uint8_t erased, uint8_t raw, struct dfu_slot_state 
 /* Write one field into units that are still erased: a unit is never programmed twice. */
 static int write_field(const struct dfu_area *area, uint32_t off, const void *value, size_t len)
 {
-    int erased = dfu_area_is_erased(area, off, round_up((uint32_t)len, area->write_size));
+    int erased = dfu_area_is_erased(area, off, round_up((uint32_t)len, fixed_write_size(area)));
 
     if (erased < 0) {
         return erased;
@@ -84,10 +86,10 @@ int dfu_slot_state_read(const struct dfu_slot_map *map, const struct dfu_area *a
     if (err) {
         return err;
     }
-    out->magic = decode_magic(map, area->erased, magic);
-    out->image_ok = decode_flag(area->erased, image_ok);
-    out->copy_done = decode_flag(area->erased, copy_done);
-    decode_swap_info(area->erased, swap_info, out);
+    out->magic = decode_magic(map, fixed_erased(area), magic);
+    out->image_ok = decode_flag(fixed_erased(area), image_ok);
+    out->copy_done = decode_flag(fixed_erased(area), copy_done);
+    decode_swap_info(fixed_erased(area), swap_info, out);
     return DFU_OK;
 }
 
@@ -134,7 +136,7 @@ enum dfu_swap_type dfu_swap_type_of(enum dfu_boot_mode mode, const struct dfu_sl
 int dfu_trailer_write_magic(const struct dfu_slot_map *map, const struct dfu_area *area)
 {
     uint8_t value[DFU_FLASH_WRITE_SIZE_MAX];
-    uint32_t len = round_up(DFU_TRAILER_MAGIC_SIZE, map->max_align);
+    uint32_t len = round_up(DFU_TRAILER_MAGIC_SIZE, fixed_map(map)->max_align);
     struct dfu_trailer at;
     int err = dfu_slot_trailer(map, area, &at);
 
@@ -144,8 +146,8 @@ int dfu_trailer_write_magic(const struct dfu_slot_map *map, const struct dfu_are
     if (len > sizeof value || len > area->size) {
         return DFU_ERR_INVAL;
     }
-    memset(value, area->erased, sizeof value);
-    trailer_magic(map->max_align, value + len - DFU_TRAILER_MAGIC_SIZE);
+    memset(value, fixed_erased(area), sizeof value);
+    trailer_magic(fixed_map(map)->max_align, value + len - DFU_TRAILER_MAGIC_SIZE);
     return write_field(area, area->size - len, value, len);
 }
 

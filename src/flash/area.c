@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "dfu/err.h"
+#include "flash/fixed.h"
 
 /* Whether pages, laid from 0 on, have a border there. */
 static bool is_page_border(const struct dfu_area *area, uint32_t off)
@@ -75,6 +76,9 @@ uint32_t dfu_area_sector_count(const struct dfu_area *area)
 {
     uint32_t count = 0;
 
+    if (fixed_sector_size() > 0) {
+        return area->size / fixed_sector_size();
+    }
     for (uint32_t i = 0; i < area->run_count; i++) {
         count += area->runs[i].count;
     }
@@ -102,6 +106,11 @@ int dfu_area_sector_at(const struct dfu_area *area, uint32_t off, struct dfu_sec
 {
     uint32_t start = 0;
 
+    if (fixed_sector_size() > 0) {
+        *out = (struct dfu_sector){ off / fixed_sector_size() * fixed_sector_size(),
+                                    fixed_sector_size() };
+        return off < area->size ? DFU_OK : DFU_ERR_RANGE;
+    }
     for (uint32_t i = 0; i < area->run_count; i++) {
         const struct dfu_sector_run *run = &area->runs[i];
         uint32_t len = run->size * run->count;
@@ -120,7 +129,7 @@ int dfu_area_read(const struct dfu_area *area, uint32_t off, void *buf, size_t l
     if (!span_fits(off, len, area->size)) {
         return DFU_ERR_RANGE;
     }
-    return len == 0 ? DFU_OK : area->ops->read(area->ctx, area->base + off, buf, len);
+    return len == 0 ? DFU_OK : fixed_ops(area)->read(area->ctx, area->base + off, buf, len);
 }
 
 int dfu_area_write(const struct dfu_area *area, uint32_t off, const void *buf, size_t len)
@@ -128,45 +137,56 @@ int dfu_area_write(const struct dfu_area *area, uint32_t off, const void *buf, s
     if (!span_fits(off, len, area->size)) {
         return DFU_ERR_RANGE;
     }
-    if ((off | len) % area->write_size != 0) {
+    if ((off | len) % fixed_write_size(area) != 0) {
         return DFU_ERR_ALIGN;
     }
-    return len == 0 ? DFU_OK : area->ops->write(area->ctx, area->base + off, buf, len);
+    return len == 0 ? DFU_OK : fixed_ops(area)->write(area->ctx, area->base + off, buf, len);
 }
 
 int dfu_area_write_padded(const struct dfu_area *area, uint32_t off, const void *value, size_t len)
 {
     uint8_t unit[DFU_FLASH_WRITE_SIZE_MAX];
-    uint32_t padded = round_up((uint32_t)len, area->write_size);
+    uint32_t padded = round_up((uint32_t)len, fixed_write_size(area));
 
     if (len > sizeof unit || padded > sizeof unit) {
         return DFU_ERR_INVAL;
     }
-    memset(unit, area->erased, sizeof unit);
+    memset(unit, fixed_erased(area), sizeof unit);
     memcpy(unit, value, len);
     return dfu_area_write(area, off, unit, padded);
+}
+
+static bool are_whole_sectors(const struct dfu_area *area, uint32_t off, uint32_t len)
+{
+    struct dfu_sector sector;
+
+    if (fixed_sector_size() > 0) {
+        return off % fixed_sector_size() == 0 && len % fixed_sector_size() == 0;
+    }
+    for (uint32_t at = off; at - off < len; at += sector.size) {
+        if (dfu_area_sector_at(area, at, &sector) || sector.off != at ||
+            sector.size > len - (at - off)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int dfu_area_erase(const struct dfu_area *area, uint32_t off, uint32_t len)
 {
     struct dfu_sector sector;
-    uint32_t at = off;
 
     if (!span_fits(off, len, area->size)) {
         return DFU_ERR_RANGE;
     }
-    while (at - off < len) { /* first only look: nothing is erased unless all of it may be */
-        if (dfu_area_sector_at(area, at, &sector) || sector.off != at ||
-            sector.size > len - (at - off)) {
-            return DFU_ERR_ALIGN;
-        }
-        at += sector.size;
+    if (!are_whole_sectors(area, off, len)) { /* nothing is erased unless all of it may be */
+        return DFU_ERR_ALIGN;
     }
-    for (at = off; at - off < len; at += sector.size) {
+    for (uint32_t at = off; at - off < len; at += sector.size) {
         int err = dfu_area_sector_at(area, at, &sector);
 
         if (!err) {
-            err = area->ops->erase(area->ctx, area->base + at, sector.size);
+            err = fixed_ops(area)->erase(area->ctx, area->base + at, sector.size);
         }
         if (err) {
             return err;
@@ -189,7 +209,7 @@ int dfu_area_is_erased(const struct dfu_area *area, uint32_t off, uint32_t len)
         if (err) {
             return err;
         }
-        if (chunk[0] != area->erased || memcmp(chunk, chunk + 1, n - 1) != 0) {
+        if (chunk[0] != fixed_erased(area) || memcmp(chunk, chunk + 1, n - 1) != 0) {
             return 0;
         }
         off += n;

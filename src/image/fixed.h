@@ -22,4 +22,26 @@ static inline struct dfu_image_policy copied_policy(const struct dfu_image_polic
     return *policy;
 }
 
+static inline const struct dfu_unpacker *fixed_unpacker(const struct dfu_image_policy *policy)
+{
+    return policy->unpacker;
+}
+
+/* The hash with this number, from 0; NULL behind the last. */
+static inline const struct dfu_hash_alg *fixed_hash(const struct dfu_image_policy *policy, size_t i)
+{
+    return policy->hashes ? policy->hashes[i] : NULL;
+}
+
+/* One that was found in the policy. */
+static inline const struct dfu_hash_alg *fixed_found(const struct dfu_hash_alg *hash)
+{
+    return hash;
+}
+
+static inline int fixed_read(const struct dfu_reader *reader, uint32_t off, void *buf, size_t len)
+{
+    return reader->read(reader->ctx, off, buf, len);
+}
+
 #endif

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* The 32 bytes at the start of an image, and the version in them. */
+#include <string.h>
+
 #include "base/bytes.h"
 #include "dfu/image.h"
 #include "image/version.h"
 
-enum dfu_image_fault dfu_image_header_parse(const uint8_t raw[DFU_IMAGE_HEADER_SIZE],
+enum dfu_image_fault dfu_image_header_parse(const uint8_t bytes[DFU_IMAGE_HEADER_SIZE],
                                             struct dfu_image_header *out)
 {
+    _Alignas(uint32_t) uint8_t raw[DFU_IMAGE_HEADER_SIZE]; /* compilers then load whole fields */
+
+    memcpy(raw, bytes, sizeof(raw));
     if (get_le32(raw) != DFU_IMAGE_MAGIC) {
         return DFU_IMAGE_BAD_MAGIC;
     }

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "dfu/err.h"
 #include "dfu/image.h"
+#include "image/fixed.h"
 
 #define INFO_MAGIC      0x6907u
 #define INFO_MAGIC_PROT 0x6908u
@@ -25,7 +26,7 @@ static enum dfu_image_fault read_at(const struct dfu_reader *reader, uint32_t of
     if (!span_fits(off, len, reader->size)) {
         return DFU_IMAGE_TRUNCATED;
     }
-    return reader->read(reader->ctx, off, buf, len) ? DFU_IMAGE_UNREADABLE : DFU_IMAGE_FINE;
+    return fixed_read(reader, off, buf, len) ? DFU_IMAGE_UNREADABLE : DFU_IMAGE_FINE;
 }
 
 static enum dfu_image_fault read_info(const struct dfu_reader *reader, uint32_t off,
@@ -217,7 +218,7 @@ int dfu_image_tlv_next(const struct dfu_image *image, uint32_t *cursor, struct d
     if (area_end - off < ENTRY_SIZE) {
         return DFU_ERR_FORMAT;
     }
-    err = image->reader->read(image->reader->ctx, off, raw, sizeof(raw));
+    err = fixed_read(image->reader, off, raw, sizeof(raw));
     if (err) {
         return err == DFU_ERR_FORMAT ? DFU_ERR_IO : err;
     }
@@ -265,7 +266,7 @@ int dfu_image_tlv_read(const struct dfu_image *image, const struct dfu_image_tlv
     if (!span_fits(tlv->off, tlv->len, image->end)) {
         return DFU_ERR_RANGE;
     }
-    err = image->reader->read(image->reader->ctx, tlv->off, buf, tlv->len);
+    err = fixed_read(image->reader, tlv->off, buf, tlv->len);
     return err ? err : tlv->len;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
+#include "image/reader.h"
+
 #include <string.h>
 
 #include "base/bytes.h"
 #include "dfu/err.h"
 #include "dfu/image.h"
 
-static int read_area(void *ctx, uint32_t off, void *buf, size_t len)
+int image_read_area(void *ctx, uint32_t off, void *buf, size_t len)
 {
     const struct dfu_area_span *span = ctx;
 
@@ -34,7 +36,7 @@ struct dfu_reader dfu_area_reader(struct dfu_area_span *span)
     uint32_t size = span->area->size;
 
     return (struct dfu_reader){
-        .read = read_area,
+        .read = image_read_area,
         .ctx = span,
         .size = span->off < size ? size - span->off : 0,
     };

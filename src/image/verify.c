@@ -24,7 +24,8 @@ struct check {
     size_t buf_len;
     void (*progress)(void *ctx);
     void *ctx;
-    uint32_t hash_proof, signature_proof, unpacked_proof;
+    /* What they are, not what they must be after a comparison. */
+    volatile uint32_t hash_proof, signature_proof, unpacked_proof;
 
     struct dfu_plain_span plain; /* where the body is encrypted: the image as it was hashed */
     struct dfu_reader plain_reader;
@@ -76,51 +77,70 @@ static bool any_key_signs_pure(const struct dfu_image_policy *policy)
     return policy->key_count == 0;
 }
 
-/* T10: one byte of value 1, and of use to one of our keys. */
-static enum dfu_image_fault check_pure_marker(struct check *c)
+static const struct dfu_hash_alg *hash_of(const struct check *c)
 {
+    return fixed_found(c->report->hash);
+}
+
+/* Each TLV of the image, until one is at fault. */
+static enum dfu_image_fault visit_tlvs(
+    struct check *c,
+    enum dfu_image_fault (*visit)(struct check *c, const struct dfu_image_tlv *tlv))
+{
+    enum dfu_image_fault fault = DFU_IMAGE_FINE;
     struct dfu_image_tlv tlv;
     uint32_t cursor = 0;
-    int more;
 
-    while ((more = dfu_image_tlv_next(&c->image, &cursor, &tlv)) > 0) {
-        uint8_t value = 0;
+    while (!fault) {
+        int more = dfu_image_tlv_next(&c->image, &cursor, &tlv);
 
-        if (tlv.type != DFU_TLV_SIG_PURE || tlv.is_protected) {
-            continue;
+        if (more <= 0) {
+            return more < 0 ? fault_of(more) : DFU_IMAGE_FINE;
         }
-        if (!any_key_signs_pure(fixed_policy(c->policy))) {
-            return DFU_IMAGE_TLV_NOT_ALLOWED;
-        }
-        if (tlv.len != 1) {
-            return DFU_IMAGE_BAD_PURE;
-        }
-        if (dfu_image_tlv_read(&c->image, &tlv, &value, 1) < 0) {
-            return DFU_IMAGE_UNREADABLE;
-        }
-        if (value != 1) {
-            return DFU_IMAGE_BAD_PURE;
-        }
-        c->report->is_pure = true;
+        fault = visit(c, &tlv);
     }
-    return more < 0 ? fault_of(more) : DFU_IMAGE_FINE;
+    return fault;
+}
+
+/* T10: one byte of value 1, and of use to one of our keys. */
+static enum dfu_image_fault check_pure_marker(struct check *c, const struct dfu_image_tlv *tlv)
+{
+    uint8_t value = 0;
+
+    if (tlv->type != DFU_TLV_SIG_PURE || tlv->is_protected) {
+        return DFU_IMAGE_FINE;
+    }
+    if (!any_key_signs_pure(fixed_policy(c->policy))) {
+        return DFU_IMAGE_TLV_NOT_ALLOWED;
+    }
+    if (tlv->len != 1) {
+        return DFU_IMAGE_BAD_PURE;
+    }
+    if (dfu_image_tlv_read(&c->image, tlv, &value, 1) < 0) {
+        return DFU_IMAGE_UNREADABLE;
+    }
+    if (value != 1) {
+        return DFU_IMAGE_BAD_PURE;
+    }
+    c->report->is_pure = true;
+    return DFU_IMAGE_FINE;
 }
 
 /* T9: the first algorithm of the policy that the image has a hash of and one of the keys signs. */
 static enum dfu_image_fault choose_hash(struct check *c)
 {
-    const struct dfu_hash_alg *const *alg = fixed_policy(c->policy)->hashes;
+    const struct dfu_hash_alg *alg;
 
-    for (; alg && *alg; alg++) {
+    for (size_t i = 0; (alg = fixed_hash(c->policy, i)) != NULL; i++) {
         struct dfu_image_tlv tlv;
         int err;
 
-        if (!any_key_signs_hash(fixed_policy(c->policy), (*alg)->tlv_type)) {
+        if (!any_key_signs_hash(fixed_policy(c->policy), alg->tlv_type)) {
             continue;
         }
-        err = dfu_image_tlv_find(&c->image, (*alg)->tlv_type, false, &tlv);
+        err = dfu_image_tlv_find(&c->image, alg->tlv_type, false, &tlv);
         if (!err) {
-            c->report->hash = *alg;
+            c->report->hash = alg;
             return DFU_IMAGE_FINE;
         }
         if (err != DFU_ERR_NOENT) {
@@ -141,9 +161,9 @@ static int update_with_region(struct check *c, struct dfu_hash *h)
         int err;
 
         len = len < c->buf_len ? len : c->buf_len;
-        err = reader->read(reader->ctx, off, c->buf, len);
+        err = fixed_read(reader, off, c->buf, len);
         if (!err) {
-            err = h->alg->update(h, c->buf, len);
+            err = hash_of(c)->update(h, c->buf, len);
         }
         if (err) {
             return err;
@@ -157,63 +177,50 @@ static int update_with_region(struct check *c, struct dfu_hash *h)
 static enum dfu_image_fault compute_hash(struct check *c)
 {
     struct dfu_hash h;
-    int err = c->report->hash->start(&h);
+    int err = hash_of(c)->start(&h);
 
     if (err) {
         return DFU_IMAGE_UNREADABLE;
     }
     err = update_with_region(c, &h);
     if (err) {
-        (void)h.alg->finish(&h, NULL);
+        (void)hash_of(c)->finish(&h, NULL);
         return DFU_IMAGE_UNREADABLE;
     }
-    return h.alg->finish(&h, c->report->digest) ? DFU_IMAGE_UNREADABLE : DFU_IMAGE_FINE;
+    return hash_of(c)->finish(&h, c->report->digest) ? DFU_IMAGE_UNREADABLE : DFU_IMAGE_FINE;
 }
 
 /* T8: every stored hash of the chosen kind. */
-static enum dfu_image_fault check_hash(struct check *c)
+static enum dfu_image_fault check_hash(struct check *c, const struct dfu_image_tlv *tlv)
 {
-    const struct dfu_hash_alg *alg = c->report->hash;
-    struct dfu_image_tlv tlv;
+    const struct dfu_hash_alg *alg = hash_of(c);
     uint8_t stored[DFU_HASH_MAX];
-    uint32_t cursor = 0;
-    volatile uint32_t proof = PROOF_NONE; /* see check_signature */
-    int more;
 
-    while ((more = dfu_image_tlv_next(&c->image, &cursor, &tlv)) > 0) {
-        if (tlv.type != alg->tlv_type) {
-            continue;
-        }
-        if (tlv.len != alg->size) {
-            return DFU_IMAGE_HASH_LENGTH;
-        }
-        if (dfu_image_tlv_read(&c->image, &tlv, stored, sizeof(stored)) < 0) {
-            return DFU_IMAGE_UNREADABLE;
-        }
-        proof = verdict_same_bytes(stored, c->report->digest, alg->size);
-        if (proof != PROOF_HASH) {
-            return DFU_IMAGE_HASH_MISMATCH;
-        }
+    if (tlv->type != alg->tlv_type) {
+        return DFU_IMAGE_FINE;
     }
-    if (more < 0) {
-        return fault_of(more);
+    if (tlv->len != alg->size) {
+        return DFU_IMAGE_HASH_LENGTH;
     }
-    c->hash_proof = proof;
-    return DFU_IMAGE_FINE;
+    if (dfu_image_tlv_read(&c->image, tlv, stored, sizeof(stored)) < 0) {
+        return DFU_IMAGE_UNREADABLE;
+    }
+    c->hash_proof = verdict_same_bytes(stored, c->report->digest, alg->size);
+    return c->hash_proof == PROOF_HASH ? DFU_IMAGE_FINE : DFU_IMAGE_HASH_MISMATCH;
 }
 
 /* The hash that KEYHASH is made with: the image's, or where a pure image has none the one that
  * fits its length. */
 static const struct dfu_hash_alg *keyhash_alg(const struct check *c, uint16_t len)
 {
-    const struct dfu_hash_alg *const *alg = fixed_policy(c->policy)->hashes;
+    const struct dfu_hash_alg *alg = hash_of(c);
 
-    if (c->report->hash) {
-        return c->report->hash->size == len ? c->report->hash : NULL;
+    if (alg) {
+        return alg->size == len ? alg : NULL;
     }
-    for (; alg && *alg; alg++) {
-        if ((*alg)->size == len) {
-            return *alg;
+    for (size_t i = 0; (alg = fixed_hash(c->policy, i)) != NULL; i++) {
+        if (alg->size == len) {
+            return alg;
         }
     }
     return NULL;
@@ -242,7 +249,7 @@ static enum dfu_image_fault select_by_hash(struct check *c, const struct dfu_ima
     uint8_t keyhash[DFU_HASH_MAX];
 
     c->key_index = -1;
-    if (tlv->len > (c->report->hash ? c->report->hash->size : DFU_HASH_MAX)) {
+    if (tlv->len > (hash_of(c) ? hash_of(c)->size : DFU_HASH_MAX)) {
         return DFU_IMAGE_KEY_UNKNOWN;
     }
     if (!alg) {
@@ -269,7 +276,7 @@ static enum dfu_image_fault has_value(const struct check *c, const struct dfu_im
     while (off < tlv->len) {
         size_t len = tlv->len - off < c->buf_len ? tlv->len - off : c->buf_len;
 
-        if (reader->read(reader->ctx, tlv->off + off, c->buf, len)) {
+        if (fixed_read(reader, tlv->off + off, c->buf, len)) {
             return DFU_IMAGE_UNREADABLE;
         }
         if (memcmp(c->buf, value + off, len) != 0) {
@@ -317,7 +324,7 @@ static bool is_known_scheme(const struct dfu_image_policy *policy, uint16_t tlv_
 static int read_fed(void *ctx, uint32_t off, void *buf, size_t len)
 {
     const struct check *c = ctx;
-    int err = c->image.reader->read(c->image.reader->ctx, off, buf, len);
+    int err = fixed_read(c->image.reader, off, buf, len);
 
     feed(c);
     return err;
@@ -327,7 +334,7 @@ static int verify_signature(struct check *c, const struct dfu_key *key, const ui
                             size_t sig_len)
 {
     const struct dfu_reader fed = { read_fed, c, c->image.reader->size };
-    const struct dfu_hash_alg *hash = c->report->hash;
+    const struct dfu_hash_alg *hash = hash_of(c);
 
     if (c->report->is_pure) {
         return key->alg->verify_message
@@ -346,7 +353,6 @@ static enum dfu_image_fault check_signature(struct check *c, const struct dfu_im
 {
     const struct dfu_key *key;
     uint8_t sig[DFU_SIGNATURE_MAX];
-    volatile uint32_t proof; /* what it is, not what it must be after a comparison */
 
     if (c->key_index < 0) {
         c->has_foreign_sig = c->has_foreign_sig || !tlv->is_protected;
@@ -365,44 +371,38 @@ static enum dfu_image_fault check_signature(struct check *c, const struct dfu_im
     if (dfu_image_tlv_read(&c->image, tlv, sig, sizeof(sig)) < 0) {
         return DFU_IMAGE_UNREADABLE;
     }
-    proof = verdict_signature(verify_signature(c, key, sig, tlv->len));
-    if (proof != PROOF_SIGNATURE) {
+    c->signature_proof = verdict_signature(verify_signature(c, key, sig, tlv->len));
+    if (c->signature_proof != PROOF_SIGNATURE) {
         return DFU_IMAGE_SIG_INVALID;
     }
-    c->signature_proof = proof;
     c->report->key_index = c->key_index;
     c->key_index = -1;
     return DFU_IMAGE_FINE;
 }
 
+static enum dfu_image_fault check_key_or_signature(struct check *c, const struct dfu_image_tlv *tlv)
+{
+    enum dfu_image_fault fault = DFU_IMAGE_FINE;
+
+    if (tlv->type == DFU_TLV_KEYHASH) {
+        fault = select_by_hash(c, tlv);
+    } else if (tlv->type == DFU_TLV_PUBKEY) {
+        fault = select_by_key(c, tlv);
+    } else if (is_known_scheme(fixed_policy(c->policy), tlv->type)) {
+        fault = check_signature(c, tlv);
+    }
+    feed(c);
+    return fault;
+}
+
 static enum dfu_image_fault check_signatures(struct check *c)
 {
-    struct dfu_image_tlv tlv;
-    uint32_t cursor = 0;
-    int more;
+    enum dfu_image_fault fault = visit_tlvs(c, check_key_or_signature);
 
-    while ((more = dfu_image_tlv_next(&c->image, &cursor, &tlv)) > 0) {
-        enum dfu_image_fault fault = DFU_IMAGE_FINE;
-
-        if (tlv.type == DFU_TLV_KEYHASH) {
-            fault = select_by_hash(c, &tlv);
-        } else if (tlv.type == DFU_TLV_PUBKEY) {
-            fault = select_by_key(c, &tlv);
-        } else if (is_known_scheme(fixed_policy(c->policy), tlv.type)) {
-            fault = check_signature(c, &tlv);
-        }
-        if (fault) {
-            return fault;
-        }
-        feed(c);
+    if (!fault && c->signature_proof != PROOF_SIGNATURE) {
+        fault = c->has_foreign_sig ? DFU_IMAGE_KEY_UNKNOWN : DFU_IMAGE_SIG_MISSING;
     }
-    if (more < 0) {
-        return fault_of(more);
-    }
-    if (c->signature_proof != PROOF_SIGNATURE) {
-        return c->has_foreign_sig ? DFU_IMAGE_KEY_UNKNOWN : DFU_IMAGE_SIG_MISSING;
-    }
-    return DFU_IMAGE_FINE;
+    return fault;
 }
 
 /* From here on the image is read as it was hashed and signed: decrypted. */
@@ -433,15 +433,15 @@ static enum dfu_image_fault open_body(struct check *c)
 /* What is opened: its own hash and signature. */
 static enum dfu_image_fault check_opened(struct check *c)
 {
-    enum dfu_image_fault fault = check_pure_marker(c);
+    enum dfu_image_fault fault = visit_tlvs(c, check_pure_marker);
 
     if (!fault) {
         fault = choose_hash(c);
     }
-    if (!fault && c->report->hash) {
+    if (!fault && hash_of(c)) {
         fault = compute_hash(c);
         if (!fault) {
-            fault = check_hash(c);
+            fault = visit_tlvs(c, check_hash);
         }
     }
     if (!fault && fixed_policy(c->policy)->key_count > 0) {
@@ -457,13 +457,13 @@ static uint32_t needed_proof(const struct check *c)
     if (fixed_policy(c->policy)->key_count == 0) {
         return PROOF_HASH ^ unpacked;
     }
-    return (c->report->hash ? PROOF_HASH ^ PROOF_SIGNATURE : PROOF_SIGNATURE) ^ unpacked;
+    return (hash_of(c) ? PROOF_HASH ^ PROOF_SIGNATURE : PROOF_SIGNATURE) ^ unpacked;
 }
 
 /* The image that a compressed one decodes to, by the same rules; into a report of its own. */
 static enum dfu_image_fault check_unpacked(struct check *c, struct dfu_unpacked *u, uint32_t limit)
 {
-    const struct dfu_unpacker *how = c->policy->unpacker;
+    const struct dfu_unpacker *how = fixed_unpacker(c->policy);
     struct dfu_image_report report = { .key_index = -1 };
     struct check inner = {
         .policy = c->policy,
@@ -493,7 +493,7 @@ static enum dfu_image_fault check_unpacked(struct check *c, struct dfu_unpacked 
 static enum dfu_image_fault check_image(struct check *c, const struct dfu_reader *reader,
                                         uint32_t limit)
 {
-    const struct dfu_unpacker *unpacker = c->policy->unpacker;
+    const struct dfu_unpacker *unpacker = fixed_unpacker(c->policy);
     enum dfu_image_fault fault = dfu_image_open(&c->image, reader, limit);
     bool is_compressed = (c->image.header.flags & COMPRESSED) != 0;
     struct dfu_unpacked unpacked;

@@ -120,8 +120,10 @@ static void print_trailers(const struct dfu_slot_map *map)
 {
     bool is_only_one = has_one_trailer(map);
 
-    printf("int dfu_slot_trailer(const struct dfu_slot_map *map, const struct dfu_area *area,\n"
-           "                     struct dfu_trailer *out)\n{\n    (void)map;\n    (void)area;\n");
+    /* One answer is smaller as constants where it is asked for. */
+    printf("%sint dfu_slot_trailer(const struct dfu_slot_map *map, const struct dfu_area *area,\n"
+           "                     struct dfu_trailer *out)\n{\n    (void)map;\n    (void)area;\n",
+           is_only_one ? "extern inline __attribute__((always_inline)) " : "");
     for (uint8_t i = 0; i < map->image_count; i++) {
         print_trailer(map, map->images[i].primary, is_only_one);
         if (!is_only_one) {
@@ -175,6 +177,56 @@ static void print_c(const struct dfu_board *board)
     print_addresses(board);
 }
 
+static bool have_same_units(const struct dfu_area *a, const struct dfu_area *b)
+{
+    return a->write_size == b->write_size && a->erased == b->erased;
+}
+
+static bool have_sectors_of(const struct dfu_area *area, uint32_t size)
+{
+    return area->run_count == 1 && area->runs[0].size == size;
+}
+
+static bool have_few_sectors(const struct dfu_slot_map *map)
+{
+    for (uint8_t i = 0; i < map->image_count; i++) {
+        const struct dfu_slot_pair *pair = &map->images[i];
+
+        if (dfu_area_sector_count(pair->primary) > map->max_sectors ||
+            (pair->secondary && dfu_area_sector_count(pair->secondary) > map->max_sectors)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the areas have in common; 0, or no name, where they differ. */
+static void print_common(const struct dfu_board *board)
+{
+    const struct dfu_area *first = &board->areas[0].area;
+    uint32_t sector_size = first->runs[0].size, write_size = first->write_size;
+    bool has_one_device = true;
+
+    for (uint8_t i = 0; i < board->area_count; i++) {
+        const struct dfu_area *area = &board->areas[i].area;
+
+        has_one_device = has_one_device && board->areas[i].flash == board->areas[0].flash;
+        sector_size = have_sectors_of(area, sector_size) ? sector_size : 0;
+        write_size = have_same_units(area, first) ? write_size : 0;
+    }
+    printf(
+        "#define BOARD_SECTOR_SIZE %uu\n#define BOARD_WRITE_SIZE %uu\n#define BOARD_ERASED 0x%02xu\n",
+        (unsigned)sector_size, (unsigned)write_size, first->erased);
+    printf("#define BOARD_SECTORS_FIT %d /* no slot has more than the map's max_sectors */\n",
+           have_few_sectors(&board->map));
+    if (has_one_device) {
+        const char *name = board->flashes[board->areas[0].flash].name;
+
+        printf("#define BOARD_OPS port_%s_ops\nextern const struct dfu_flash_ops port_%s_ops;\n",
+               name, name);
+    }
+}
+
 static void print_header(const struct dfu_board *board)
 {
     printf("/* Made by dfu_board_table from the board file of %s. */\n"
@@ -185,6 +237,7 @@ static void print_header(const struct dfu_board *board)
         printf("extern const struct dfu_area board_%s;\n", board->areas[i].area.label);
     }
     print_map(&board->map);
+    print_common(board);
     printf("#define BOARD_BOOT_MODE %u /* as dfu_mode_number() */\n",
            dfu_mode_number(board->map.mode));
     printf("\n/* Where the processor sees the area's first byte. */\n"

@@ -35,4 +35,17 @@ static inline enum dfu_boot_mode fixed_mode(enum dfu_boot_mode mode)
     return board_map.mode;
 }
 
+static inline bool fixed_sectors_fit(struct kept_boot kept)
+{
+    (void)kept;
+    return BOARD_SECTORS_FIT;
+}
+
+/* main() asks for what may run, and for nothing else. */
+static inline bool fixed_has_reports(struct kept_boot kept)
+{
+    (void)kept;
+    return false;
+}
+
 #endif
