@@ -3,7 +3,6 @@
 #include "sim_host.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +12,13 @@
 #include "boot_modes.h"
 #include "dfu/decompress.h"
 #include "dfu/err.h"
-#include "dfu/update.h"
 #include "directory.h"
 #include "event_loop.h"
 #include "extras.h"
 #include "flash_file.h"
 #include "sim_channel.h"
 #include "sim_clock.h"
+#include "sim_first.h"
 #include "sim_keys.h"
 #include "sim_links.h"
 
@@ -138,98 +137,6 @@ static void close_flash(struct sim_host *host)
 {
     dfu_flash_file_close(&host->file);
     dfu_board_free(&host->board);
-}
-
-/* A wrong file would be there to stay: the next --init finds slot 0 not empty. */
-static int check_first_image(struct sim_host *host, const struct dfu_area *slot, const char *path,
-                             const uint8_t *bytes, size_t len)
-{
-    struct dfu_memory_span span = { bytes, (uint32_t)len };
-    struct dfu_reader reader = dfu_memory_reader(&span);
-    struct dfu_image image;
-    enum dfu_image_fault fault;
-
-    if (len > slot->size) {
-        return cli_fail(host->cli, CLI_USAGE,
-                        "%s does not fit slot 0 of board %s: it has %zu bytes, the slot %" PRIu32,
-                        path, host->board.name, len, slot->size);
-    }
-    fault = dfu_image_open(&image, &reader, 0);
-    if (fault) {
-        return cli_fail(host->cli, CLI_USAGE,
-                        "%s is no firmware image for --init: %s; sign it with dfu sign first", path,
-                        dfu_image_fault_text(fault));
-    }
-    return 0;
-}
-
-/* The slot of the n-th --init, as this mode uses them. */
-static const struct dfu_area *first_slot(const struct dfu_slot_map *map, size_t n)
-{
-    if (map->mode == DFU_MODE_FIRMWARE_LOADER && n < 2) {
-        return n == 0 ? map->images[0].primary : map->images[0].secondary;
-    }
-    return n < map->image_count ? map->images[n].primary : NULL;
-}
-
-/* Where an image has one start to be confirmed, what a factory ships is. */
-static int confirm_first_image(struct sim_host *host, const struct dfu_area *slot)
-{
-    const struct dfu_slot_map *map = &host->board.map;
-    struct dfu_slot_state state;
-
-    if ((map->mode != DFU_MODE_DIRECT_XIP_REVERT && map->mode != DFU_MODE_RAM_LOAD_REVERT) ||
-        dfu_slot_state_read(map, slot, &state) || state.magic != DFU_MAGIC_UNSET) {
-        return 0;
-    }
-    return dfu_boot_set_next(map, slot, true, true)
-               ? cli_fail(host->cli, CLI_INTERNAL, "the first image cannot be confirmed")
-               : 0;
-}
-
-static int program_image(struct sim_host *host, const struct dfu_area *slot, const char *path,
-                         size_t n)
-{
-    uint8_t *image = NULL;
-    size_t len = 0;
-    int err = cli_read_file(host->cli, path, 1u << 30, &image, &len);
-
-    if (err) {
-        return err;
-    }
-    err = check_first_image(host, slot, path, image, len);
-    if (!err) {
-        dfu_sim_flash_load(slot->ctx, slot->base, image, len);
-        err = confirm_first_image(host, slot);
-    }
-    if (!err) {
-        printf("sim: programmed %s into %s\n", path, n == 0 ? "slot 0" : slot->label);
-    }
-    free(image);
-    return err;
-}
-
-/* What a programmer does in the factory: only where nothing is yet. */
-static int program_first_images(struct sim_host *host)
-{
-    int err = 0;
-
-    for (size_t n = 0; !err && n < DFU_IMAGES_MAX && host->config->init[n]; n++) {
-        const struct dfu_area *slot = first_slot(&host->board.map, n);
-
-        if (!slot) {
-            return cli_fail(host->cli, CLI_USAGE, "--init %s has no slot: board %s has %u image%s",
-                            host->config->init[n], host->board.name, host->board.map.image_count,
-                            host->board.map.image_count == 1 ? "" : "s");
-        }
-        if (dfu_area_is_erased(slot, 0, slot->size) == 1) {
-            err = program_image(host, slot, host->config->init[n], n);
-        } else {
-            cli_note(host->cli, "%s of %s is not empty, so --init changes nothing",
-                     n == 0 ? "slot 0" : slot->label, host->config->flash);
-        }
-    }
-    return err;
 }
 
 /* ---- Links ---- */
@@ -489,12 +396,13 @@ static int serve(struct sim_host *host)
 
 static int set_up(struct sim_host *host)
 {
+    const struct sim_host_config *config = host->config;
     int err = choose_mode(host);
 
     if (!err) {
         printf("sim: board %s, %s, flash %s of %zu KiB\n", host->board.name, host->mode_text,
-               host->config->flash, host->file.size / 1024);
-        err = program_first_images(host);
+               config->flash, host->file.size / 1024);
+        err = sim_first_images(host->cli, &host->board, config->flash, config->init);
     }
     if (!err) {
         err = extras_take(host->cli, &host->board, &host->extras, &host->beyond);
