@@ -69,6 +69,30 @@ void dfu_board_attach(struct dfu_board *board, unsigned flash, const struct dfu_
     }
 }
 
+void dfu_board_simulate(struct dfu_board *board, uint8_t flash, struct dfu_board_memory *memory,
+                        struct dfu_sim_flash *out)
+{
+    const struct dfu_board_flash *of = &board->flashes[flash];
+    struct dfu_area all;
+
+    *out = (struct dfu_sim_flash){
+        .mem = memory->mem,
+        .programmed = memory->programmed,
+        .wear = memory->wear,
+        .size = of->size,
+        .write_size = of->write_size,
+        .erased = of->erased,
+        .runs = of->runs,
+        .run_count = of->run_count,
+        .timing = of->timing,
+    };
+    all = dfu_sim_flash_area(out, of->name, 0, of->size, of->runs, of->run_count);
+    dfu_board_attach(board, flash, all.ops, all.ctx);
+    memory->mem += of->size;
+    memory->programmed += of->size / of->write_size / 8 + 1;
+    memory->wear += dfu_board_flash_sectors(of);
+}
+
 /* ---- Names ---- */
 
 const char *board_fdt_string(const void *fdt, int node, const char *property)

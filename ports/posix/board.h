@@ -83,6 +83,18 @@ void dfu_board_each(void (*found)(void *ctx, const char *name), void *ctx);
 void dfu_board_attach(struct dfu_board *board, unsigned flash, const struct dfu_flash_ops *ops,
                       void *ctx);
 
+/* Where simulated flash keeps what it knows of one device after the other. */
+struct dfu_board_memory {
+    uint8_t *mem;        /* dfu_board_size() in all */
+    uint8_t *programmed; /* a byte for each of these will do, zero */
+    uint32_t *wear;      /* of each sector */
+};
+
+/* One device as simulated flash on this memory, which then begins behind it; its areas lead there. What
+ * mem holds is to be adopted or formatted. */
+void dfu_board_simulate(struct dfu_board *board, uint8_t flash, struct dfu_board_memory *memory,
+                        struct dfu_sim_flash *out);
+
 /* By any of its labels: "slot0_partition", "image_0_primary_partition", "image-0". */
 const struct dfu_area *dfu_board_area(const struct dfu_board *board, const char *label);
 

@@ -111,10 +111,8 @@ static int open_locked(const char *path, const struct dfu_board *board, bool *is
 /* One simulated device a flash of the board, each with its share of the mapping. */
 static int set_up_devices(struct dfu_flash_file *file, struct dfu_board *board)
 {
+    struct dfu_board_memory memory = { .mem = file->mem };
     size_t sectors = 0;
-    uint8_t *mem = file->mem;
-    uint8_t *programmed;
-    uint32_t *wear;
 
     for (uint32_t i = 0; i < board->flash_count; i++) {
         sectors += dfu_board_flash_sectors(&board->flashes[i]);
@@ -122,32 +120,14 @@ static int set_up_devices(struct dfu_flash_file *file, struct dfu_board *board)
     if (file->size == 0 || sectors == 0) {
         return DFU_ERR_INVAL; /* a board that was not loaded */
     }
-    file->programmed = programmed = calloc(file->size, 1); /* one bit a unit is never more */
-    file->wear = wear = calloc(sectors, sizeof *wear);
-    if (!programmed || !wear) {
+    file->programmed = memory.programmed = calloc(file->size, 1); /* one bit a unit is never more */
+    file->wear = memory.wear = calloc(sectors, sizeof *file->wear);
+    if (!file->programmed || !file->wear) {
         return DFU_ERR_NOSPACE;
     }
     for (uint8_t i = 0; i < board->flash_count; i++) {
-        const struct dfu_board_flash *of = &board->flashes[i];
-        struct dfu_area all;
-
-        file->flash[i] = (struct dfu_sim_flash){
-            .mem = mem,
-            .programmed = programmed,
-            .wear = wear,
-            .size = of->size,
-            .write_size = of->write_size,
-            .erased = of->erased,
-            .runs = of->runs,
-            .run_count = of->run_count,
-            .timing = of->timing,
-        };
+        dfu_board_simulate(board, i, &memory, &file->flash[i]);
         dfu_sim_flash_adopt(&file->flash[i]);
-        all = dfu_sim_flash_area(&file->flash[i], of->name, 0, of->size, of->runs, of->run_count);
-        dfu_board_attach(board, i, all.ops, all.ctx);
-        mem += of->size;
-        programmed += of->size / of->write_size / 8 + 1;
-        wear += dfu_board_flash_sectors(of);
     }
     file->flash_count = board->flash_count;
     return DFU_OK;

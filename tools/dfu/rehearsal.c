@@ -8,7 +8,7 @@
 bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct boot_mode *mode,
                     const struct dfu_image_policy *policy)
 {
-    size_t mem_at = 0, bits_at = 0, wear_at = 0;
+    struct dfu_board_memory memory;
 
     *r = (struct rehearsal){ .board = board };
     for (uint8_t i = 0; i < board->flash_count; i++) {
@@ -35,27 +35,10 @@ bool rehearsal_init(struct rehearsal *r, struct dfu_board *board, const struct b
     if (!r->mem || !r->kept || !r->programmed || !r->wear || !r->ram.mem) {
         return false;
     }
+    memory = (struct dfu_board_memory){ r->mem, r->programmed, r->wear };
     for (uint8_t i = 0; i < board->flash_count; i++) {
-        const struct dfu_board_flash *of = &board->flashes[i];
-        struct dfu_area all;
-
-        r->flashes[i] = (struct dfu_sim_flash){
-            .mem = r->mem + mem_at,
-            .programmed = r->programmed + bits_at,
-            .wear = r->wear + wear_at,
-            .size = of->size,
-            .write_size = of->write_size,
-            .erased = of->erased,
-            .runs = of->runs,
-            .run_count = of->run_count,
-            .timing = of->timing,
-        };
+        dfu_board_simulate(board, i, &memory, &r->flashes[i]);
         dfu_sim_flash_format(&r->flashes[i]);
-        all = dfu_sim_flash_area(&r->flashes[i], of->name, 0, of->size, of->runs, of->run_count);
-        dfu_board_attach(board, i, all.ops, all.ctx);
-        mem_at += of->size;
-        wear_at += dfu_board_flash_sectors(of);
-        bits_at += of->size / of->write_size / 8 + 1;
     }
     return true;
 }
