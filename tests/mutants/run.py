@@ -44,10 +44,11 @@ TESTS = ["unit-decide", "unit-trailer", "unit-slots", "unit-boot_refusals", "uni
          "unit-boot_uncovered", "unit-boot_defects", "unit-boot_outlook", "unit-boot_attempts",
          "unit-boot_history", "unit-boot_revoke", "unit-boot_progress", "unit-boot_logical",
          "unit-boot_parity", "unit-boot_lost_records",
-         "unit-permit", "unit-verdict", "unit-recovery", "unit-recovery_upload", "unit-image_parts",
-         "unit-image_vectors", "unit-image_encrypted", "unit-image_mutations", "unit-unpack",
-         "unit-update", "power-single", "power-pick", "power-move:pair", "power-overwrite:pair",
-         "power-scratch:pair", "power-offset:pair", "swap-vectors"]
+         "unit-permit", "unit-verdict", "unit-recovery", "unit-recovery_life",
+         "unit-recovery_upload", "unit-image_parts", "unit-image_vectors", "unit-image_encrypted",
+         "unit-image_mutations", "unit-unpack", "unit-update", "power-single", "power-pick",
+         "power-move:pair", "power-overwrite:pair", "power-scratch:pair", "power-offset:pair",
+         "swap-vectors"]
 
 
 class Rule:

@@ -181,6 +181,34 @@ void assert_slot_holds(const struct img_world *w, uint8_t image, uint8_t slot,
     assert_memory_equal(w->nor->flash.mem + area->base + off, content->data, content->size);
 }
 
+void world_fill(struct img_world *w, uint8_t image_count, struct test_image *old_image,
+                struct test_image *new_image)
+{
+    world_init(w, image_count, 8, 8);
+    *old_image = image_make((struct dfu_image_version){ 1, 0, 0, 0 }, 5000);
+    *new_image = image_make((struct dfu_image_version){ 1, 1, 0, 0 }, 6000);
+    world_program(w, 0, 0, old_image);
+    world_program(w, (uint8_t)(image_count - 1), 1, new_image);
+}
+
+void world_make_swap_type(struct img_world *w, enum dfu_swap_type type)
+{
+    const struct dfu_area *primary = world_slot(w, 0, 0);
+
+    w->guards_active = false;
+    switch (type) {
+    case DFU_SWAP_TEST: assert_int_equal(dfu_boot_request_upgrade(&w->map, 0, false), 0); break;
+    case DFU_SWAP_PERM: assert_int_equal(dfu_boot_request_upgrade(&w->map, 0, true), 0); break;
+    case DFU_SWAP_REVERT:
+        assert_int_equal(dfu_trailer_write_magic(&w->map, primary), 0);
+        assert_int_equal(dfu_trailer_write_copy_done(&w->map, primary), 0);
+        break;
+    default: break;
+    }
+    assert_int_equal(dfu_mcuboot_swap_type(&w->map, 0), type);
+    w->guards_active = true;
+}
+
 /* ---- Requests ---- */
 
 static struct reply parse_reply(const struct smp_peer *peer)

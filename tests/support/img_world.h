@@ -62,6 +62,13 @@ void image_free(struct test_image *image);
 void world_program(struct img_world *w, uint8_t image, uint8_t slot,
                    const struct test_image *content);
 
+/* A new world where 1.0.0 runs, and 1.1.0 lies in the other slot of the last image. */
+void world_fill(struct img_world *w, uint8_t image_count, struct test_image *old_image,
+                struct test_image *new_image);
+
+/* Bring the first image's trailers into the state that reads as this swap type. */
+void world_make_swap_type(struct img_world *w, enum dfu_swap_type type);
+
 /* ---- Requests ---- */
 
 /* One upload request; NULL or negative leaves a key out. */

@@ -4,27 +4,7 @@
 
 #include <string.h>
 
-#include "dfu/err.h"
-
-static int no_read(void *ctx, uint32_t off, void *buf, size_t len)
-{
-    (void)ctx, (void)off, (void)buf, (void)len;
-    return DFU_ERR_IO;
-}
-
-static int no_write(void *ctx, uint32_t off, const void *buf, size_t len)
-{
-    (void)ctx, (void)off, (void)buf, (void)len;
-    return DFU_ERR_IO;
-}
-
-static int no_erase(void *ctx, uint32_t off, size_t len)
-{
-    (void)ctx, (void)off, (void)len;
-    return DFU_ERR_IO;
-}
-
-const struct dfu_flash_ops no_slot_flash = { no_read, no_write, no_erase };
+#include "board.h"
 
 struct slot_layout *slot_layout_uniform(struct slot_layout *out, enum dfu_boot_mode mode,
                                         uint32_t sector, uint32_t primary_count,
@@ -35,7 +15,7 @@ struct slot_layout *slot_layout_uniform(struct slot_layout *out, enum dfu_boot_m
     out->runs[1][0] = (struct dfu_sector_run){ sector, secondary_count };
     out->runs[2][0] = (struct dfu_sector_run){ sector, 1 };
     out->pri = (struct dfu_area){
-        .ops = &no_slot_flash,
+        .ops = &dfu_board_unattached,
         .label = "pri",
         .size = sector * primary_count,
         .runs = out->runs[0],

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 
-/* slot_layout.h - slots of which only the geometry counts. */
+/* slot_layout.h - slots of which only the geometry counts: none has flash, each operation fails. */
 #ifndef TEST_SLOT_LAYOUT_H
 #define TEST_SLOT_LAYOUT_H
 
 #include "dfu/slots.h"
 
 #define SLOT_LAYOUT_RUNS 8
-
-/* Geometry never touches flash: each operation fails. */
-extern const struct dfu_flash_ops no_slot_flash;
 
 struct slot_layout {
     struct dfu_slot_map map;

@@ -117,15 +117,22 @@ static uint8_t revoked_count(const struct locked *l)
     return revoked.count;
 }
 
+/* One that keeps a set of revoked keys, and runs an image by the first of its own. */
+static void run_with(struct locked *l, size_t key_count)
+{
+    *l = device_with(key_count);
+    arm(l);
+    put_signed(l->d, WORLD_PRI, OLD, 0, NULL, 0);
+    assert_int_equal(start(l->d), OLD);
+}
+
 static void an_image_of_a_revoked_key_is_refused(void **state)
 {
-    struct locked l = device_with(2);
+    struct locked l;
 
     (void)state;
-    arm(&l);
-    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
+    run_with(&l, 2);
     put_signed(l.d, WORLD_SEC, NEW, 1, NULL, 0);
-    assert_int_equal(start(l.d), OLD);
     assert_int_equal(dfu_revoke_key(&l.d->world.cfg, &l.d->last.result, ring.hash[1]), DFU_OK);
     assert_int_equal(dfu_revoke_key(&l.d->world.cfg, &l.d->last.result, ring.hash[1]), DFU_OK);
     assert_int_equal(revoked_count(&l), 1);
@@ -179,14 +186,14 @@ static void an_image_that_a_key_that_is_left_signs_as_well_still_runs(void **sta
 
 static void the_key_of_what_runs_and_the_last_key_can_not_be_revoked(void **state)
 {
-    struct locked l = device_with(2);
-    struct dfu_boot_config *cfg = &l.d->world.cfg;
-    struct dfu_boot_result *running = &l.d->last.result;
+    struct locked l;
+    struct dfu_boot_config *cfg;
+    struct dfu_boot_result *running;
 
     (void)state;
-    arm(&l);
-    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
-    assert_int_equal(start(l.d), OLD);
+    run_with(&l, 2);
+    cfg = &l.d->world.cfg;
+    running = &l.d->last.result;
     assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[0]), DFU_ERR_PERM);
     assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[2]), DFU_ERR_NOENT);
     assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[1]), DFU_OK);
@@ -212,14 +219,14 @@ static void the_last_key_can_not_be_revoked_where_nothing_runs_either(void **sta
 
 static void a_full_set_takes_no_more_and_keeps_what_it_has(void **state)
 {
-    struct locked l = device_with(DFU_REVOKED_MAX + 2);
-    struct dfu_boot_config *cfg = &l.d->world.cfg;
-    struct dfu_boot_result *running = &l.d->last.result;
+    struct locked l;
+    struct dfu_boot_config *cfg;
+    struct dfu_boot_result *running;
 
     (void)state;
-    arm(&l);
-    put_signed(l.d, WORLD_PRI, OLD, 0, NULL, 0);
-    assert_int_equal(start(l.d), OLD);
+    run_with(&l, DFU_REVOKED_MAX + 2);
+    cfg = &l.d->world.cfg;
+    running = &l.d->last.result;
     for (size_t i = 1; i <= DFU_REVOKED_MAX; i++) {
         assert_int_equal(dfu_revoke_key(cfg, running, ring.hash[i]), DFU_OK);
     }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "board.h"
 #include "dfu/err.h"
 #include "dfu/slots.h"
 #include "dfu/trailer.h"
@@ -23,7 +24,9 @@ static void read_area(const cJSON *areas, const char *name, struct dfu_sector_ru
     const cJSON *json = json_get(areas, name);
     const cJSON *run;
 
-    *out = (struct dfu_area){ .ops = &no_slot_flash, .label = name, .runs = runs, .erased = 0xff };
+    *out = (struct dfu_area){
+        .ops = &dfu_board_unattached, .label = name, .runs = runs, .erased = 0xff
+    };
     out->base = (uint32_t)json_int(json, "offset");
     out->size = (uint32_t)json_int(json, "size");
     out->write_size = (uint8_t)json_int(json, "align");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* List, test, confirm, erase and slot info. Uploads: test_smp_upload.c. */
+/* List, test, confirm and slot info. Erase: test_smp_img_erase.c; uploads: test_smp_upload.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,11 +25,7 @@ static const uint8_t nobodys_hash[64] = { 0xee };
 /* 1.0.0 runs, 1.1.0 lies in the other slot of the last image. */
 static int make_images(uint8_t count)
 {
-    world_init(&w, count, 8, 8);
-    old_image = image_make((struct dfu_image_version){ 1, 0, 0, 0 }, 5000);
-    new_image = image_make((struct dfu_image_version){ 1, 1, 0, 0 }, 6000);
-    world_program(&w, 0, 0, &old_image);
-    world_program(&w, (uint8_t)(count - 1), 1, &new_image);
+    world_fill(&w, count, &old_image, &new_image);
     return 0;
 }
 
@@ -46,25 +42,6 @@ static int end(void **state)
     image_free(&new_image);
     world_free(&w);
     return 0;
-}
-
-/* Bring the trailers into the state that reads as this swap type. */
-static void make_swap_type(enum dfu_swap_type type)
-{
-    const struct dfu_area *primary = world_slot(&w, 0, 0);
-
-    w.guards_active = false;
-    switch (type) {
-    case DFU_SWAP_TEST: assert_int_equal(dfu_boot_request_upgrade(&w.map, 0, false), 0); break;
-    case DFU_SWAP_PERM: assert_int_equal(dfu_boot_request_upgrade(&w.map, 0, true), 0); break;
-    case DFU_SWAP_REVERT:
-        assert_int_equal(dfu_trailer_write_magic(&w.map, primary), 0);
-        assert_int_equal(dfu_trailer_write_copy_done(&w.map, primary), 0);
-        break;
-    default: break;
-    }
-    assert_int_equal(dfu_mcuboot_swap_type(&w.map, 0), type);
-    w.guards_active = true;
 }
 
 /* ---- List ---- */
@@ -104,7 +81,7 @@ static void the_list_is_the_worked_example(void **state)
 {
     (void)state;
     program_examples(true);
-    make_swap_type(DFU_SWAP_TEST);
+    world_make_swap_type(&w, DFU_SWAP_TEST);
     smp_peer_expect(
         &w.peer, "08 00 00 01 00 01 50 00 a0",
         "09 00 00 f6 00 01 50 00 bf 66 69 6d 61 67 65 73 9f bf 64 73 6c 6f 74 00 67 76 65 72 73 69 "
@@ -196,7 +173,7 @@ static void flags_follow_the_swap_type(void **state)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        make_swap_type(rows[i].type);
+        world_make_swap_type(&w, rows[i].type);
         assert_string_equal(world_flags(&w, 0, 0), rows[i].active);
         assert_string_equal(world_flags(&w, 0, 1), rows[i].other);
         end(state);
@@ -293,7 +270,7 @@ static void state_requests_are_decided_as_the_table_says(void **state)
         struct reply reply;
         uint32_t ops;
 
-        make_swap_type(c->before);
+        world_make_swap_type(&w, c->before);
         ops = w.nor->flash.ops;
         /* Confirming the running image is the one write its slot ever sees. */
         w.guards_active = !(c->before == DFU_SWAP_REVERT && c->after == DFU_SWAP_NONE);
@@ -332,7 +309,7 @@ static void a_loader_of_any_hash_takes_the_three_lengths(void **state)
 static void confirming_the_running_image_is_told_once(void **state)
 {
     (void)state;
-    make_swap_type(DFU_SWAP_REVERT);
+    world_make_swap_type(&w, DFU_SWAP_REVERT);
     w.guards_active = false;
     assert_int_equal(world_set_state(&w, NULL, 0, true).err, 0);
     assert_int_equal(w.event_count, 1);
@@ -411,120 +388,6 @@ static void another_core_s_image_is_confirmed_only_where_it_does_not_run(void **
     image_free(&other);
 }
 
-/* ---- Erase ---- */
-
-static void erase_empties_the_other_slot(void **state)
-{
-    const struct dfu_area *other = world_slot(&w, 0, 1);
-
-    (void)state;
-    smp_peer_expect(&w.peer, "0a 00 00 07 00 01 56 05 a1 64 73 6c 6f 74 01",
-                    "0b 00 00 02 00 01 56 05 bf ff");
-    assert_int_equal(dfu_area_is_erased(other, 0, other->size), 1);
-    assert_slot_holds(&w, 0, 0, &old_image);
-}
-
-static void erase_without_a_slot_means_the_other_one(void **state)
-{
-    const struct dfu_area *other = world_slot(&w, 0, 1);
-
-    (void)state;
-    smp_peer_write(&w.peer, 1, DFU_SMP_IMG_ERASE, "a0", "bf ff");
-    assert_int_equal(dfu_area_is_erased(other, 0, other->size), 1);
-}
-
-static void an_empty_slot_is_not_erased_again(void **state)
-{
-    uint32_t erases;
-
-    (void)state;
-    assert_int_equal(world_erase(&w, 1).err, 0);
-    erases = w.nor->flash.erases;
-    assert_int_equal(world_erase(&w, 1).err, 0);
-    assert_int_equal(w.nor->flash.erases, erases);
-}
-
-static void the_running_slot_is_not_erased(void **state)
-{
-    (void)state;
-    smp_peer_expect(&w.peer, "0a 00 00 07 00 01 56 05 a1 64 73 6c 6f 74 00",
-                    "0b 00 00 13 00 01 56 05 bf 63 65 72 72 bf 65 67 72 6f 75 70 01 62 72 63 09 ff "
-                    "ff");
-    smp_peer_expect(&w.peer, "02 00 00 07 00 01 56 05 a1 64 73 6c 6f 74 00",
-                    "03 00 00 06 00 01 56 05 bf 62 72 63 06 ff");
-    assert_int_equal(w.nor->flash.erases, 0);
-}
-
-static void erase_spares_what_is_needed(void **state)
-{
-    static const struct {
-        enum dfu_swap_type type;
-        bool refuse_pending;
-        int err;
-    } rows[] = {
-        { DFU_SWAP_NONE, true, 0 },   { DFU_SWAP_TEST, false, 0 }, { DFU_SWAP_TEST, true, 9 },
-        { DFU_SWAP_PERM, false, 0 },  { DFU_SWAP_PERM, true, 9 },  { DFU_SWAP_REVERT, false, 9 },
-        { DFU_SWAP_REVERT, true, 9 },
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        make_swap_type(rows[i].type);
-        w.img.refuse_erase_pending = rows[i].refuse_pending;
-        assert_int_equal(world_erase(&w, 1).err, rows[i].err);
-        end(state);
-        two_images(state);
-    }
-}
-
-/* Only a programmer can bring another one. */
-static void a_firmware_loader_is_never_erased(void **state)
-{
-    (void)state;
-    w.map.mode = DFU_MODE_FIRMWARE_LOADER;
-    assert_int_equal(world_erase(&w, 1).err, DFU_SMP_IMG_NO_FREE_SLOT);
-    assert_int_equal(world_erase(&w, -1).err, DFU_SMP_IMG_NO_FREE_SLOT);
-    assert_int_equal(w.nor->flash.erases, 0);
-}
-
-static void a_pending_slot_without_an_image_is_nobody_s(void **state)
-{
-    (void)state;
-    make_swap_type(DFU_SWAP_TEST);
-    w.img.refuse_erase_pending = true;
-    w.nor->flash.mem[world_slot(&w, 0, 1)->base] ^= 1;
-    assert_int_equal(world_erase(&w, 1).err, 0);
-}
-
-static void erase_refuses_slots_that_are_not_there(void **state)
-{
-    (void)state;
-    assert_int_equal(world_erase(&w, 2).err, DFU_SMP_IMG_INVALID_SLOT);
-    assert_int_equal(world_erase(&w, 16).err, DFU_SMP_IMG_INVALID_SLOT);
-    assert_int_equal(world_erase(&w, 513).err, DFU_SMP_IMG_INVALID_SLOT); /* 1 in a byte */
-    assert_int_equal(world_erase(&w, 0xffffffff).err, DFU_SMP_IMG_INVALID_SLOT);
-    smp_peer_write(&w.peer, 1, DFU_SMP_IMG_ERASE, "", "bf 62 72 63 03 ff");
-    smp_peer_write(&w.peer, 1, DFU_SMP_IMG_ERASE, "a1 64 73 6c 6f 74 20", "bf 62 72 63 03 ff");
-}
-
-static void a_failing_erase_is_said(void **state)
-{
-    (void)state;
-    dfu_sim_flash_power_on(&w.nor->flash);
-    dfu_sim_flash_cut(&w.nor->flash, DFU_SIM_CUT_BEFORE, 2, 1);
-    assert_int_equal(world_erase(&w, 1).err, DFU_SMP_IMG_FLASH_ERASE_FAILED);
-}
-
-static void slots_are_counted_across_images(void **state)
-{
-    const struct dfu_area *slot = world_slot(&w, 1, 1);
-
-    (void)state;
-    assert_int_equal(world_erase(&w, 3).err, 0);
-    assert_int_equal(dfu_area_is_erased(slot, 0, slot->size), 1);
-    assert_int_equal(world_erase(&w, 2).err, DFU_SMP_IMG_NO_FREE_SLOT);
-    assert_int_equal(world_erase(&w, 4).err, DFU_SMP_IMG_INVALID_SLOT);
-}
-
 /* ---- Slot info ---- */
 
 static void slot_info_tells_sizes_and_where_to_upload(void **state)
@@ -585,16 +448,6 @@ int main(void)
         TEST(modes_without_a_mark_have_no_state_write),
         TEST_PAIRS(images_are_numbered_where_there_are_several),
         TEST_PAIRS(another_core_s_image_is_confirmed_only_where_it_does_not_run),
-        TEST(erase_empties_the_other_slot),
-        TEST(erase_without_a_slot_means_the_other_one),
-        TEST(an_empty_slot_is_not_erased_again),
-        TEST(the_running_slot_is_not_erased),
-        TEST(erase_spares_what_is_needed),
-        TEST(a_firmware_loader_is_never_erased),
-        TEST(a_pending_slot_without_an_image_is_nobody_s),
-        TEST(erase_refuses_slots_that_are_not_there),
-        TEST(a_failing_erase_is_said),
-        TEST_PAIRS(slots_are_counted_across_images),
         TEST(slot_info_tells_sizes_and_where_to_upload),
         TEST(slot_info_and_erase_can_be_left_out),
         TEST(commands_of_other_systems_are_not_supported),

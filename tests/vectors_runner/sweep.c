@@ -1,193 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
-/* Power cuts: our loader takes over wherever MCUboot was stopped.
- *
- * A boot depends on nothing but the flash, so its outcome is remembered by the flash's hash, the
- * map of programmed units included: of the 24 000 pairs most meet a state seen before. */
-#include <openssl/evp.h>
+/* Power cuts: our loader takes over wherever MCUboot was stopped. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "jsonl.h"
-#include "run.h"
+#include "outcome.h"
 
 #define WHY_SIZE 256u
 
-struct key {
-    uint8_t bytes[32];
-};
-
-/* One complete boot: what it started from, what it did, what it left. */
-struct outcome {
-    struct key from, left;
-    struct our_boot boot;
-    uint8_t sha8[WORLD_PLACES][8];
-    uint8_t odd_sha8[8]; /* of the primary with its first records where MCUboot puts them (B12) */
-    bool places_records; /* a swap in this boot copies those records from scratch */
-    bool is_used;
-};
-
-struct memory {
-    struct outcome *table;
-    size_t count, cap; /* cap is a power of two */
-};
-
 struct sweep {
     struct run *run;
-    struct memory memory;
-    struct case_ops ops; /* of the recorded boot, one a power cut position */
-    uint8_t *states;     /* the flash after 0, 1, ... ops.count operations */
+    struct outcomes outcomes; /* of the boots of ours */
+    struct case_ops ops;      /* of the recorded boot, one a power cut position */
+    uint8_t *states;          /* the flash after 0, 1, ... ops.count operations */
     const uint8_t *recorded_after, *right_after;
 };
-
-static struct key hash_of(const void *data, size_t len)
-{
-    struct key key;
-
-    if (!EVP_Digest(data, len, key.bytes, NULL, EVP_sha256(), NULL)) {
-        report_fatal("hashing failed");
-    }
-    return key;
-}
-
-static struct key key_of(const struct world *w)
-{
-    return hash_of(w->sim.mem, w->state_size);
-}
-
-/* ---- Remembered boots ---- */
-
-static struct outcome *slot_for(struct memory *memory, const struct key *key)
-{
-    size_t at;
-
-    memcpy(&at, key->bytes, sizeof at);
-    at &= memory->cap - 1;
-    while (memory->table[at].is_used && memcmp(&memory->table[at].from, key, sizeof *key) != 0) {
-        at = (at + 1) & (memory->cap - 1);
-    }
-    return &memory->table[at];
-}
-
-static void grow(struct memory *memory)
-{
-    struct memory bigger = { NULL, memory->count, memory->cap ? memory->cap * 2 : 256 };
-
-    if (memory->count * 2 < memory->cap) {
-        return;
-    }
-    bigger.table = calloc(bigger.cap, sizeof bigger.table[0]);
-    if (!bigger.table) {
-        report_fatal("out of memory");
-    }
-    for (size_t i = 0; i < memory->cap; i++) {
-        if (memory->table[i].is_used) {
-            *slot_for(&bigger, &memory->table[i].from) = memory->table[i];
-        }
-    }
-    free(memory->table);
-    *memory = bigger;
-}
-
-/* Whether the first operation of a swap with scratch still is to be finished, or begun: else the
- * primary has a trailer of its own, with the first records where MCUboot or we have put them. A
- * third record shows that the trailer is whole, whatever is left in scratch (B2). */
-static bool places_records(const struct world *w)
-{
-    struct dfu_slot_state primary, scratch;
-    struct dfu_trailer at;
-    bool is_begun;
-
-    if (w->spec.mode != DFU_MODE_SWAP_SCRATCH ||
-        dfu_slot_state_read(&w->map, &w->area[WORLD_PRI], &primary) ||
-        dfu_slot_trailer(&w->map, &w->area[WORLD_PRI], &at) ||
-        dfu_slot_state_read(&w->map, &w->area[WORLD_SCR], &scratch)) {
-        return false;
-    }
-    is_begun = primary.magic == DFU_MAGIC_GOOD && primary.copy_done == DFU_FLAG_UNSET;
-    return !is_begun || (scratch.magic == DFU_MAGIC_GOOD &&
-                         boot_world_bytes(w, WORLD_PRI)[at.status + 2 * at.status_stride] != 3);
-}
-
-static void note_odd_primary(struct sweep *s, struct outcome *out)
-{
-    const struct run *run = s->run;
-    const struct dfu_area *pri = &run->ours.area[WORLD_PRI];
-    struct dfu_trailer at, scratch_at;
-    uint8_t *bytes;
-    struct key key;
-
-    memcpy(out->odd_sha8, out->sha8[WORLD_PRI], sizeof out->odd_sha8);
-    if (!run->odd_hex || dfu_slot_trailer(&run->ours.map, pri, &at) ||
-        dfu_slot_trailer(&run->ours.map, &run->ours.area[WORLD_SCR], &scratch_at)) {
-        return;
-    }
-    bytes = malloc(pri->size);
-    if (!bytes) {
-        report_fatal("out of memory");
-    }
-    memcpy(bytes, boot_world_bytes(&run->ours, WORLD_PRI), pri->size);
-    if (bytes[at.status] == 1) {
-        memset(bytes + at.status, run->c->spec.erased, 2 * (size_t)at.status_stride);
-        for (uint32_t i = 0; i < 2 * at.status_stride; i++) {
-            bool is_type = scratch_at.status + i == scratch_at.swap_info;
-
-            (void)sscanf(run->odd_hex + 2 * i, "%2hhx", &bytes[run->odd_off + i]);
-            bytes[run->odd_off + i] = bytes[is_type ? at.swap_info : run->odd_off + i];
-        }
-    }
-    key = hash_of(bytes, pri->size);
-    memcpy(out->odd_sha8, key.bytes, sizeof out->odd_sha8);
-    free(bytes);
-}
-
-static void boot_and_note(struct sweep *s, struct outcome *out, const struct key *from)
-{
-    struct world *w = &s->run->ours;
-
-    out->is_used = true;
-    out->from = *from;
-    out->places_records = places_records(w);
-    out->boot = run_start(s->run);
-    out->left = key_of(w);
-    for (enum world_place place = WORLD_PRI; place < WORLD_PLACES; place++) {
-        if (w->area[place].size > 0) {
-            struct key key = hash_of(boot_world_bytes(w, place), w->area[place].size);
-
-            memcpy(out->sha8[place], key.bytes, sizeof out->sha8[place]);
-        }
-    }
-    note_odd_primary(s, out);
-}
-
-/* Two complete boots from the flash as it is. Copies: the table may move. */
-static void boot_twice(struct sweep *s, struct outcome *next, struct outcome *then)
-{
-    struct key key = key_of(&s->run->ours);
-    struct outcome *slot;
-    bool has_booted = false;
-
-    grow(&s->memory);
-    slot = slot_for(&s->memory, &key);
-    if (!slot->is_used) {
-        s->run->spot.boot = "next";
-        boot_and_note(s, slot, &key);
-        s->memory.count++;
-        has_booted = true;
-    }
-    *next = *slot;
-    grow(&s->memory);
-    slot = slot_for(&s->memory, &next->left);
-    if (!slot->is_used) {
-        if (!has_booted) { /* the first boot was remembered, so its flash must be made */
-            (void)run_start(s->run);
-        }
-        s->run->spot.boot = "then";
-        boot_and_note(s, slot, &next->left);
-        s->memory.count++;
-    }
-    *then = *slot;
-}
 
 /* ---- Comparing with rows ---- */
 
@@ -232,7 +60,7 @@ static void area_hex8(const struct run *run, const uint8_t *state, enum world_pl
                       char out[17])
 {
     const struct dfu_area *area = &run->ours.area[place];
-    struct key key = hash_of(state + area->base, area->size);
+    struct flash_key key = flash_hash(state + area->base, area->size);
 
     hex8(key.bytes, out);
 }
@@ -413,7 +241,7 @@ static void check_cut(struct sweep *s, const cJSON *sweep, int cut)
 
     run->spot.cut = cut;
     boot_world_restore(&run->ours, s->states + (size_t)cut * run->ours.state_size);
-    boot_twice(s, &our_next, &our_then);
+    outcome_of_two(&s->outcomes, s->run, &our_next, &our_then);
     run->report->tally->cuts++;
     if (run->report->is_verbose && run->only_cut >= 0) {
         (void)fprintf(
@@ -443,8 +271,8 @@ static void check_states(struct sweep *s, const cJSON *sweep)
 
     for (size_t k = 0; k <= s->ops.count; k++) {
         const struct world *w = &s->run->ours;
-        struct key key =
-            hash_of(s->states + k * w->state_size + w->spec.guard, w->sim.size - 2 * w->spec.guard);
+        struct flash_key key = flash_hash(s->states + k * w->state_size + w->spec.guard,
+                                          w->sim.size - 2 * w->spec.guard);
         char is[17];
 
         hex8(key.bytes, is);
@@ -519,7 +347,7 @@ static void check_second_cuts(struct sweep *s, const cJSON *pairs, int a, uint8_
             report_fatal("%s: an operation of our own cannot be repeated", run->c->id);
         }
         boot_world_keep(&run->ours, state);
-        boot_twice(s, &next, &then);
+        outcome_of_two(&s->outcomes, s->run, &next, &then);
         run->spot.second_cut = b;
         run->report->tally->pairs++;
         run->spot.boot = "next";
@@ -632,7 +460,7 @@ void run_sweeps(struct run *run, const uint8_t *before, const cJSON *step,
     }
     free(s.states);
     free(s.ops.list);
-    free(s.memory.table);
+    outcomes_free(&s.outcomes);
     run->spot = spot;
     run->ours.journal = &run->our_journal;
 }
