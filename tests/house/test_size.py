@@ -57,7 +57,7 @@ def test_no_group_of_the_server_needs_more_stack_than_promised(small):
 
 
 def test_what_the_server_costs_is_what_the_documents_say(small):
-    text = (SOURCE / "docs" / "TESTING.md").read_text()
+    text = (SOURCE / "docs" / "LIBRARY.md").read_text()
     section = text[text.index("## What the SMP server costs"):]
     section = section[:section.index("\n## ", 1)]
     told = {name.split(",")[0].lower(): tuple(int(n.replace(" ", "")) for n in numbers)

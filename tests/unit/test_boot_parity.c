@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* What MCUboot's own simulator tests, by its names, in every mode that moves images and on every
- * kind of flash of scenario.c. The numbers are those of the table "MCUboot's own tests" in docs/TESTING.md. */
+ * kind of flash of scenario.c. The numbers are those of the table "MCUboot's own tests" in docs/MCUBOOT.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

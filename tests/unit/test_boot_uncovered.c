@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* What MCUboot's own simulator does not try (bootloader spec 9.4), where no other test of this
- * folder is named after it. docs/TESTING.md, "What MCUboot's tests leave out", has them all. */
+ * folder is named after it. docs/MCUBOOT.md, "What MCUboot's tests leave out", has them all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

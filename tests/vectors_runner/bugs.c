@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the dfukit authors */
 /* What is right where a recording shows a bug of MCUboot: one function a bug, named as in
- * docs/TESTING.md. Everything else is right as it was recorded. */
+ * docs/MCUBOOT.md. Everything else is right as it was recorded. */
 #include <stdlib.h>
 #include <string.h>
 
