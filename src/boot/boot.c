@@ -8,6 +8,7 @@
 #include "boot/copy.h"
 #include "boot/decide.h"
 #include "boot/depend.h"
+#include "boot/fill.h"
 #include "boot/history.h"
 #include "boot/locate.h"
 #include "boot/look.h"
@@ -18,6 +19,7 @@
 
 /* One image pair on its way through a start. */
 struct job {
+    struct boot_pair pair;
     enum dfu_swap_type type; /* to carry out, or carried out */
     bool is_recorded;        /* a trailer of the swap itself asks for it */
     bool is_in_scratch;      /* ... that of the scratch area */
@@ -25,9 +27,8 @@ struct job {
     bool is_resumed;
     bool is_tried;        /* something was to be carried out */
     bool is_half_changed; /* the primary may hold neither image whole */
+    int err;              /* why an update was not carried out */
     enum dfu_image_fault fault;
-    int err; /* why an update was not carried out */
-    struct boot_pair pair;
     struct dfu_verdict verdict; /* on what is to run, in the end */
 };
 
@@ -78,15 +79,6 @@ static int refusal(enum boot_check check)
     return DFU_ERR_VERIFY;
 }
 
-/* Why an update stays outside, for who asks. */
-static void note(struct job *job, int err, enum dfu_image_fault fault)
-{
-    if (fixed_has_reports(job->pair.kept)) {
-        job->err = err;
-        job->fault = fault;
-    }
-}
-
 static int clean(const struct boot_pair *pair, struct boot_decision decision,
                  const struct boot_settlement *settled)
 {
@@ -124,7 +116,8 @@ static int check_update(struct job *job, const struct boot_facts *facts,
     int err;
 
     job->type = settled.type;
-    note(job, refusal(check), check == BOOT_CHECK_TOO_OLD ? DFU_IMAGE_FINE : report.fault);
+    job->err = refusal(check);
+    job->fault = check == BOOT_CHECK_TOO_OLD ? DFU_IMAGE_FINE : report.fault;
     err = check == BOOT_CHECK_GOOD || check == BOOT_CHECK_EMPTY || job->is_fill
               ? DFU_OK
               : history_refused(&job->pair, job->err, job->fault);
@@ -136,9 +129,8 @@ static int consider_filling(struct job *job, const struct boot_facts *facts)
 {
     static const struct boot_decision fill = { BOOT_UPGRADE, DFU_SWAP_REVERT, false,
                                                DFU_BOOT_WHY_EMPTY_PRIMARY };
-    struct dfu_image_report report;
 
-    if (look_at_primary(&job->pair, &report) == BOOT_CHECK_GOOD) {
+    if (!fill_is_due(&job->pair)) {
         return DFU_OK;
     }
     job->is_fill = true;
@@ -164,7 +156,7 @@ static int resume(struct job *job, struct swap *swap)
 static int survive(struct job *job, int err)
 {
     if (err && err != DFU_ERR_POWER) {
-        note(job, err, job->fault);
+        job->err = err;
         err = DFU_OK;
     }
     return err;
@@ -246,7 +238,7 @@ static void check_dependencies(struct start *start)
     }
     for (struct job *job = start->jobs; job < start->jobs + count; job++) {
         if (is_upgrade(job)) {
-            note(job, DFU_ERR_DEPENDS, job->fault);
+            job->err = DFU_ERR_DEPENDS;
             (void)history_refused(&job->pair, job->err, DFU_IMAGE_FINE);
         }
         job->type = job->is_resumed ? job->type : DFU_SWAP_NONE;
@@ -285,13 +277,6 @@ static int confirm_primary(const struct boot_pair *pair)
         return err;
     }
     return dfu_trailer_write_image_ok(cfg_of(pair)->map, pair->primary);
-}
-
-static bool is_primary_broken(const struct job *job)
-{
-    struct dfu_image_report report;
-
-    return look_at_primary(&job->pair, &report) != BOOT_CHECK_GOOD;
 }
 
 static int swap_slots(const struct job *job)
@@ -337,7 +322,7 @@ static int act(struct job *job)
         err = confirm_primary(&job->pair);
     } else if (!cfg->strategy->plan) {
         err = cfg->strategy->copy(&job->pair);
-    } else if (cfg->bootstrap && is_primary_broken(job)) {
+    } else if (cfg->bootstrap && fill_is_due(&job->pair)) {
         err = fill_primary(job);
     } else {
         err = swap_slots(job);
@@ -477,7 +462,7 @@ static void look_ahead(const struct boot_pair *pair, const struct boot_facts *fa
     struct boot_decision decision =
         attempts_apply(boot_decide(facts), attempts_has_left(cfg_of(pair), false));
     bool swaps = cfg_of(pair)->strategy->plan != NULL;
-    bool fills = cfg_of(pair)->bootstrap && !dfu_verdict_is_trusted(&out->primary_report.verdict);
+    bool fills = cfg_of(pair)->bootstrap && fill_is_due(pair);
 
     out->why = decision.why;
     out->rule = dfu_swap_rule_of(mode_of(facts), &facts->primary, &facts->secondary);

@@ -9,8 +9,7 @@
 #include "boot/slot_ops.h"
 
 struct dfu_boot_skip {
-    /* 1 if dst holds what copying src through the cipher would write there, 0 if not, or a
-     * negative error. */
+    /* slot_is_equal() */
     int (*is_equal)(const struct boot_pair *pair, struct slot_cipher cipher,
                     const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
                     uint32_t src_off, uint32_t len);

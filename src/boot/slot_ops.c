@@ -2,6 +2,8 @@
 /* Copyright the dfukit authors */
 #include "boot/slot_ops.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "boot/progress.h"
 #include "boot/keys.h"
@@ -77,8 +79,8 @@ int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
                       const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
                       uint32_t src_off, uint32_t len)
 {
+    bool changes = cipher.key && cipher.key->cipher;
     const struct dfu_boot_config *cfg = cfg_of(pair);
-    bool changes = cfg->encryption && cipher.key && cipher.key->cipher;
     uint32_t n;
 
     for (uint32_t at = 0; at < len; at += n) {
@@ -107,6 +109,37 @@ int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t
     static const struct slot_cipher none = { NULL, 0 };
 
     return slot_copy_through(pair, none, dst, dst_off, src, src_off, len);
+}
+
+int slot_is_equal(const struct boot_pair *pair, struct slot_cipher cipher,
+                  const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
+                  uint32_t src_off, uint32_t len)
+{
+    uint8_t *mine = cfg_of(pair)->buf;
+    uint32_t half = (uint32_t)cfg_of(pair)->buf_len / 2;
+    uint8_t *other = mine + half;
+    uint32_t n;
+
+    for (uint32_t at = 0; at < len; at += n) {
+        int err;
+
+        n = min_u32(len - at, half);
+        err = dfu_area_read(dst, dst_off + at, mine, n);
+        if (!err) {
+            err = dfu_area_read(src, src_off + at, other, n);
+        }
+        if (!err && cipher.key && cipher.key->cipher) {
+            err = cfg_of(pair)->encryption->apply(cipher.key, cipher.off + at, other, n);
+        }
+        if (err) {
+            return err;
+        }
+        boot_feed(pair);
+        if (memcmp(mine, other, n) != 0) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 int slot_header_is_erased(const struct dfu_area *area, uint32_t off)

@@ -39,6 +39,11 @@ int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
 int slot_copy(const struct boot_pair *pair, const struct dfu_area *dst, uint32_t dst_off,
               const struct dfu_area *src, uint32_t src_off, uint32_t len);
 
+/* 1 if dst holds what copying src would write there, 0 if not, or a negative error. */
+int slot_is_equal(const struct boot_pair *pair, struct slot_cipher cipher,
+                  const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
+                  uint32_t src_off, uint32_t len);
+
 /* 1 if the four bytes of a header's magic are erased at off, 0 if not, or a negative error. */
 int slot_header_is_erased(const struct dfu_area *area, uint32_t off);
 

@@ -8,11 +8,6 @@
 
 #include <cmocka.h>
 
-uint32_t update_off(const struct device *d)
-{
-    return dfu_slot_upload_offset(&d->world.map, 0);
-}
-
 void put_update(struct device *d, uint8_t major, uint32_t size)
 {
     struct test_recipe recipe = { .version = { .major = major } };

@@ -22,8 +22,6 @@ struct device *device_of(make_spec *make);
 
 bool is_swap(const struct device *device);
 
-/* The secondary's image lies one sector into its slot with swap using offset, at least at first. */
-uint32_t update_off(const struct device *device);
 void put_update(struct device *device, uint8_t major, uint32_t size);
 unsigned secondary_holds(struct device *device);
 

@@ -80,11 +80,6 @@ void holds_closed(struct device *d, enum world_place place, const struct picture
     holds_closed_at(d, place, 0, p);
 }
 
-uint32_t update_off(const struct device *d)
-{
-    return dfu_slot_upload_offset(&d->world.map, 0);
-}
-
 struct device *encrypted_device(const struct encrypted_setting *setting)
 {
     struct world_spec spec = setting->spec();

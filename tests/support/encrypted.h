@@ -40,9 +40,6 @@ void holds_closed(struct device *d, enum world_place place, const struct picture
 void holds_closed_at(struct device *d, enum world_place place, uint32_t off,
                      const struct picture *p);
 
-/* Where an update waits: swap using offset leaves the first sector free. */
-uint32_t update_off(const struct device *d);
-
 struct encrypted_setting {
     struct world_spec (*spec)(void);
     uint16_t key_size;

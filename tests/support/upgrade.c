@@ -221,6 +221,11 @@ void request_image(struct device *device, uint8_t image, bool permanent)
          "no request");
 }
 
+uint32_t update_off(const struct device *d)
+{
+    return dfu_slot_upload_offset(&d->world.map, 0);
+}
+
 void request(struct device *device, bool permanent)
 {
     request_image(device, 0, permanent);

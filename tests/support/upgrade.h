@@ -62,6 +62,9 @@ void put_bytes(struct device *device, enum world_place place, uint32_t off, cons
 /* Make a slot's bytes read as they do after a whole erase. */
 void wipe(struct device *device, enum world_place place, uint32_t off, uint32_t len);
 
+/* Where an update waits in the secondary: swap using offset leaves the first sector free. */
+uint32_t update_off(const struct device *device);
+
 void request(struct device *device, bool permanent);
 void request_image(struct device *device, uint8_t image, bool permanent);
 void confirm(struct device *device);

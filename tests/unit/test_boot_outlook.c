@@ -47,7 +47,8 @@ static void expect_as_foretold(struct device *d)
     assert_memory_equal(before, after, d->world.state_size);
 
     start(d);
-    fills = d->world.cfg.bootstrap && !dfu_verdict_is_trusted(&outlook.primary_report.verdict);
+    fills = outlook.why == DFU_BOOT_WHY_EMPTY_PRIMARY ||
+            (d->world.cfg.bootstrap && !dfu_verdict_is_trusted(&outlook.primary_report.verdict));
     if (fills && result->update_err == DFU_ERR_STATE) {
         outlook.swap = DFU_SWAP_NONE; /* the copy brought flags along that cannot be set again */
         outlook.update_err = DFU_ERR_STATE;
