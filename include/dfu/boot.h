@@ -177,7 +177,10 @@ struct dfu_boot_config {
     const struct dfu_boot_encryption *encryption; /* &dfu_boot_encrypted, with policy.decryption */
     const struct dfu_boot_decompression *decompression; /* &dfu_boot_decompressed, or NULL */
     bool validate_primary;  /* verify the primary fully at every start; the sane default */
-    bool prevent_downgrade; /* refuse a secondary of a lower version (equal is fine) */
+    /* Refuse a secondary of a lower version (equal is fine). A revert is none. With swap using offset
+     * the primary has to be one that was swapped in, or programmed with a confirmed trailer and its
+     * copy_done: of others the secondary's own trailer is believed. */
+    bool prevent_downgrade;
     bool check_load_addr;   /* refuse a secondary that is not linked for the primary slot */
     const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */
     /* &dfu_boot_rollback: refuse one of a lower security counter, where the running one has any */
@@ -256,6 +259,7 @@ enum dfu_boot_why {
     DFU_BOOT_WHY_TORN_REQUEST, /* the same; the request's erase in the secondary was torn */
     DFU_BOOT_WHY_EMPTY_PRIMARY, /* bootstrap: the primary does not verify, the secondary does */
     DFU_BOOT_WHY_ATTEMPTS,      /* a revert waits: the image on trial has a start left */
+    DFU_BOOT_WHY_GOES_BACK,     /* a revert, which asks for the old image as for an update */
     DFU_BOOT_WHY_BLOCKED,       /* slots do not fit, headers or records make no sense: nothing */
 };
 

@@ -4,6 +4,7 @@
 #include "boot/slot_ops.h"
 #include "boot/spare.h"
 #include "boot/swap.h"
+#include "boot/way_back.h"
 #include "dfu/err.h"
 
 static bool is_confirming(enum dfu_swap_type type)
@@ -91,8 +92,11 @@ int swap_end_trial(const struct swap *swap, bool is_withdrawing)
 static int rebuild_trailer(const struct swap *swap)
 {
     const struct swap_plan *plan = cfg_of(swap->pair)->strategy->plan;
-    int err = plan->request_back ? slot_erase_trailer(swap->pair, swap->pair->secondary) : DFU_OK;
+    int err = way_back_note(swap);
 
+    if (!err && plan->request_back) {
+        err = slot_erase_trailer(swap->pair, swap->pair->secondary);
+    }
     if (!err) {
         err = spare_end_trial(swap);
     }

@@ -130,9 +130,7 @@ static int copy_update(const struct boot_pair *pair, uint32_t size)
     if (!err) {
         err = cfg_of(pair)->skip ? copy_changed(&update, size) : copy_opened(&update, 0, size);
     }
-    if (cfg_of(pair)->encryption) {
-        wipe_secret(&update.key, sizeof update.key);
-    }
+    wipe_secret(&update.key, sizeof update.key);
     return err;
 }
 

@@ -147,6 +147,10 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
                                        DFU_BOOT_WHY_TORN_REQUEST };
     }
     type = dfu_swap_type_of(mode_of(facts), primary, &facts->secondary);
+    if (type == DFU_SWAP_PERM && facts->goes_back) {
+        return (struct boot_decision){ BOOT_UPGRADE, DFU_SWAP_REVERT, false,
+                                       DFU_BOOT_WHY_GOES_BACK };
+    }
     is_possible = type != DFU_SWAP_NONE && !(type == DFU_SWAP_REVERT && facts->is_misplaced);
     return (struct boot_decision){ is_possible ? BOOT_UPGRADE : BOOT_KEEP, type, false,
                                    DFU_BOOT_WHY_TABLE };

@@ -25,6 +25,7 @@ struct boot_facts {
     enum dfu_boot_mode mode;
     bool can_upgrade;   /* slots fit together, headers and status could be read */
     bool is_size_known; /* the primary's trailer records the size that this swap would have */
+    bool goes_back;     /* what asks for a permanent swap is a revert that has begun (way_back.h) */
     bool is_misplaced;  /* the image to go back to does not lie where a revert would fetch it */
     uint8_t image;      /* which pair it is */
     uint32_t done;      /* steps of a begun swap that are recorded as done */

@@ -10,6 +10,7 @@
 #include "boot/slot_ops.h"
 #include "boot/spare.h"
 #include "boot/swap.h"
+#include "boot/way_back.h"
 #include "dfu/err.h"
 #include "image/decrypt.h"
 #include "image/fixed.h"
@@ -229,7 +230,8 @@ static int look_at_rest(struct boot_facts *facts, struct swap *swap, bool is_don
     if (is_done) {
         rest = swap_is_withdrawing(swap);
     } else if (secondary->magic == DFU_MAGIC_GOOD &&
-               (secondary->image_ok == DFU_FLAG_SET || secondary->copy_done == DFU_FLAG_SET)) {
+               (secondary->image_ok == DFU_FLAG_SET || secondary->copy_done == DFU_FLAG_SET) &&
+               way_back_may_be_told(swap->pair, &facts->primary)) {
         rest = spare_is_trial_over(swap->pair);
     }
     if (rest > 0) {
@@ -368,6 +370,9 @@ int look_at_pair(struct boot_pair *pair, struct boot_facts *facts, struct swap *
     }
     if (!err && swaps) {
         err = look_at_headers(pair, facts, swap);
+    }
+    if (!err && swaps) {
+        facts->goes_back = way_back_is_under_way(pair, &facts->primary);
     }
     facts->is_misplaced = pair->is_misplaced;
     facts->can_upgrade = err == DFU_OK;
@@ -553,7 +558,8 @@ enum boot_check look_at_secondary(const struct boot_pair *pair, enum dfu_swap_ty
         report->fault = DFU_IMAGE_WRONG_ADDRESS;
         return BOOT_CHECK_INVALID;
     }
-    if (check == BOOT_CHECK_GOOD && swaps && (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM) &&
+    if (check == BOOT_CHECK_GOOD && swaps && prevents_downgrade(pair) &&
+        (type == DFU_SWAP_TEST || type == DFU_SWAP_PERM || way_back_is_made_up(pair)) &&
         is_downgrade(pair, &header)) {
         boot_emit(pair,
                   (struct dfu_boot_event){ .id = DFU_BOOT_EV_DOWNGRADE_ERASED, .a = pair->image });

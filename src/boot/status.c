@@ -5,6 +5,7 @@
 #include "boot/keys.h"
 #include "boot/slot_ops.h"
 #include "boot/swap.h"
+#include "boot/way_back.h"
 #include "dfu/err.h"
 
 #define TLV_SIZES_SIZE 4u
@@ -177,7 +178,10 @@ int swap_prepare(struct swap *swap)
     int err = swap->type == DFU_SWAP_REVERT ? ask_back(swap) : DFU_OK;
 
     if (!err && !swap->is_recorded) {
-        err = slot_erase_trailer(pair, pair->primary);
+        err = way_back_settle(swap);
+        if (!err) {
+            err = slot_erase_trailer(pair, pair->primary);
+        }
         if (!err) {
             err = swap_write_status(swap, pair->primary);
         }

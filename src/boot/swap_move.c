@@ -5,13 +5,13 @@
 #include "boot/boot.h"
 #include "boot/copy.h"
 #include "boot/swap.h"
+#include "boot/way_back.h"
 #include "dfu/err.h"
-#include "flash/fixed.h"
 
 static int move_measure(struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
-    uint32_t unit = fixed_sector_size() > 0 ? fixed_sector_size() : pair->primary->runs[0].size;
+    uint32_t unit = pair->primary->runs[0].size;
     struct dfu_trailer secondary_at;
     int err = dfu_slot_trailer(cfg_of(pair)->map, pair->secondary, &secondary_at);
 
@@ -89,6 +89,7 @@ static const struct swap_plan move_plan = {
     .header = move_header,
     .prepare = swap_prepare,
     .request_back = swap_request_back,
+    .finish = way_back_forget,
 };
 
 const struct dfu_boot_strategy dfu_boot_swap_move = {

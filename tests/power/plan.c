@@ -345,9 +345,7 @@ static void plan_empty(struct plan *plan)
     }
 }
 
-/* Bootstrap: what waits is brought in where nothing runs, asked for or not. Encrypted only where
- * images are overwritten and that is asked for: else a cut in the last write may tear the key's TLV,
- * which no hash covers, and what runs then is not filled again. */
+/* Bootstrap: what waits is brought in where nothing runs, asked for or not. */
 static void plan_bootstrap(struct plan *plan, enum story_strategy strategy)
 {
     static const struct slots small[] = { { 512, 7, 1, 8, LAYOUT_EQUAL, 0 },
@@ -364,9 +362,6 @@ static void plan_bootstrap(struct plan *plan, enum story_strategy strategy)
             spec_of(strategy, way == 2 ? 16 : 4, way == 2 ? 0x00 : 0xff, &small[i % kinds],
                     empty_sizes[i / kinds % COUNT(empty_sizes)]);
 
-        if (crypt_lens[way] > 0 && (is_uniform(strategy) || asked == 0)) {
-            continue;
-        }
         spec.crypt_len = crypt_lens[way];
         spec.is_confirmed = i / kinds / COUNT(empty_sizes) % 2 == 1;
         spec.is_empty = true;
@@ -444,13 +439,6 @@ static void plan_switch(struct plan *plan, enum story_strategy strategy,
     }
 }
 
-/* As MCUboot's, a revert with swap using move asks for the old image as an upgrade would, while the
- * primary's trailer is made anew: prevention takes that for a downgrade. */
-static bool goes_back_with(enum story_strategy strategy, const struct beyond *beyond)
-{
-    return strategy != STORY_MOVE || (beyond->switches & SWITCH_DOWNGRADE) == 0;
-}
-
 static void plan_beyond(struct plan *plan, enum story_strategy strategy)
 {
     bool is_swap = strategy == STORY_SCRATCH || is_uniform(strategy);
@@ -460,7 +448,7 @@ static void plan_beyond(struct plan *plan, enum story_strategy strategy)
         uint8_t write_size = write_sizes[i / COUNT(erased_values) % COUNT(write_sizes)];
         uint8_t erased = erased_values[i % COUNT(erased_values)];
 
-        if ((is_swap || !beyond->swaps_only) && goes_back_with(strategy, beyond) &&
+        if ((is_swap || !beyond->swaps_only) &&
             (plan->options.is_full || is_in_short(beyond, write_size, erased))) {
             plan_switch(plan, strategy, beyond, write_size, erased);
         }

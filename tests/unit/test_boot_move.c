@@ -258,14 +258,13 @@ static void a_torn_image_ok_is_made_whole_when_the_swap_ends(void **state)
 
 /* copy_done reads erased but can not be written: the trailer is made anew, and a cut while that
  * happens must not turn the trial into a permanent image. */
-static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
+static void copy_done_refuses(bool prevents_downgrade)
 {
     struct device *d = example(false);
-    uint8_t *stuck;
+    uint8_t *stuck = state_new(d);
     uint32_t op;
 
-    (void)state;
-    stuck = state_new(d);
+    d->world.cfg.prevent_downgrade = prevents_downgrade;
     assert_int_equal(start(d), NEW);
     op = op_at(d, WORLD_PRI, PRI_COPY_DONE);
     boot_world_restore(&d->world, stuck);
@@ -289,6 +288,13 @@ static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
     }
     free(stuck);
     device_free(d);
+}
+
+static void a_copy_done_that_refuses_never_makes_a_trial_permanent(void **state)
+{
+    (void)state;
+    copy_done_refuses(false);
+    copy_done_refuses(true);
 }
 
 /* The note by which it was made anew voids the request of that moment, not those of later. */

@@ -441,6 +441,36 @@ void run_type_of_row(const cJSON *row, char *out, size_t size)
     }
 }
 
+/* Downgrade prevention with swap using move: the primary is told that the way back is meant before
+ * its trailer goes, and that it is gone before the last flag. */
+static void note_the_way_back(struct run *run, struct right_boot *boot)
+{
+    const struct dfu_area *pri = &run->right.area[WORLD_PRI];
+    uint32_t unit = pri->runs[0].size, size = 0;
+    struct case_op erase = { .kind = 'E', .area = WORLD_PRI, .len = unit }, note = erase;
+    struct dfu_trailer at;
+    size_t i = 0;
+
+    if (strcmp(boot->type, "revert") != 0 || dfu_slot_trailer(&run->right.map, pri, &at)) {
+        return;
+    }
+    for (size_t j = 0; j < run->c->image_count; j++) {
+        size = max_u32(size, run->c->images[j].size);
+    }
+    while (i < boot->ops.count && boot->ops.list[i].area != WORLD_PRI) {
+        i++;
+    }
+    erase.off = note.off = at.status / unit * unit - unit;
+    (void)snprintf(boot->note, sizeof boot->note, "3c91d7480eb562fa%02x%02x%02x%02x", size & 0xffu,
+                   size >> 8 & 0xffu, size >> 16 & 0xffu, size >> 24);
+    note.kind = 'W';
+    note.hex = boot->note;
+    note.len = (uint32_t)strlen(boot->note) / 2;
+    insert_op(&boot->ops, i, &erase);
+    insert_op(&boot->ops, i + 1, &note);
+    insert_op(&boot->ops, boot->ops.count - 1, &erase);
+}
+
 static const struct {
     const char *bug;
     void (*mend)(struct run *run, struct right_boot *boot);
@@ -499,6 +529,9 @@ void right_boot_of(struct run *run, const cJSON *step, struct right_boot *out)
     }
     if (strstr(run->c->id, "/bug-B14")) {
         rebuild_before_scratch(run, out);
+    }
+    if (run->c->spec.mode == DFU_MODE_SWAP_MOVE && run->c->spec.prevent_downgrade) {
+        note_the_way_back(run, out);
     }
     if (is_misplaced_revert(run->c)) {
         keep_what_runs(run, out);

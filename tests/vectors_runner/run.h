@@ -40,10 +40,11 @@ struct right_boot {
     struct world_log log;
     const char *result; /* "ok", "no-image", "cut" */
     char type[48]; /* as in sweep rows: "none", "resume perm", "none, test"; "": not recorded */
-    const cJSON *runs, *holds;         /* NULL: not recorded */
-    const char *pri_holds, *sec_holds; /* names instead of holds; NULL: not judged */
-    bool extra_inconsistent_line;      /* B10 */
-    bool is_unjudged;                  /* what MCUboot does here is wrong, and that is the case */
+    const cJSON *runs, *holds;                   /* NULL: not recorded */
+    const char *pri_holds, *sec_holds;           /* names instead of holds; NULL: not judged */
+    bool extra_inconsistent_line;                /* B10 */
+    char note[2 * DFU_FLASH_WRITE_SIZE_MAX + 1]; /* in hex: that the way back is meant */
+    bool is_unjudged; /* what MCUboot does here is wrong, and that is the case */
 };
 
 /* What our loader did, in the recording's words. */

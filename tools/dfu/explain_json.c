@@ -15,6 +15,7 @@ static const char *const why_names[] = {
     [DFU_BOOT_WHY_TORN_REQUEST] = "torn-request",
     [DFU_BOOT_WHY_EMPTY_PRIMARY] = "empty-primary",
     [DFU_BOOT_WHY_ATTEMPTS] = "attempts",
+    [DFU_BOOT_WHY_GOES_BACK] = "goes-back",
     [DFU_BOOT_WHY_BLOCKED] = "blocked",
 };
 static const char *const magic_names[] = { "", "good", "bad", "unset" };

@@ -51,6 +51,12 @@ static const char *refusal(const struct dfu_boot_outlook *o)
     return text ? text : dfu_image_fault_text(o->secondary_report.fault);
 }
 
+/* A copy that was cut short may have left all that its hash covers. */
+static bool is_part_filled(const struct dfu_boot_outlook *o)
+{
+    return dfu_verdict_is_trusted(&o->primary_report.verdict);
+}
+
 /* ---- What ---- */
 
 static void next_swap(const struct explain *e, uint8_t image, char *out, size_t cap)
@@ -73,7 +79,8 @@ static void next_swap(const struct explain *e, uint8_t image, char *out, size_t 
     } else if (o->swap == DFU_SWAP_PERM) {
         snprintf(out, cap, "swaps the two slots and runs %s for good", new);
     } else if (o->why == DFU_BOOT_WHY_EMPTY_PRIMARY) {
-        snprintf(out, cap, "fills slot 0, which holds nothing that runs, with %s from slot 1", new);
+        snprintf(out, cap, "fills slot 0, which holds %s, with %s from slot 1",
+                 is_part_filled(o) ? "a part of the same" : "nothing that runs", new);
     } else {
         snprintf(out, cap, "goes back: swaps the two slots again and runs %s for good", new);
     }
@@ -194,7 +201,13 @@ char *explain_why(const struct explain *e, uint8_t image, char *out, size_t cap)
               "being erased: slot 0's word counts";
         break;
     case DFU_BOOT_WHY_EMPTY_PRIMARY:
-        why = "slot 0 holds nothing that passes its check, slot 1 does (bootstrap)";
+        why = is_part_filled(o)
+                  ? "a copy of slot 1's image to slot 0 was cut short (bootstrap)"
+                  : "slot 0 holds nothing that passes its check, slot 1 does (bootstrap)";
+        break;
+    case DFU_BOOT_WHY_GOES_BACK:
+        why = "the image on trial was not confirmed; power failed while the way back was prepared, "
+              "and what asks for slot 1 is that";
         break;
     case DFU_BOOT_WHY_ATTEMPTS:
         why = "row 3 of the swap-type table fits (on trial, not confirmed), but the image on trial "
