@@ -176,12 +176,12 @@ struct dfu_boot_config {
     struct dfu_image_policy policy;
     const struct dfu_boot_encryption *encryption; /* &dfu_boot_encrypted, with policy.decryption */
     const struct dfu_boot_decompression *decompression; /* &dfu_boot_decompressed, or NULL */
-    bool validate_primary;  /* verify the primary fully at every start; the sane default */
+    bool validate_primary; /* verify the primary fully at every start; the sane default */
     /* Refuse a secondary of a lower version (equal is fine). A revert is none. With swap using offset
      * the primary has to be one that was swapped in, or programmed with a confirmed trailer and its
      * copy_done: of others the secondary's own trailer is believed. */
     bool prevent_downgrade;
-    bool check_load_addr;   /* refuse a secondary that is not linked for the primary slot */
+    bool check_load_addr; /* refuse a secondary that is not linked for the primary slot */
     const struct dfu_boot_counter *counter; /* NULL: no roll-back protection */
     /* &dfu_boot_rollback: refuse one of a lower security counter, where the running one has any */
     const struct dfu_boot_rollback *counter_downgrade;

@@ -223,8 +223,8 @@ static void nor_from_one_that_was_programmed_confirmed(void **state)
         for (int claim = 0; claim < CLAIMS; claim++) {
             struct device *d = guarded(make, NEW_SIZE);
 
-            assert_int_equal(
-                dfu_trailer_write_image_ok(&d->world.map, &d->world.area[WORLD_PRI]), 0);
+            assert_int_equal(dfu_trailer_write_image_ok(&d->world.map, &d->world.area[WORLD_PRI]),
+                             0);
             assert_int_equal(dfu_trailer_write_magic(&d->world.map, &d->world.area[WORLD_PRI]), 0);
             if (make != spec_offset || claim != CLAIM_REVERT) {
                 put_claim(d, (enum claim)claim, NEW_SIZE);
