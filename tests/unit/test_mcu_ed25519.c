@@ -200,6 +200,20 @@ static void s_may_be_one_less_than_the_order(void **state)
     EVP_PKEY_free(pair.pkey);
 }
 
+/* No x goes with some y: 2 is one. Monocypher does not say why it refuses. */
+static void a_key_is_a_point_on_the_curve(void **state)
+{
+    const struct library *library = *state;
+    struct mcu_pair pair;
+
+    mcu_pair_make(&pair, &library->scheme, 23);
+    memset(pair.der + pair.der_len - 32, 0, 32);
+    pair.der[pair.der_len - 32] = 2;
+    assert_int_equal(mcu_pair_verify(&pair),
+                     library->has_cofactor ? DFU_ERR_VERIFY : DFU_ERR_INVAL);
+    EVP_PKEY_free(pair.pkey);
+}
+
 struct message {
     uint8_t bytes[600];
     uint32_t fails_at;
@@ -296,6 +310,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         WITH_EACH(an_s_of_the_order_or_above_is_refused),
         WITH_EACH(s_may_be_one_less_than_the_order),
+        WITH_EACH(a_key_is_a_point_on_the_curve),
         WITH_EACH(what_holds_by_the_cofactor_alone_is_no_signature_to_c25519),
         WITH_EACH(r_has_one_encoding_to_c25519),
         WITH_EACH(tables_of_pure_signatures_are_of_no_hash),

@@ -3,7 +3,6 @@
 /* Ed25519 (RFC 8032) by Monocypher, or by c25519, which is smaller and slower. Both refuse an S that
  * is not below L. Monocypher multiplies the equation by the cofactor; with c25519 it holds as it is,
  * and R has one encoding, as OpenSSL has it. Signatures that tell the two apart take the private key. */
-#include <stdbool.h>
 #include <string.h>
 
 #include <monocypher-ed25519.h>
@@ -30,17 +29,18 @@ static const uint8_t key_head[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
 
 struct library {
     const struct dfu_hash_alg *sha512;
-    /* Is the signature right for a key, and the hash of R, the key and the message? */
-    bool (*is_right)(const uint8_t *sig, const uint8_t *point, const uint8_t hash[SHA512_SIZE]);
+    /* 0 if the signature is right for a key, and the hash of R, the key and the message; else
+     * DFU_ERR_VERIFY, or DFU_ERR_INVAL if it can tell that the key is no point on the curve. */
+    int (*check)(const uint8_t *sig, const uint8_t *point, const uint8_t hash[SHA512_SIZE]);
 };
 
-static bool is_right_monocypher(const uint8_t *sig, const uint8_t *point,
-                                const uint8_t hash[SHA512_SIZE])
+static int check_monocypher(const uint8_t *sig, const uint8_t *point,
+                            const uint8_t hash[SHA512_SIZE])
 {
     uint8_t reduced[NUMBER_SIZE];
 
     crypto_eddsa_reduce(reduced, hash);
-    return crypto_eddsa_check_equation(sig, point, reduced) == 0;
+    return crypto_eddsa_check_equation(sig, point, reduced) == 0 ? DFU_OK : DFU_ERR_VERIFY;
 }
 
 static unsigned bit_of(const uint8_t *number, unsigned i)
@@ -49,8 +49,7 @@ static unsigned bit_of(const uint8_t *number, unsigned i)
 }
 
 /* S B - hash A, a bit of both numbers at a time, is encoded as R. */
-static bool is_right_c25519(const uint8_t *sig, const uint8_t *point,
-                            const uint8_t hash[SHA512_SIZE])
+static int check_c25519(const uint8_t *sig, const uint8_t *point, const uint8_t hash[SHA512_SIZE])
 {
     static const uint8_t order[NUMBER_SIZE] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a,       0x63,
                                                 0x12, 0x58, 0xd6, 0x9c, 0xf7,       0xa2,
@@ -61,8 +60,11 @@ static bool is_right_c25519(const uint8_t *sig, const uint8_t *point,
     uint8_t number[NUMBER_SIZE], x[NUMBER_SIZE], y[NUMBER_SIZE];
 
     fprime_from_bytes(number, s, NUMBER_SIZE, order);
-    if (memcmp(number, s, NUMBER_SIZE) != 0 || ed25519_try_unpack(x, y, point) != 1) {
-        return false;
+    if (memcmp(number, s, NUMBER_SIZE) != 0) {
+        return DFU_ERR_VERIFY;
+    }
+    if (ed25519_try_unpack(x, y, point) != 1) {
+        return DFU_ERR_INVAL;
     }
     f25519_neg(x, x);
     ed25519_project(&minus_a, x, y);
@@ -79,7 +81,7 @@ static bool is_right_c25519(const uint8_t *sig, const uint8_t *point,
     }
     ed25519_unproject(x, y, &sum);
     ed25519_pack(number, x, y);
-    return memcmp(number, sig, POINT_SIZE) == 0;
+    return memcmp(number, sig, POINT_SIZE) == 0 ? DFU_OK : DFU_ERR_VERIFY;
 }
 
 static int check_key_and_length(const struct dfu_key *key, size_t sig_len)
@@ -144,7 +146,7 @@ static int verify(const struct library *by, const struct dfu_key *key, const uin
         return err;
     }
     hash_digest(by, point, digest, digest_len, sig, hash);
-    return by->is_right(sig, point, hash) ? DFU_OK : DFU_ERR_VERIFY;
+    return by->check(sig, point, hash);
 }
 
 static int verify_message(const struct library *by, const struct dfu_key *key,
@@ -161,13 +163,13 @@ static int verify_message(const struct library *by, const struct dfu_key *key,
     if (err) {
         return err;
     }
-    return by->is_right(sig, point, hash) ? DFU_OK : DFU_ERR_VERIFY;
+    return by->check(sig, point, hash);
 }
 
 /* ---- The tables ---- */
 
-static const struct library monocypher = { &dfu_sha512_monocypher, is_right_monocypher };
-static const struct library c25519 = { &dfu_sha512_c25519, is_right_c25519 };
+static const struct library monocypher = { &dfu_sha512_monocypher, check_monocypher };
+static const struct library c25519 = { &dfu_sha512_c25519, check_c25519 };
 
 static int verify_monocypher(const struct dfu_key *key, const uint8_t *digest, size_t digest_len,
                              const uint8_t *sig, size_t sig_len)
