@@ -221,11 +221,11 @@ struct dfu_image_policy {
 struct dfu_image_report {
     struct dfu_verdict verdict;
     enum dfu_image_fault fault;
+    bool is_pure;
+    int key_index;                   /* into policy->keys, or -1 */
+    uint32_t size;                   /* the image's size, all TLVs included; 0 if not known */
     const struct dfu_hash_alg *hash; /* of digest; NULL before one was computed */
     uint8_t digest[DFU_HASH_MAX];    /* computed over header, payload and protected TLVs */
-    int key_index;                   /* into policy->keys, or -1 */
-    bool is_pure;
-    uint32_t size; /* the image's size, all TLVs included; 0 if not known */
 };
 
 /* Parse 32 raw bytes. DFU_IMAGE_BAD_MAGIC or DFU_IMAGE_BAD_HEADER leave *out unspecified. */

@@ -18,7 +18,6 @@
 /* One verification under way. */
 struct check {
     const struct dfu_image_policy *policy;
-    struct dfu_image image;
     struct dfu_image_report *report;
     uint8_t *buf;
     size_t buf_len;
@@ -27,12 +26,12 @@ struct check {
     /* What they are, not what they must be after a comparison. */
     volatile uint32_t hash_proof, signature_proof, unpacked_proof;
 
-    struct dfu_plain_span plain; /* where the body is encrypted: the image as it was hashed */
-    struct dfu_reader plain_reader;
-
     size_t signatures;    /* that were checked */
     int key_index;        /* the key that the next signature is by, or -1 */
     bool has_foreign_sig; /* a signature of a known scheme, but by no known key */
+    struct dfu_image image;
+    struct dfu_plain_span plain; /* where the body is encrypted: the image as it was hashed */
+    struct dfu_reader plain_reader;
 };
 
 static void feed(const struct check *c)
