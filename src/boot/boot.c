@@ -19,7 +19,6 @@
 
 /* One image pair on its way through a start. */
 struct job {
-    struct boot_pair pair;
     enum dfu_swap_type type; /* to carry out, or carried out */
     bool is_recorded;        /* a trailer of the swap itself asks for it */
     bool is_in_scratch;      /* ... that of the scratch area */
@@ -27,8 +26,9 @@ struct job {
     bool is_resumed;
     bool is_tried;        /* something was to be carried out */
     bool is_half_changed; /* the primary may hold neither image whole */
-    int err;              /* why an update was not carried out */
     enum dfu_image_fault fault;
+    int err; /* why an update was not carried out */
+    struct boot_pair pair;
     struct dfu_verdict verdict; /* on what is to run, in the end */
 };
 
@@ -79,6 +79,15 @@ static int refusal(enum boot_check check)
     return DFU_ERR_VERIFY;
 }
 
+/* Why an update stays outside, for who asks. */
+static void note(struct job *job, int err, enum dfu_image_fault fault)
+{
+    if (fixed_has_reports(job->pair.kept)) {
+        job->err = err;
+        job->fault = fault;
+    }
+}
+
 static int clean(const struct boot_pair *pair, struct boot_decision decision,
                  const struct boot_settlement *settled)
 {
@@ -116,8 +125,7 @@ static int check_update(struct job *job, const struct boot_facts *facts,
     int err;
 
     job->type = settled.type;
-    job->err = refusal(check);
-    job->fault = check == BOOT_CHECK_TOO_OLD ? DFU_IMAGE_FINE : report.fault;
+    note(job, refusal(check), check == BOOT_CHECK_TOO_OLD ? DFU_IMAGE_FINE : report.fault);
     err = check == BOOT_CHECK_GOOD || check == BOOT_CHECK_EMPTY || job->is_fill
               ? DFU_OK
               : history_refused(&job->pair, job->err, job->fault);
@@ -156,7 +164,7 @@ static int resume(struct job *job, struct swap *swap)
 static int survive(struct job *job, int err)
 {
     if (err && err != DFU_ERR_POWER) {
-        job->err = err;
+        note(job, err, job->fault);
         err = DFU_OK;
     }
     return err;
@@ -238,7 +246,7 @@ static void check_dependencies(struct start *start)
     }
     for (struct job *job = start->jobs; job < start->jobs + count; job++) {
         if (is_upgrade(job)) {
-            job->err = DFU_ERR_DEPENDS;
+            note(job, DFU_ERR_DEPENDS, job->fault);
             (void)history_refused(&job->pair, job->err, DFU_IMAGE_FINE);
         }
         job->type = job->is_resumed ? job->type : DFU_SWAP_NONE;

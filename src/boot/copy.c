@@ -130,7 +130,9 @@ static int copy_update(const struct boot_pair *pair, uint32_t size)
     if (!err) {
         err = cfg_of(pair)->skip ? copy_changed(&update, size) : copy_opened(&update, 0, size);
     }
-    wipe_secret(&update.key, sizeof update.key);
+    if (cfg_of(pair)->encryption) {
+        wipe_secret(&update.key, sizeof update.key);
+    }
     return err;
 }
 

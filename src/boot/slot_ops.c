@@ -79,8 +79,8 @@ int slot_copy_through(const struct boot_pair *pair, struct slot_cipher cipher,
                       const struct dfu_area *dst, uint32_t dst_off, const struct dfu_area *src,
                       uint32_t src_off, uint32_t len)
 {
-    bool changes = cipher.key && cipher.key->cipher;
     const struct dfu_boot_config *cfg = cfg_of(pair);
+    bool changes = cfg->encryption && cipher.key && cipher.key->cipher;
     uint32_t n;
 
     for (uint32_t at = 0; at < len; at += n) {

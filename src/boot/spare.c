@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "boot/slot_ops.h"
 #include "dfu/err.h"
+#include "flash/fixed.h"
 
 #define SPARE_TAG  0x5ea0u /* so that left-over bytes do not read as a record; plus the type */
 #define SPARE_VOID 0x5eafu /* what stands before this counts no more */
@@ -33,8 +34,8 @@ static int find_list(const struct boot_pair *pair, struct spare_list *out)
         return err;
     }
     out->off = at.status;
-    out->stride = round_up(SPARE_SIZE, pair->secondary->write_size);
-    out->count = at.status_count * pair->secondary->write_size / out->stride;
+    out->stride = round_up(SPARE_SIZE, fixed_write_size(pair->secondary));
+    out->count = at.status_count * fixed_write_size(pair->secondary) / out->stride;
     return DFU_OK;
 }
 
@@ -65,18 +66,37 @@ static int append(const struct boot_pair *pair, uint16_t tag, uint32_t index)
     return err ? err : DFU_ERR_IO; /* not that of a swap that never began */
 }
 
+/* One more than the highest index that stands with a tag, 0 if there is none. */
+static int count_tag(const struct boot_pair *pair, uint16_t tag, uint32_t *count)
+{
+    uint8_t raw[SPARE_SIZE];
+    struct spare_list list;
+    int err = find_list(pair, &list);
+
+    *count = 0;
+    for (uint32_t i = 0; !err && i < list.count; i++) {
+        err = dfu_area_read(pair->secondary, list.off + i * list.stride, raw, sizeof raw);
+        if (!err && get_le16(raw) == tag) {
+            *count = max_u32(*count, get_le16(raw + 2) + 1u);
+        } else if (!err && get_le16(raw) == SPARE_VOID && tag != SPARE_OVER) {
+            *count = 0;
+        }
+    }
+    return err;
+}
+
 /* What follows the first record in scratch is the erase of this list together with the image beside
  * it. So that one is noted by the copy_done of scratch, which no other swap uses like this. */
-static bool is_in_scratch(const struct swap_mark *mark)
+static bool is_first_in_scratch(const struct swap *swap, const struct swap_mark *mark)
 {
-    return mark->area && mark->index == 0;
+    return cfg_of(swap->pair)->map->scratch && mark->area && mark->index == 0;
 }
 
 int spare_write(const struct swap *swap, const struct swap_mark *mark)
 {
     static const uint8_t first_is_done = FIRST_IS_DONE;
 
-    return is_in_scratch(mark)
+    return is_first_in_scratch(swap, mark)
                ? dfu_area_write_padded(mark->area, swap->scratch_at.copy_done, &first_is_done, 1)
                : append(swap->pair, tag_of(swap), mark->index);
 }
@@ -94,21 +114,11 @@ static int count_in_scratch(const struct swap *swap, uint32_t *count)
 
 int spare_count(const struct swap *swap, uint32_t *count)
 {
-    const struct boot_pair *pair = swap->pair;
-    uint8_t raw[SPARE_SIZE];
-    struct spare_list list;
-    int err = find_list(pair, &list);
+    int err = count_tag(swap->pair, tag_of(swap), count);
 
-    *count = 0;
-    for (uint32_t i = 0; !err && i < list.count; i++) {
-        err = dfu_area_read(pair->secondary, list.off + i * list.stride, raw, sizeof raw);
-        if (!err && get_le16(raw) == SPARE_VOID) {
-            *count = 0;
-        } else if (!err && get_le16(raw) == tag_of(swap)) {
-            *count = max_u32(*count, get_le16(raw + 2) + 1u);
-        }
-    }
-    return err || !swap->is_in_scratch ? err : count_in_scratch(swap, count);
+    return err || !cfg_of(swap->pair)->map->scratch || !swap->is_in_scratch
+               ? err
+               : count_in_scratch(swap, count);
 }
 
 int spare_end_trial(const struct swap *swap)
@@ -118,17 +128,10 @@ int spare_end_trial(const struct swap *swap)
 
 int spare_is_trial_over(const struct boot_pair *pair)
 {
-    struct spare_list list;
-    uint8_t raw[2];
-    int err = find_list(pair, &list);
+    uint32_t count;
+    int err = count_tag(pair, SPARE_OVER, &count);
 
-    for (uint32_t i = 0; !err && i < list.count; i++) {
-        err = dfu_area_read(pair->secondary, list.off + i * list.stride, raw, sizeof raw);
-        if (!err && get_le16(raw) == SPARE_OVER) {
-            return 1;
-        }
-    }
-    return err;
+    return err ? err : count > 0;
 }
 
 int spare_forget(const struct swap *swap)

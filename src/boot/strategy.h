@@ -32,11 +32,10 @@ static inline const struct dfu_boot_config *cfg_of(const struct boot_pair *pair)
 /* A swap, not yet begun or under way. */
 struct swap {
     const struct boot_pair *pair;
-    struct dfu_trailer at;         /* the primary's */
-    struct dfu_trailer scratch_at; /* the scratch area's, if there is one */
     enum dfu_swap_type type;
     bool is_recorded;   /* a trailer of the swap itself asks for it, and may keep doing so */
     bool is_in_scratch; /* ... that of the scratch area */
+    bool may_be_torn;   /* the next step: an earlier start may have begun it */
     uint16_t turn;      /* not 0: noted behind the size (swap.h) */
     uint32_t size;      /* bytes of the larger image */
     uint32_t unit;      /* bytes moved at once; 0 where that differs from operation to operation */
@@ -45,9 +44,10 @@ struct swap {
     uint32_t used[2];   /* sectors of each image; a plan may skip what lies above */
     uint32_t required;  /* bytes of the primary that the swap would use, and has */
     uint32_t available;
-    uint32_t done;         /* steps that are recorded */
-    bool may_be_torn;      /* the next step: an earlier start may have begun it */
-    uint32_t failed_marks; /* records that could not be written */
+    uint32_t done;                 /* steps that are recorded */
+    uint32_t failed_marks;         /* records that could not be written */
+    struct dfu_trailer at;         /* the primary's */
+    struct dfu_trailer scratch_at; /* the scratch area's, if there is one */
     /* Of the image that was in the primary, and in the secondary; without a cipher: copied as is. */
     struct dfu_content_key keys[2];
 };

@@ -66,9 +66,22 @@ struct swap_source {
     const struct dfu_trailer *at;
 };
 
+static bool is_in_scratch(const struct swap *swap)
+{
+    return cfg_of(swap->pair)->map->scratch && swap->is_in_scratch;
+}
+
+/* Whose trailer has the record. */
+static struct swap_source place_of(const struct swap *swap, const struct swap_mark *mark)
+{
+    return cfg_of(swap->pair)->map->scratch && mark->area
+               ? (struct swap_source){ mark->area, &swap->scratch_at }
+               : (struct swap_source){ swap->pair->primary, &swap->at };
+}
+
 static struct swap_source source_of(const struct swap *swap)
 {
-    return swap->is_in_scratch
+    return is_in_scratch(swap)
                ? (struct swap_source){ cfg_of(swap->pair)->map->scratch, &swap->scratch_at }
                : (struct swap_source){ swap->pair->primary, &swap->at };
 }
@@ -129,27 +142,17 @@ static int is_recorded(const struct swap *swap, uint32_t index)
 /* One more than the index of the highest record, 0 if there is none. */
 static int count_records(const struct swap *swap, uint32_t *count)
 {
-    const struct boot_pair *pair = swap->pair;
-    struct swap_source from = source_of(swap);
-    const uint8_t *buf = cfg_of(pair)->buf;
-    uint32_t stride = from.at->status_stride;
-    uint32_t size = (swap->is_in_scratch ? SCRATCH_RECORDS : from.at->status_count) * stride;
-    uint32_t chunk = (uint32_t)cfg_of(pair)->buf_len / stride * stride;
-    uint32_t len;
+    uint32_t all = is_in_scratch(swap) ? SCRATCH_RECORDS : swap->at.status_count;
 
     *count = 0;
-    for (uint32_t at = 0; at < size; at += len) {
-        int err;
+    for (uint32_t i = 0; i < all; i++) {
+        int recorded = is_recorded(swap, i);
 
-        len = min_u32(chunk, size - at);
-        err = dfu_area_read(from.area, from.at->status + at, cfg_of(pair)->buf, len);
-        if (err) {
-            return err;
+        if (recorded < 0) {
+            return recorded;
         }
-        for (uint32_t i = 0; i < len; i += stride) {
-            if (buf[i] != from.area->erased) {
-                *count = (at + i) / stride + 1;
-            }
+        if (recorded) {
+            *count = i + 1;
         }
     }
     return DFU_OK;
@@ -288,11 +291,10 @@ int swap_apply(const struct swap *swap, const struct swap_step *step)
 
 static int write_record(const struct swap *swap, const struct swap_mark *mark)
 {
-    const struct dfu_area *area = mark->area ? mark->area : swap->pair->primary;
-    const struct dfu_trailer *at = mark->area ? &swap->scratch_at : &swap->at;
+    struct swap_source to = place_of(swap, mark);
 
-    return dfu_area_write_padded(area, at->status + mark->index * at->status_stride, &mark->state,
-                                 sizeof mark->state);
+    return dfu_area_write_padded(to.area, to.at->status + mark->index * to.at->status_stride,
+                                 &mark->state, sizeof mark->state);
 }
 
 /* A record whose last write was torn may read erased and still refuse to be programmed. Its step
@@ -307,7 +309,8 @@ static int mark_step(struct swap *swap, uint32_t n)
     if (err && err != DFU_ERR_POWER) {
         err = spare_write(swap, &mark);
     }
-    if (err && err != DFU_ERR_POWER && !mark.area && cfg_of(swap->pair)->validate_primary) {
+    if (err && err != DFU_ERR_POWER && place_of(swap, &mark).at == &swap->at &&
+        cfg_of(swap->pair)->validate_primary) {
         swap->failed_marks++;
         err = DFU_OK;
     }
@@ -317,9 +320,8 @@ static int mark_step(struct swap *swap, uint32_t n)
 int swap_mark_again(const struct swap *swap, uint32_t n)
 {
     struct swap_mark mark = plan_of(swap)->mark(swap, n);
-    const struct dfu_area *area = mark.area ? mark.area : swap->pair->primary;
-    const struct dfu_trailer *at = mark.area ? &swap->scratch_at : &swap->at;
-    int erased = dfu_area_is_erased(area, at->status + mark.index * at->status_stride, 1);
+    struct swap_source in = place_of(swap, &mark);
+    int erased = dfu_area_is_erased(in.area, in.at->status + mark.index * in.at->status_stride, 1);
 
     return erased > 0 ? spare_write(swap, &mark) : erased;
 }
@@ -363,6 +365,13 @@ static int forget_other_swap(struct swap *swap)
     return err;
 }
 
+static void wipe_keys(struct swap *swap)
+{
+    if (cfg_of(swap->pair)->encryption) {
+        wipe_secret(swap->keys, sizeof swap->keys);
+    }
+}
+
 static int measure_new(struct swap *swap)
 {
     int err = swap_new_size(swap->pair, &swap->size);
@@ -381,7 +390,7 @@ int swap_measure_new(const struct boot_pair *pair)
     if (!err && cfg_of(pair)->encryption) {
         err = cfg_of(pair)->encryption->begin(&swap);
     }
-    wipe_secret(swap.keys, sizeof swap.keys);
+    wipe_keys(&swap);
     return err;
 }
 
@@ -446,7 +455,7 @@ int swap_run(struct swap *swap)
     if (!err) {
         err = run_steps(swap);
     }
-    wipe_secret(swap->keys, sizeof swap->keys);
+    wipe_keys(swap);
     if (err) {
         return err;
     }

@@ -11,11 +11,12 @@
 #include "boot/spare.h"
 #include "boot/swap.h"
 #include "dfu/err.h"
+#include "flash/fixed.h"
 
 static int offset_measure(struct swap *swap)
 {
     const struct boot_pair *pair = swap->pair;
-    uint32_t unit = pair->primary->runs[0].size;
+    uint32_t unit = fixed_sector_size() > 0 ? fixed_sector_size() : pair->primary->runs[0].size;
     struct dfu_trailer secondary_at;
     int err = dfu_slot_trailer(cfg_of(pair)->map, pair->secondary, &secondary_at);
 

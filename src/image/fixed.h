@@ -27,6 +27,12 @@ static inline const struct dfu_unpacker *fixed_unpacker(const struct dfu_image_p
     return policy->unpacker;
 }
 
+/* The key with this number, of those that the policy has. */
+static inline const struct dfu_key *fixed_key(const struct dfu_image_policy *policy, size_t i)
+{
+    return &policy->keys[i];
+}
+
 /* The hash with this number, from 0; NULL behind the last. */
 static inline const struct dfu_hash_alg *fixed_hash(const struct dfu_image_policy *policy, size_t i)
 {

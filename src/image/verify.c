@@ -258,7 +258,7 @@ static enum dfu_image_fault select_by_hash(struct check *c, const struct dfu_ima
         return DFU_IMAGE_UNREADABLE;
     }
     for (size_t i = 0; i < fixed_policy(c->policy)->key_count && c->key_index < 0; i++) {
-        if (is_hash_of_key(alg, &fixed_policy(c->policy)->keys[i], keyhash)) {
+        if (is_hash_of_key(alg, fixed_key(c->policy, i), keyhash)) {
             c->key_index = (int)i;
         }
     }
@@ -295,8 +295,8 @@ static enum dfu_image_fault select_by_key(struct check *c, const struct dfu_imag
         bool same = false;
         enum dfu_image_fault fault = DFU_IMAGE_FINE;
 
-        if (fixed_policy(c->policy)->keys[i].der_len == tlv->len) {
-            fault = has_value(c, tlv, fixed_policy(c->policy)->keys[i].der, &same);
+        if (fixed_key(c->policy, i)->der_len == tlv->len) {
+            fault = has_value(c, tlv, fixed_key(c->policy, i)->der, &same);
         }
         if (fault) {
             return fault;
@@ -357,7 +357,7 @@ static enum dfu_image_fault check_signature(struct check *c, const struct dfu_im
         c->has_foreign_sig = c->has_foreign_sig || !tlv->is_protected;
         return DFU_IMAGE_FINE;
     }
-    key = &fixed_policy(c->policy)->keys[c->key_index];
+    key = fixed_key(c->policy, (size_t)c->key_index);
     if (key->alg->tlv_type != tlv->type) {
         return DFU_IMAGE_FINE;
     }
@@ -542,7 +542,9 @@ void dfu_image_verify(const struct dfu_image_policy *policy, const struct dfu_re
         return;
     }
     report->fault = check_image(&c, reader, limit);
-    wipe_secret(&c.plain.key, sizeof(c.plain.key));
+    if (fixed_policy(policy)->decryption) {
+        wipe_secret(&c.plain.key, sizeof(c.plain.key));
+    }
     verdict_decide(&report->verdict, report->fault,
                    c.hash_proof ^ c.signature_proof ^ c.unpacked_proof, needed_proof(&c));
 }

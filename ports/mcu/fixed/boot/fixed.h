@@ -41,11 +41,11 @@ static inline bool fixed_sectors_fit(struct kept_boot kept)
     return BOARD_SECTORS_FIT;
 }
 
-/* main() asks for what may run, and for nothing else. */
+/* main() asks for what may run, and for nothing else; a history would. */
 static inline bool fixed_has_reports(struct kept_boot kept)
 {
     (void)kept;
-    return false;
+    return boot_config.history != NULL;
 }
 
 #endif

@@ -28,7 +28,14 @@ static inline const struct dfu_unpacker *fixed_unpacker(const struct dfu_image_p
     return boot_config.policy.unpacker ? policy->unpacker : NULL;
 }
 
-/* The options name one. */
+/* The options name one key at most. */
+static inline const struct dfu_key *fixed_key(const struct dfu_image_policy *policy, size_t i)
+{
+    return fixed_policy(policy)->key_count == 1 ? &boot_config.policy.keys[0]
+                                                : &fixed_policy(policy)->keys[i];
+}
+
+/* ... and one hash. */
 _Static_assert(sizeof boot_hashes == 2 * sizeof boot_hashes[0], "a hash, and NULL");
 
 static inline const struct dfu_hash_alg *fixed_hash(const struct dfu_image_policy *policy, size_t i)
