@@ -268,6 +268,25 @@ def test_a_silent_host_is_no_answer(images):
         assert time.monotonic() - started < 10
 
 
+def test_an_upgrade_tells_early_that_nobody_answers_and_goes_on_asking(device, images):
+    device.start("--init", images["v1"])
+    assert device.stop() == 0
+    with subprocess.Popen([DFU, "-d", target(device, "udp"), "upgrade", images["v2"]], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+        said = client.stderr.readline()
+        assert said == f"dfu: no answer yet from {target(device, 'udp')}; is it on?\n"
+        device.start()
+        output, errors = client.communicate(timeout=120)
+    assert client.returncode == 0, errors
+    assert "2.0.0" in output and "no answer" not in errors
+
+
+def test_a_device_that_answers_is_not_asked_whether_it_is_on(device, images):
+    device.start("--init", images["v1"], *SLOW)
+    done = dfu(device, "udp", "upgrade", images["v2"])
+    assert done.returncode == 0 and "no answer" not in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("where, code, word", [
     ("serial:/dev/no-such-port", 3, "no serial port"),
     ("serial:/dev/null", 3, "not a serial port"),
