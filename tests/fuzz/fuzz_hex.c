@@ -23,7 +23,7 @@ struct run {
 
 static int read_run(const void *text, size_t size, struct run *run)
 {
-    struct cli quiet = { .failed = true }; /* one that has said its sentence */
+    struct cli quiet = { .failed = true, .quiet = true }; /* it has said its sentence */
 
     *run = (struct run){ NULL, 0, -2 };
     return hexfile_parse(&quiet, "input.hex", text, size, LIMIT, &run->data, &run->len, &run->base);

@@ -90,6 +90,26 @@ def test_a_program_keeps_its_address_but_at_0_as_with_imgtool(tmp_path, base):
         assert (tmp_path / "ours.hex").read_bytes() == (tmp_path / "theirs.hex").read_bytes()
 
 
+def test_what_lies_far_from_the_program_is_told(tmp_path):
+    """As the options of an nRF52 at 0x10001000 would, behind a program at 0xc000."""
+    program = record(0, 0xc000, b"program.")
+    far = [record(4, 0, b"\x10\x00"), record(0, 0x1014, b"\0\0\1\0")]
+    write(tmp_path / "both.hex", program, *far, END)
+    write(tmp_path / "wide.hex", program, record(4, 0, b"\0\1"), record(0, 0xc008, b"x"), END)
+    write(tmp_path / "near.hex", program, record(4, 0, b"\0\1"), record(0, 0xc007, b"x"), END)
+    both = dfu(*SIGN, "both.hex", "out.bin", cwd=tmp_path)
+    said = both.stderr.decode().splitlines()
+    assert both.returncode == 2
+    assert "both.hex has nothing from 0xc008 to 0x10001013" in said[0]
+    assert "exceeds requested size" in said[1]
+    wide = dfu(*SIGN, "wide.hex", "out.bin", cwd=tmp_path)
+    done(wide)
+    assert b"wide.hex has nothing from 0xc008 to 0x1c007, which is filled with 0xff" in wide.stderr
+    near = dfu(*SIGN, "near.hex", "out.bin", cwd=tmp_path)
+    done(near)
+    assert near.stderr == b""
+
+
 def test_a_name_decides_what_a_file_is(tmp_path):
     (tmp_path / "app.bin").write_bytes(b"program")
     for name in ("a.hex", "b.HEX", "c.Hex"):

@@ -9,6 +9,7 @@
 #define PER_LINE    16u
 #define BLOCK       0x10000u /* what a record's own address can tell */
 #define FILLER      0xff
+#define GAP_TOLD    0x10000u /* bytes of filler that no program has in its middle */
 #define ADDRESS_END 0x100000000ull
 
 enum record_type { DATA, END, SEGMENT, START_SEGMENT, LINEAR, START_LINEAR };
@@ -193,6 +194,30 @@ static int fill(struct walk w, struct image *image)
     }
 }
 
+/* What lies far off is most often no part of the program: a part's options, another program. */
+static void tell_widest_gap(const struct walk *w, const struct image *image)
+{
+    size_t len = (size_t)(image->high - image->low), begin = 0, widest = 0, widest_at = 0;
+
+    for (size_t at = 0; at < len; at++) {
+        if (at % 8 == 0 && image->seen[at / 8] == 0) {
+            at += 7; /* it never ends with such bits */
+        } else if (image->seen[at / 8] & 1u << at % 8) {
+            widest_at = at - begin > widest ? begin : widest_at;
+            widest = at - begin > widest ? at - begin : widest;
+            begin = at + 1;
+        }
+    }
+    if (widest >= GAP_TOLD) {
+        unsigned long long from = image->low + widest_at;
+
+        cli_note(w->cli,
+                 "%s has nothing from 0x%llx to 0x%llx, which is filled with 0xff; leave out what "
+                 "is no part of the program",
+                 w->path, from, from + widest - 1);
+    }
+}
+
 int hexfile_parse(struct cli *cli, const char *path, const uint8_t *text, size_t text_len,
                   size_t limit, uint8_t **data, size_t *len, int64_t *base)
 {
@@ -218,6 +243,9 @@ int hexfile_parse(struct cli *cli, const char *path, const uint8_t *text, size_t
         memset(image.data, FILLER, *len);
         image.data[*len] = 0;
         exit_code = fill(walk, &image);
+    }
+    if (!exit_code) {
+        tell_widest_gap(&walk, &image);
     }
     free(image.seen);
     if (exit_code) {

@@ -3,8 +3,8 @@
 
 /* hexfile.h - Intel HEX: bytes with addresses as lines of text (Intel's specification, 1988).
  *
- * Read into one run of bytes from the lowest to the highest address, gaps filled with 0xff;
- * written as records of 16 bytes from a few runs. Start addresses (types 3 and 5) are dropped. */
+ * Read into one run of bytes from the lowest to the highest address, gaps filled with 0xff, and a
+ * wide one told of; written as records of 16 bytes from a few runs. Start addresses (types 3 and 5) are dropped. */
 #ifndef DFU_HEXFILE_H
 #define DFU_HEXFILE_H
 
