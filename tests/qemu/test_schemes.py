@@ -27,14 +27,23 @@ def fixture_loader(request):
     return loader
 
 
+def by_imgtool(folder, key, options):
+    out = folder / "signed.bin"
+    run(IMGTOOL, "sign", "-k", key, *options, "-v", "1.2.3", "--align", "8", "-H", "0x200",
+        "--pad-header", "-S", hex(SLOT_SIZE), FIRMWARE / "app.bin", out)
+    return out.read_bytes()
+
+
+IMAGES = {}  # imgtool takes longer to sign one than the machine to start it
+
+
 def signed(loader, folder, key=None, options=None):
     """The application, by imgtool; with the loader's key and options unless others are given."""
     _, key_type, usual = SCHEMES[loader.scheme]
-    out = folder / "signed.bin"
-    run(IMGTOOL, "sign", "-k", key or loader.key(key_type), *(usual if options is None else options),
-        "-v", "1.2.3", "--align", "8", "-H", "0x200", "--pad-header", "-S", hex(SLOT_SIZE),
-        FIRMWARE / "app.bin", out)
-    return out.read_bytes()
+    kind = key or loader.key(key_type), usual if options is None else options
+    if kind not in IMAGES:
+        IMAGES[kind] = by_imgtool(folder, *kind)
+    return IMAGES[kind]
 
 
 def start(loader, folder, image):
