@@ -14,7 +14,8 @@
 #include "reason.h"
 #include "record.h"
 
-#define FITS_ALL 128u /* bytes of a request that no server's buffer is too small for */
+#define MISSED_MS 3000u /* without any answer, which a long job still waits for */
+#define FITS_ALL  128u  /* bytes of a request that no server's buffer is too small for */
 
 /* ---- What the session tells ---- */
 
@@ -36,6 +37,7 @@ static void sent(void *ctx, const uint8_t *frame, size_t len)
     struct device *dev = ctx;
 
     trace(dev, '>', frame, len);
+    dev->asked_ms = dev->asked_ms ? dev->asked_ms : dfu_link_now_ms();
     login_note(dev->login, frame, len);
 }
 
@@ -44,6 +46,7 @@ static bool received(void *ctx, uint8_t *frame, size_t len)
     struct device *dev = ctx;
 
     trace(dev, '<', frame, len);
+    dev->has_answered = true;
     switch (login_take(dev->login, dev, frame, len)) {
     case LOGIN_BEGINS: return dev->session.waits_for_none || login_run(dev->login, dev, frame);
     case LOGIN_TAKES: return true;
@@ -204,14 +207,28 @@ struct dfu_call device_call(struct device *dev)
 /* ---- Jobs and requests ---- */
 
 struct shown {
+    struct device *missed; /* of a long job, or NULL */
     void (*show)(void *ctx, uint64_t now_ms);
     void *ctx;
 };
+
+/* Once, before the job gives up: most often there is no device. */
+static void say_missed(struct device *dev, uint64_t now_ms)
+{
+    if (!dev->has_answered && !dev->was_missed && dev->asked_ms > 0 &&
+        now_ms >= dev->asked_ms + MISSED_MS + dev->cli->latency_ms) {
+        dev->was_missed = true;
+        cli_note(dev->cli, "no answer yet from %s; is it on?", dev->cli->target);
+    }
+}
 
 static bool show_it(void *ctx, uint64_t now_ms)
 {
     const struct shown *shown = ctx;
 
+    if (shown->missed) {
+        say_missed(shown->missed, now_ms);
+    }
     if (shown->show) {
         shown->show(shown->ctx, now_ms);
     }
@@ -221,7 +238,7 @@ static bool show_it(void *ctx, uint64_t now_ms)
 void device_run(struct device *dev, const struct dfu_job *job,
                 void (*show)(void *ctx, uint64_t now_ms), void *show_ctx)
 {
-    struct shown shown = { show, show_ctx };
+    struct shown shown = { NULL, show, show_ctx };
 
     (void)dfu_session_run(&dev->session, job, show_it, &shown);
 }
@@ -229,8 +246,10 @@ void device_run(struct device *dev, const struct dfu_job *job,
 void device_run_long(struct device *dev, const struct dfu_job *job,
                      void (*show)(void *ctx, uint64_t now_ms), void *show_ctx)
 {
+    struct shown shown = { dev, show, show_ctx };
+
     interrupt_catch();
-    device_run(dev, job, show, show_ctx);
+    (void)dfu_session_run(&dev->session, job, show_it, &shown);
     interrupt_release();
 }
 

@@ -29,6 +29,8 @@ struct device {
     struct login *login; /* NULL: no key to log in with */
     struct dfu_answer answer;
     uint32_t request_max;             /* that its buffer takes; 0: not asked yet */
+    uint64_t asked_ms;                /* when the first packet was sent; 0: none was */
+    bool has_answered, was_missed;    /* any packet came; the user was told that none does */
     uint8_t out[DFU_LINK_PACKET_MAX]; /* where commands encode */
 };
 
@@ -64,8 +66,9 @@ int device_try(struct device *dev, const struct dfu_call *call, int len,
 void device_run(struct device *dev, const struct dfu_job *job,
                 void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
-/* The same; Ctrl-C or SIGTERM ends it with the job not over, as they do all runs and requests of a
- * command that catches them itself: see interrupt.h. */
+/* The same; a device that has not answered anything after a while is told of. Ctrl-C or SIGTERM ends it
+ * with the job not over, as they do all runs and requests of a command that catches them itself: see
+ * interrupt.h. */
 void device_run_long(struct device *dev, const struct dfu_job *job,
                      void (*show)(void *ctx, uint64_t now_ms), void *show_ctx);
 
