@@ -164,7 +164,7 @@ int copy_image(const struct boot_pair *pair)
 }
 
 /* From off to the end of the primary, each run of units that hold something in one write. Those that
- * hold nothing are left unprogrammed, so that they can still be. */
+ * hold nothing are left unprogrammed, so that they still can be. */
 static int copy_sparse(const struct boot_pair *pair, uint32_t off)
 {
     const uint32_t end = pair->primary->size, unit = pair->primary->write_size;
@@ -183,28 +183,45 @@ static int copy_sparse(const struct boot_pair *pair, uint32_t off)
     return DFU_OK;
 }
 
+/* Where a copy of the whole slot need not be whole any more. Flags that the request left erased must stay
+ * programmable: the application confirms there. */
+static int find_sparse(const struct boot_pair *pair, uint32_t *off)
+{
+    struct slot_extent extent = { 0, 0 };
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(cfg_of(pair)->map, pair->primary, &at);
+
+    *off = at.swap_info;
+    if (!err && !cfg_of(pair)->skip) {
+        err = slot_image_extent(pair->secondary, pair->update_off, &extent);
+        *off = min_u32(*off, round_up(extent.end, pair->primary->write_size));
+    }
+    *off = round_down(*off, pair->primary->write_size);
+    return err;
+}
+
 int copy_slot(const struct boot_pair *pair)
 {
     const struct dfu_area *primary = pair->primary;
-    struct dfu_trailer at;
-    uint32_t flags;
-    int err = dfu_slot_trailer(cfg_of(pair)->map, primary, &at);
+    uint32_t sparse;
+    int err = find_sparse(pair, &sparse);
 
     if (err) {
         return err;
     }
     announce(pair);
-    progress_begin_copy(pair, primary->size, primary->size);
+    progress_begin_copy(pair, primary->size, sparse);
     err = cfg_of(pair)->skip ? DFU_OK : slot_erase(pair, primary);
     if (err) {
         return err;
     }
     copy_announce(pair, primary->size);
-    /* Flags that the request left erased must stay programmable: the application confirms there. */
-    flags = round_down(at.swap_info, primary->write_size);
-    err = copy_update(pair, flags);
+    err = copy_update(pair, sparse);
+    if (!err) {
+        err = copy_sparse(pair, sparse);
+    }
     progress_end(pair);
-    return err ? err : copy_sparse(pair, flags);
+    return err;
 }
 
 int copy_drop_request(const struct boot_pair *pair)

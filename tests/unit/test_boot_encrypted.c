@@ -48,7 +48,7 @@ static void cut_everywhere(struct device *d, const struct pictures *p, unsigned 
     uint8_t *kept = keep(d);
     uint32_t ops = count_ops(d, kept, wanted);
 
-    assert_true(ops > 10);
+    assert_true(ops > 5);
     for (uint32_t op = 1; op <= ops; op++) {
         for (size_t i = 0; i < 2; i++) {
             boot_world_restore(&d->world, kept);
