@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "boot/depend.h"
 #include "dfu/err.h"
 #include "scenario.h"
 
@@ -182,6 +183,22 @@ static void a_dependency_on_an_image_that_does_not_exist_is_never_met(void **sta
         assert_int_equal(start(d), OLD);
         assert_int_equal(d->last.result.update_err, DFU_ERR_DEPENDS);
     }
+    device_free(d);
+}
+
+/* Not even where something lies behind the places of those there are. */
+static void what_lies_behind_the_last_image_meets_nothing(void **state)
+{
+    struct device *d = two_images();
+    const struct swap_place places[] = { { &d->world.area[WORLD_SEC], 0 },
+                                         { &d->world.area[boot_world_primary(1)], 0 },
+                                         { &d->world.area[WORLD_PRI], 0 } };
+
+    (void)state;
+    put_image_needing(d, WORLD_SEC, NEW, SIZE, BOTH, OLD);
+    assert_int_equal(depend_first_unmet(&d->world.cfg, places), 0);
+    put_image_needing(d, WORLD_SEC, NEW, SIZE, 1, OLD);
+    assert_int_equal(depend_first_unmet(&d->world.cfg, places), BOTH);
     device_free(d);
 }
 
@@ -438,6 +455,7 @@ int main(void)
         cmocka_unit_test(nothing_runs_while_one_of_the_images_is_broken),
         cmocka_unit_test(an_unmet_dependency_is_named_and_waits_for_the_other_image),
         cmocka_unit_test(a_dependency_on_an_image_that_does_not_exist_is_never_met),
+        cmocka_unit_test(what_lies_behind_the_last_image_meets_nothing),
         cmocka_unit_test(every_dependency_of_an_image_counts_and_must_be_readable),
         cmocka_unit_test(a_dependency_that_cannot_be_read_is_not_met),
         cmocka_unit_test(a_swap_that_is_resumed_is_told_beside_an_update_that_must_wait),
