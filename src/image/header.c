@@ -7,26 +7,27 @@
 #include "dfu/image.h"
 #include "image/version.h"
 
-enum dfu_image_fault dfu_image_header_parse(const uint8_t bytes[DFU_IMAGE_HEADER_SIZE],
+enum dfu_image_fault dfu_image_header_parse(const uint8_t raw[DFU_IMAGE_HEADER_SIZE],
                                             struct dfu_image_header *out)
 {
-    _Alignas(uint32_t) uint8_t raw[DFU_IMAGE_HEADER_SIZE]; /* compilers then load whole fields */
+    _Alignas(uint32_t)
+        uint8_t aligned[DFU_IMAGE_HEADER_SIZE]; /* compilers then load whole fields */
 
-    memcpy(raw, bytes, sizeof(raw));
-    if (get_le32(raw) != DFU_IMAGE_MAGIC) {
+    memcpy(aligned, raw, sizeof aligned);
+    if (get_le32(aligned) != DFU_IMAGE_MAGIC) {
         return DFU_IMAGE_BAD_MAGIC;
     }
     *out = (struct dfu_image_header){
-        .load_addr = get_le32(raw + 4),
-        .hdr_size = get_le16(raw + 8),
-        .protect_tlv_size = get_le16(raw + 10),
-        .img_size = get_le32(raw + 12),
-        .flags = get_le32(raw + 16),
+        .load_addr = get_le32(aligned + 4),
+        .hdr_size = get_le16(aligned + 8),
+        .protect_tlv_size = get_le16(aligned + 10),
+        .img_size = get_le32(aligned + 12),
+        .flags = get_le32(aligned + 16),
         .version = {
-            .major = raw[20],
-            .minor = raw[21],
-            .revision = get_le16(raw + 22),
-            .build = get_le32(raw + 24),
+            .major = aligned[20],
+            .minor = aligned[21],
+            .revision = get_le16(aligned + 22),
+            .build = get_le32(aligned + 24),
         },
     };
     return out->hdr_size < DFU_IMAGE_HEADER_SIZE ? DFU_IMAGE_BAD_HEADER : DFU_IMAGE_FINE;
