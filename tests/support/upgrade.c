@@ -302,6 +302,15 @@ struct dfu_slot_state trailer(struct device *device, enum world_place place)
     return state;
 }
 
+struct dfu_trailer fields_of(struct device *device, enum world_place place)
+{
+    struct dfu_trailer at;
+    int err = dfu_slot_trailer(&device->world.map, &device->world.area[place], &at);
+
+    must(err == DFU_OK, "no trailer");
+    return at;
+}
+
 bool is_blank(struct device *device, enum world_place place, uint32_t off, uint32_t len)
 {
     dfu_sim_flash_power_on(&device->world.sim);

@@ -85,8 +85,9 @@ void start_cut(struct device *device, enum dfu_sim_cut_when when, uint32_t op, u
 void check_after_every_cut(struct device *device, unsigned which, uint64_t tears,
                            void (*check)(struct device *device));
 
-/* The trailer of a slot. */
+/* The trailer of a slot, and where its fields lie. */
 struct dfu_slot_state trailer(struct device *device, enum world_place place);
+struct dfu_trailer fields_of(struct device *device, enum world_place place);
 bool is_blank(struct device *device, enum world_place place, uint32_t off, uint32_t len);
 
 /* No byte of an image is left in RAM. */

@@ -51,14 +51,6 @@ static struct device *updated(const struct world_spec *spec, uint32_t old_size, 
     return d;
 }
 
-static struct dfu_trailer fields_of(struct device *d, enum world_place place)
-{
-    struct dfu_trailer at;
-
-    assert_int_equal(dfu_slot_trailer(&d->world.map, &d->world.area[place], &at), 0);
-    return at;
-}
-
 /* The number of the operation that wrote the n-th status record of the primary. */
 static uint32_t op_of_record(struct device *d, uint32_t n)
 {

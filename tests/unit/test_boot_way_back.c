@@ -35,14 +35,6 @@ static struct device *guarded(make_spec *make, uint32_t size)
     return d;
 }
 
-static struct dfu_trailer fields_of(struct device *d, enum world_place place)
-{
-    struct dfu_trailer at;
-
-    assert_int_equal(dfu_slot_trailer(&d->world.map, &d->world.area[place], &at), 0);
-    return at;
-}
-
 /* NEW is on trial and was not confirmed, so the next start goes back to OLD. */
 static struct device *on_trial(make_spec *make, uint32_t size)
 {
